@@ -1,0 +1,45 @@
+//! Layer 1: CPU kernels on pointer-and-layout views, the allocator and the thread pool.
+//!
+//! Knows no array and no tensor. `unsafe` is confined to small blocks that state why they hold.
+
+mod alloc;
+pub mod arch;
+pub mod attention;
+pub mod buffer;
+pub mod cast;
+pub mod conv;
+pub mod copy;
+mod dispatch;
+pub mod embedding;
+mod float;
+mod gather;
+pub mod interpolate;
+pub mod index;
+pub mod kernel;
+pub mod loss;
+pub mod map;
+pub mod math;
+pub mod matmul;
+pub mod norm;
+pub mod optim;
+pub mod pool;
+pub mod pool2d;
+pub mod range;
+pub mod recurrent;
+pub mod reduce;
+pub mod scalar;
+mod scratch;
+pub mod softmax;
+mod stage;
+pub mod view;
+mod walk;
+
+pub use copy::copy;
+pub use kernel::{
+    Kernel, MapFn, Params, Table, binary, binary_with, ternary, ternary_with, unary, unary_with,
+};
+pub use map::{Operand, map, where_};
+pub use buffer::{Buffer, live_buffers, live_bytes, peak_bytes, reset_peak_bytes};
+pub use scalar::scalars;
+pub use pool::{num_threads, parallel, parallel_chunks, set_num_threads};
+pub use view::{View, ViewMut};
