@@ -1,0 +1,249 @@
+//! The engine: runs nodes by falling sequence number. A node's consumers always carry a larger
+//! number, so no pass over the graph is needed to count dependencies.
+
+use crate::node::{Context, Edge, Grads, NodeRef, drop_node};
+use crate::{Tensor, algebra, leaf, set_grad_enabled};
+use base::{Result, bail, ensure, shape};
+use smallvec::smallvec;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What a backward walk is asked for.
+#[derive(Clone, Copy, Default)]
+pub struct Request {
+    /// Keep saved values for another walk.
+    pub retain_graph: bool,
+    /// Record the walk itself, for higher derivatives.
+    pub create_graph: bool,
+    /// Allow inputs that no root depends on.
+    pub allow_unused: bool,
+}
+
+/// Accumulates gradients of the roots into leaves, or only into `inputs` when given.
+pub fn backward(
+    roots: &[Tensor],
+    seeds: Vec<Option<Tensor>>,
+    inputs: Option<&[Tensor]>,
+    request: Request,
+) -> Result<()> {
+    let captured = walk(roots, seeds, inputs, request)?;
+    let _mode = set_grad_enabled(request.create_graph);
+    for (input, grad) in inputs.unwrap_or_default().iter().zip(captured) {
+        if let Some(grad) = grad {
+            leaf::accumulate(input, grad)?;
+        }
+    }
+    Ok(())
+}
+
+/// The gradients of the roots with respect to `inputs`.
+pub fn gradients(
+    roots: &[Tensor],
+    seeds: Vec<Option<Tensor>>,
+    inputs: &[Tensor],
+    request: Request,
+) -> Result<Vec<Option<Tensor>>> {
+    let captured = walk(roots, seeds, Some(inputs), request)?;
+    ensure!(
+        request.allow_unused || captured.iter().all(Option::is_some),
+        Runtime,
+        "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
+    );
+    Ok(captured)
+}
+
+fn walk(
+    roots: &[Tensor],
+    seeds: Vec<Option<Tensor>>,
+    inputs: Option<&[Tensor]>,
+    request: Request,
+) -> Result<Vec<Option<Tensor>>> {
+    let mut walk = Walk::new(inputs, request)?;
+    let starts = start(roots, seeds)?;
+    let _mode = set_grad_enabled(request.create_graph);
+    if inputs.is_some() {
+        walk.find_path(&starts);
+    }
+    for (edge, seed) in starts {
+        walk.deliver(&edge, seed, "root")?;
+    }
+    walk.run()?;
+    Ok(walk.captured)
+}
+
+/// Pairs each root's edge with its seed: ones for scalars.
+fn start(roots: &[Tensor], seeds: Vec<Option<Tensor>>) -> Result<Vec<(Edge, Tensor)>> {
+    let mut starts = Vec::new();
+    for (i, (root, seed)) in roots.iter().zip(seeds).enumerate() {
+        let edge = root.gradient_edge();
+        ensure!(
+            edge.leads_somewhere(),
+            Runtime,
+            "element {i} of tensors does not require grad and does not have a grad_fn"
+        );
+        let seed = match seed {
+            Some(seed) => {
+                let (want, have) = (root.dims(), seed.dims());
+                ensure!(
+                    want == have,
+                    Runtime,
+                    "Mismatch in shape: grad_output[{i}] has a shape of torch.Size({}) and output[{i}] has a shape of torch.Size({}).",
+                    shape::show(&have),
+                    shape::show(&want)
+                );
+                seed
+            }
+            None => {
+                ensure!(
+                    root.numel() == 1,
+                    Runtime,
+                    "grad can be implicitly created only for scalar outputs"
+                );
+                algebra()?.ones_like(root)?
+            }
+        };
+        starts.push((edge, seed));
+    }
+    Ok(starts)
+}
+
+struct Walk {
+    request: Request,
+    /// Nodes waiting for the rest of their gradients, by sequence number.
+    pending: BTreeMap<u64, (NodeRef, Grads)>,
+    /// The only waiting node of a chain, which thus never touches the map.
+    next: Option<(NodeRef, Grads)>,
+    /// Where gradients are to be caught: node and output to position.
+    targets: HashMap<u64, Vec<(usize, usize)>>,
+    captured: Vec<Option<Tensor>>,
+    /// With targets: the nodes that lead to one.
+    path: Option<HashSet<u64>>,
+}
+
+impl Walk {
+    fn new(inputs: Option<&[Tensor]>, request: Request) -> Result<Walk> {
+        let mut targets: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
+        for (i, input) in inputs.unwrap_or_default().iter().enumerate() {
+            let edge = input.gradient_edge();
+            match edge.node() {
+                Some(node) => targets.entry(node.sequence()).or_default().push((edge.output, i)),
+                None => bail!(Runtime, "One of the differentiated Tensors does not require grad"),
+            }
+        }
+        Ok(Walk {
+            request,
+            pending: BTreeMap::new(),
+            next: None,
+            targets,
+            captured: vec![None; inputs.map_or(0, <[Tensor]>::len)],
+            path: None,
+        })
+    }
+
+    /// Marks the nodes from which a target can be reached. Edges lead to smaller sequence numbers,
+    /// so one sweep in rising order settles it.
+    fn find_path(&mut self, starts: &[(Edge, Tensor)]) {
+        let lowest = self.targets.keys().min().copied().unwrap_or(u64::MAX);
+        let mut found: BTreeMap<u64, NodeRef> = BTreeMap::new();
+        let mut stack: Vec<NodeRef> = starts.iter().filter_map(|(e, _)| e.node().cloned()).collect();
+        while let Some(node) = stack.pop() {
+            if node.sequence() < lowest || found.contains_key(&node.sequence()) {
+                continue;
+            }
+            stack.extend(node.edges.iter().filter_map(|e| e.node().cloned()));
+            found.insert(node.sequence(), node);
+        }
+        let mut path: HashSet<u64> = HashSet::new();
+        for (sequence, node) in &found {
+            let leads = |e: &Edge| e.node().is_some_and(|n| path.contains(&n.sequence()));
+            if self.targets.contains_key(sequence) || node.edges.iter().any(leads) {
+                path.insert(*sequence);
+            }
+        }
+        self.path = Some(path);
+    }
+
+    fn wanted(&self, node: &NodeRef) -> bool {
+        self.path.as_ref().is_none_or(|path| path.contains(&node.sequence()))
+    }
+
+    /// Adds a gradient to what waits at the end of an edge.
+    fn deliver(&mut self, edge: &Edge, grad: Tensor, from: &str) -> Result<()> {
+        let Some(node) = edge.node().filter(|n| self.wanted(n)) else {
+            return Ok(());
+        };
+        let grad = node.outputs[edge.output].conform(grad, from)?;
+        let sequence = node.sequence();
+        if let Some((next, grads)) = &mut self.next {
+            if next.sequence() == sequence {
+                return add_to(&mut grads[edge.output], grad);
+            }
+        } else if self.pending.is_empty() {
+            let mut grads: Grads = smallvec![None; node.outputs.len()];
+            grads[edge.output] = Some(grad);
+            self.next = Some((node.clone(), grads));
+            return Ok(());
+        }
+        if let Some((next, grads)) = self.next.take() {
+            self.pending.insert(next.sequence(), (next, grads));
+        }
+        let (_, grads) = self
+            .pending
+            .entry(sequence)
+            .or_insert_with(|| (node.clone(), smallvec![None; node.outputs.len()]));
+        add_to(&mut grads[edge.output], grad)
+    }
+
+    fn run(&mut self) -> Result<()> {
+        while let Some((node, grads)) =
+            self.next.take().or_else(|| self.pending.pop_last().map(|(_, entry)| entry))
+        {
+            let result = self.step(&node, grads);
+            drop_node(node);
+            result?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, node: &NodeRef, mut grads: Grads) -> Result<()> {
+        let hooked = !node.hooks.is_empty();
+        if hooked {
+            node.hooks.before(&mut grads)?;
+        }
+        if let Some(places) = self.targets.get(&node.sequence()) {
+            for &(output, at) in places {
+                self.captured[at].clone_from(&grads[output]);
+            }
+            let goes_on = |e: &Edge| e.node().is_some_and(|n| self.wanted(n));
+            if !node.edges.iter().any(goes_on) {
+                return Ok(());
+            }
+        }
+        let path = &self.path;
+        let needed = |i: usize| match (path, node.edges[i].node()) {
+            (Some(path), Some(to)) => path.contains(&to.sequence()),
+            _ => true,
+        };
+        let mut out = node.body.vjp(&grads, &Context::new(node, &needed))?;
+        if hooked {
+            node.hooks.after(&mut out, &grads)?;
+        }
+        drop(grads);
+        if !self.request.retain_graph {
+            node.body.release();
+        }
+        for (edge, grad) in node.edges.iter().zip(out) {
+            if let Some(grad) = grad {
+                self.deliver(edge, grad, node.body.name())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn add_to(slot: &mut Option<Tensor>, grad: Tensor) -> Result<()> {
+    *slot = Some(match slot.take() {
+        None => grad,
+        Some(have) => algebra()?.add(&have, &grad)?,
+    });
+    Ok(())
+}

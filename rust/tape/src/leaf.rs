@@ -1,0 +1,72 @@
+//! Accumulation of gradients into leaves: the node at the end of every path.
+//!
+//! Its sequence number is taken when the leaf is first used, before that of the first consumer; so
+//! the engine reaches it exactly when all contributions have arrived, and not later.
+
+use crate::node::{Backward, Context, Grads, Node, NodeRef, OutputMeta};
+use crate::{Tensor, algebra, grad_enabled};
+use base::Result;
+use smallvec::{SmallVec, smallvec};
+use std::any::Any;
+
+/// The body of a leaf's node.
+pub struct AccumulateGrad {
+    tensor: Tensor,
+}
+
+impl AccumulateGrad {
+    pub(crate) fn node(tensor: &Tensor) -> NodeRef {
+        let meta = tensor.with_array(OutputMeta::of);
+        Node::create(SmallVec::new(), smallvec![meta], AccumulateGrad { tensor: tensor.clone() })
+    }
+
+    /// The leaf.
+    pub fn variable(&self) -> &Tensor {
+        &self.tensor
+    }
+}
+
+impl Backward for AccumulateGrad {
+    fn name(&self) -> &'static str {
+        "AccumulateGrad"
+    }
+
+    fn vjp(&self, grads: &[Option<Tensor>], _: &Context<'_>) -> Result<Grads> {
+        let Some(mut grad) = grads.first().cloned().flatten() else {
+            return Ok(Grads::new());
+        };
+        let hooks = self.tensor.meta(|m| m.map_or_else(Vec::new, |m| m.hooks.on_grad.clone()));
+        for (_, hook) in hooks {
+            if let Some(other) = hook.call(&grad)? {
+                grad = other;
+            }
+        }
+        accumulate(&self.tensor, grad)?;
+        let after =
+            self.tensor.meta(|m| m.map_or_else(Vec::new, |m| m.hooks.after_accumulate.clone()));
+        for (_, hook) in after {
+            hook.call(&self.tensor)?;
+        }
+        Ok(Grads::new())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// `tensor.grad += grad`: keeps the object in place when possible, so that holders see the sum.
+pub(crate) fn accumulate(tensor: &Tensor, grad: Tensor) -> Result<()> {
+    match tensor.grad() {
+        None if grad_enabled() => tensor.set_grad(Some(grad)),
+        None => {
+            let layout = tensor.layout();
+            let fits = grad.is_unshared() && grad.with_array(|a| a.layout().strides == layout.strides);
+            let owned = if fits { grad.detach() } else { algebra()?.clone_as(&grad, &layout)? };
+            tensor.set_grad(Some(owned));
+        }
+        Some(have) if grad_enabled() => tensor.set_grad(Some(algebra()?.add(&have, &grad)?)),
+        Some(have) => algebra()?.add_assign(&have, &grad)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Values kept for the backward pass, with the check that nobody wrote to them since.
+
+use crate::mode::{self, Packed};
+use crate::tensor::Meta;
+use crate::{Edge, NodeRef, Tensor, Version};
+use array::Array;
+use base::{Result, bail, ensure};
+
+/// The error of a second walk over a graph whose saved values are gone.
+#[cold]
+pub fn again<T>() -> Result<T> {
+    bail!(
+        Runtime,
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after calling backward."
+    )
+}
+
+enum Kept<T> {
+    Plain(T),
+    Packed(Packed),
+}
+
+/// An input of an op, kept with its history.
+pub struct SavedInput {
+    kept: Kept<Tensor>,
+    version: u64,
+}
+
+impl SavedInput {
+    /// Keeps `tensor` as it is now.
+    pub fn new(tensor: &Tensor) -> Result<SavedInput> {
+        ensure!(
+            !tensor.is_inference(),
+            Runtime,
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+        );
+        let kept = match mode::pack(tensor)? {
+            Some(packed) => Kept::Packed(packed),
+            None => Kept::Plain(tensor.clone()),
+        };
+        Ok(SavedInput { kept, version: tensor.version_count() })
+    }
+
+    /// The tensor, unless its memory was written since. `op` names the op that kept it.
+    pub fn get(&self, op: &str) -> Result<Tensor> {
+        match &self.kept {
+            Kept::Packed(packed) => packed.unpack(),
+            Kept::Plain(tensor) => {
+                check(&tensor.array(), tensor.version_count(), self.version, op, || {
+                    tensor.grad_fn().map(|node| (node, 0))
+                })?;
+                Ok(tensor.clone())
+            }
+        }
+    }
+}
+
+/// An output of an op, kept bare so that node and tensor do not own each other.
+pub struct SavedOutput {
+    kept: Kept<(Array, Version)>,
+    version: u64,
+    index: usize,
+}
+
+impl SavedOutput {
+    /// Keeps output number `index`, whose tensor carries `version`.
+    pub fn new(tensor: &Tensor, index: usize) -> Result<SavedOutput> {
+        let kept = match mode::pack(&tensor.detach())? {
+            Some(packed) => Kept::Packed(packed),
+            None => Kept::Plain((tensor.array(), tensor.version())),
+        };
+        Ok(SavedOutput { kept, version: tensor.version_count(), index })
+    }
+
+    /// The output, attached to its own `node` again.
+    pub fn get(&self, node: &NodeRef) -> Result<Tensor> {
+        let edge = Edge::to(node.clone(), self.index);
+        match &self.kept {
+            Kept::Packed(packed) => {
+                let tensor = packed.unpack()?;
+                Ok(Tensor::with_edge(tensor.array(), edge))
+            }
+            Kept::Plain((array, version)) => {
+                let at = || Some((node.clone(), self.index));
+                check(array, version.get(), self.version, node.body.name(), at)?;
+                let meta = Meta { edge, ..Meta::default() };
+                let meta = Some(Box::new(meta));
+                Ok(Tensor::build(array.clone(), Some(version.clone()), meta, false))
+            }
+        }
+    }
+}
+
+fn check(
+    array: &Array,
+    now: u64,
+    then: u64,
+    op: &str,
+    producer: impl FnOnce() -> Option<(NodeRef, usize)>,
+) -> Result<()> {
+    if now == then {
+        return Ok(());
+    }
+    let dims: Vec<String> = array.layout().dims.iter().map(ToString::to_string).collect();
+    let origin = producer().map_or_else(String::new, |(node, index)| {
+        format!(", which is output {index} of {},", node.body.name())
+    });
+    bail!(
+        Runtime,
+        "one of the variables needed for gradient computation has been modified by an inplace operation: [torch.{}Tensor [{}]]{origin} is at version {now}; expected version {then} instead. Hint: the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in there or anywhere later. Good luck!\n  {op}: saved the tensor at version {then}; it was written {} time(s) since",
+        array.dtype().type_name(),
+        dims.join(", "),
+        now - then
+    )
+}
