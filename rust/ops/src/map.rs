@@ -1,0 +1,511 @@
+//! Elementwise ops: one row says what an op is, this machinery does the rest for all of them.
+//!
+//! A row becomes a `static MapRow` of plain function pointers. Promotion, broadcasting, output
+//! layout, in-place and `out=` forms and recording are here, once. A gradient that comes out larger
+//! than its input (broadcasting) or of another dtype is brought back by the engine.
+
+use crate::call::Dest;
+use crate::{Var, write};
+use array::{Array, MapOp, Operand, dispatch};
+use base::promote::{Class, Promotion, default_dtype};
+use base::{DType, Device, Dims, Layout, Result, bail, layout, shape};
+use cpu::Params;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use std::any::Any;
+use std::sync::OnceLock;
+use tape::{Backward, Context, Edge, Grads, SavedInput, SavedOutput, Tensor};
+
+/// No run-time parameters.
+pub const NONE: Params = [0.0; 4];
+
+/// Type of the result, from the type computed in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Out {
+    Same,
+    Bool,
+    Real,
+}
+
+/// One half of a derivative: what it needs kept and how it is taken.
+#[derive(Clone, Copy)]
+pub struct Half {
+    /// Bits 0..3 for the inputs, bit 3 for the output.
+    pub keeps: u8,
+    /// The gradient of one input.
+    pub vjp: fn(Var, &Kept) -> Var,
+}
+
+/// What a derivative formula sees: inputs 0..3, the output, the parameters.
+pub struct Kept {
+    /// Inputs, then the output at 3; only those kept are set.
+    pub vars: [Var; 4],
+    /// The op's parameters.
+    pub params: Params,
+}
+
+/// An elementwise op.
+pub struct MapRow {
+    /// Name and kernels.
+    pub op: MapOp,
+    /// What it computes.
+    pub doc: &'static str,
+    /// The node's name where it is not `<Op>Backward0`.
+    pub node: Option<&'static str>,
+    /// Type of the result.
+    pub out: Out,
+    /// The derivative towards each input.
+    pub vjps: [Option<Half>; 3],
+    /// The domain tests draw from.
+    pub sample: (f64, f64),
+    /// The node's name, made on first use.
+    pub name: OnceLock<String>,
+}
+
+impl MapRow {
+    /// Without an integer kernel, integers are computed in the default float.
+    fn to_float(&self) -> bool {
+        self.op.cpu[DType::I64 as usize].is_none()
+    }
+
+    fn node_name(&self) -> &str {
+        self.name.get_or_init(|| match self.node {
+            Some(name) => name.to_string(),
+            None => crate::node::camel(self.op.name) + "Backward0",
+        })
+    }
+}
+
+/// Types and shape of a call, settled before anything runs.
+struct Plan {
+    compute: DType,
+    result: DType,
+    dims: Dims,
+    device: Device,
+}
+
+fn plan(row: &MapRow, ins: &[Var]) -> Result<Plan> {
+    let mut promotion = Promotion::new();
+    let mut dims = Dims::new();
+    let mut device: Option<(Device, bool)> = None;
+    for input in ins {
+        match input {
+            Var::S(scalar) => promotion = promotion.with_scalar(*scalar),
+            Var::Bad(error) => return Err(error.clone()),
+            Var::T(tensor) => tensor.with_array(|a| {
+                let zero_dim = a.dims().is_empty();
+                let class = if zero_dim { Class::ZeroDim } else { Class::Dim };
+                promotion = promotion.with(a.dtype(), class);
+                if *a.dims() != *dims {
+                    dims = shape::broadcast(&dims, a.dims())?;
+                }
+                device = Some(same_device(device, a.device(), zero_dim)?);
+                Ok(())
+            })?,
+        }
+    }
+    let promoted = promotion.result();
+    let compute =
+        if row.to_float() && promoted.is_integral() { default_dtype() } else { promoted };
+    let result = match row.out {
+        Out::Same => compute,
+        Out::Bool => DType::Bool,
+        Out::Real => compute.to_real(),
+    };
+    Ok(Plan { compute, result, dims, device: device.map_or(Device::CPU, |(d, _)| d) })
+}
+
+/// All tensors of an op lie on one device; a 0-d host tensor may go anywhere.
+fn same_device(have: Option<(Device, bool)>, new: Device, zero_dim: bool) -> Result<(Device, bool)> {
+    match have {
+        None => Ok((new, zero_dim)),
+        Some((d, _)) if d == new => Ok((d, false)),
+        Some((d, true)) if d == Device::CPU => Ok((new, zero_dim)),
+        Some(kept) if zero_dim && new == Device::CPU => Ok(kept),
+        Some((d, _)) => bail!(
+            Device,
+            "Expected all tensors to be on the same device, but found at least two devices, {d} and {new}!"
+        ),
+    }
+}
+
+/// Applies a row and returns a new tensor.
+pub fn apply(row: &'static MapRow, ins: &[Var], params: Params) -> Result<Tensor> {
+    map(row, ins, params, Dest::New)
+}
+
+/// Applies a row of two inputs inside a formula.
+pub fn of2(row: &'static MapRow, a: Var, b: Var) -> Var {
+    match (&a, &b) {
+        (Var::Bad(error), _) | (_, Var::Bad(error)) => Var::Bad(error.clone()),
+        _ => apply(row, &[a, b], NONE).into(),
+    }
+}
+
+/// Applies a row: the whole life of an elementwise op.
+pub fn map(row: &'static MapRow, ins: &[Var], params: Params, dest: Dest<'_>) -> Result<Tensor> {
+    let plan = plan(row, ins)?;
+    match dest {
+        Dest::New => {
+            let out = Array::empty(result_layout(&plan.dims, ins), plan.result, plan.device)?;
+            run(row, plan.compute, &out, ins, &params)?;
+            let out = Tensor::new(out);
+            record(row, ins, params, &out)?;
+            Ok(out)
+        }
+        Dest::InPlace(target) => map_in_place(row, &plan, ins, params, target),
+        Dest::Out(target) => {
+            let inputs: Vec<&Tensor> = ins.iter().filter_map(as_tensor).collect();
+            write::check_out(row.op.name, &inputs, target)?;
+            write::check_cast(plan.result, target.dtype())?;
+            write::resize_out(target, &plan.dims)?;
+            run(row, plan.compute, &target.array(), ins, &params)?;
+            target.bump_version();
+            Ok(target.clone())
+        }
+    }
+}
+
+fn map_in_place(
+    row: &'static MapRow,
+    plan: &Plan,
+    ins: &[Var],
+    params: Params,
+    target: &Tensor,
+) -> Result<Tensor> {
+    let recorded = wants_history(ins) && plan.result.is_differentiable();
+    tape::check_inplace(target, wants_history(ins))?;
+    let array = target.array();
+    write::check_fits(&array, &plan.dims, plan.result)?;
+    let mut ins: SmallVec<[Var; 3]> = ins.iter().cloned().collect();
+    if recorded && keeps(row, &ins) & 1 != 0 {
+        ins[0] = Var::T(write::snapshot(target)?);
+    }
+    let edges = edges(&ins);
+    run(row, plan.compute, &array, &ins, &params)?;
+    target.bump_version();
+    if recorded {
+        let alias = target.detach();
+        let body = MapBody::new(row, &ins, params, &alias)?;
+        tape::attach(&alias, edges, body);
+        tape::rebase_history(target, alias.gradient_edge());
+    }
+    Ok(target.clone())
+}
+
+fn as_tensor(var: &Var) -> Option<&Tensor> {
+    match var {
+        Var::T(tensor) => Some(tensor),
+        _ => None,
+    }
+}
+
+fn result_layout(dims: &[usize], ins: &[Var]) -> Layout {
+    let scalar = Layout::contiguous(&[]);
+    let layouts: SmallVec<[Layout; 3]> =
+        ins.iter().map(|v| as_tensor(v).map_or_else(|| scalar.clone(), Tensor::layout)).collect();
+    let borrowed: SmallVec<[&Layout; 3]> = layouts.iter().collect();
+    layout::output_layout(dims, &borrowed)
+}
+
+fn run(row: &MapRow, compute: DType, out: &Array, ins: &[Var], params: &Params) -> Result<()> {
+    let arrays: SmallVec<[Option<Array>; 3]> =
+        ins.iter().map(|v| as_tensor(v).map(Tensor::array)).collect();
+    let operands: SmallVec<[Operand<'_>; 3]> = ins
+        .iter()
+        .zip(&arrays)
+        .map(|(input, array)| match (input, array) {
+            (Var::S(scalar), _) => Operand::Scalar(*scalar),
+            (_, Some(array)) => Operand::Array(array),
+            _ => Operand::Scalar(base::Scalar::Int(0)),
+        })
+        .collect();
+    dispatch::map(&row.op, compute, out, &operands, params)
+}
+
+fn wants_history(ins: &[Var]) -> bool {
+    tape::grad_enabled() && ins.iter().any(|v| as_tensor(v).is_some_and(Tensor::requires_grad))
+}
+
+fn edges(ins: &[Var]) -> SmallVec<[Edge; 2]> {
+    ins.iter().map(|v| as_tensor(v).map(Tensor::gradient_edge).unwrap_or_default()).collect()
+}
+
+/// The union of what the halves that will be taken need.
+fn keeps(row: &MapRow, ins: &[Var]) -> u8 {
+    ins.iter()
+        .zip(&row.vjps)
+        .filter(|(input, _)| as_tensor(input).is_some_and(Tensor::requires_grad))
+        .filter_map(|(_, half)| half.as_ref())
+        .fold(0, |mask, half| mask | half.keeps)
+}
+
+fn record(row: &'static MapRow, ins: &[Var], params: Params, out: &Tensor) -> Result<()> {
+    let derivable = row.vjps.iter().any(Option::is_some);
+    if derivable && out.dtype().is_differentiable() && wants_history(ins) {
+        let body = MapBody::new(row, ins, params, out)?;
+        tape::attach(out, edges(ins), body);
+    }
+    Ok(())
+}
+
+enum Slot {
+    Empty,
+    Scalar(base::Scalar),
+    Input(SavedInput),
+    Output(SavedOutput),
+}
+
+/// The node of an elementwise op.
+struct MapBody {
+    row: &'static MapRow,
+    params: Params,
+    saved: Mutex<Option<[Slot; 4]>>,
+}
+
+impl MapBody {
+    fn new(row: &'static MapRow, ins: &[Var], params: Params, out: &Tensor) -> Result<MapBody> {
+        let mask = keeps(row, ins);
+        let mut slots = [Slot::Empty, Slot::Empty, Slot::Empty, Slot::Empty];
+        for (i, input) in ins.iter().enumerate().filter(|(i, _)| mask & (1 << i) != 0) {
+            slots[i] = match input {
+                Var::S(scalar) => Slot::Scalar(*scalar),
+                Var::T(tensor) => Slot::Input(SavedInput::new(tensor)?),
+                Var::Bad(error) => return Err(error.clone()),
+            };
+        }
+        if mask & 8 != 0 {
+            slots[3] = Slot::Output(SavedOutput::new(out, 0)?);
+        }
+        Ok(MapBody { row, params, saved: Mutex::new(Some(slots)) })
+    }
+
+    fn kept(&self, cx: &Context<'_>) -> Result<Kept> {
+        let saved = self.saved.lock();
+        let Some(slots) = &*saved else {
+            return tape::again();
+        };
+        let mut vars = [const { Var::S(base::Scalar::Int(0)) }; 4];
+        for (var, slot) in vars.iter_mut().zip(slots) {
+            match slot {
+                Slot::Empty => {}
+                Slot::Scalar(scalar) => *var = Var::S(*scalar),
+                Slot::Input(input) => *var = Var::T(input.get(self.row.node_name())?),
+                Slot::Output(output) => *var = Var::T(output.get(cx.node)?),
+            }
+        }
+        Ok(Kept { vars, params: self.params })
+    }
+}
+
+impl Backward for MapBody {
+    fn name(&self) -> &str {
+        self.row.node_name()
+    }
+
+    fn vjp(&self, grads: &[Option<Tensor>], cx: &Context<'_>) -> Result<Grads> {
+        let inputs = cx.node.edges.len();
+        let Some(grad) = &grads[0] else {
+            return Ok(std::iter::repeat_n(None, inputs).collect());
+        };
+        let kept = self.kept(cx)?;
+        (0..inputs)
+            .map(|i| match &self.row.vjps[i] {
+                Some(half) if cx.needs(i) => (half.vjp)(Var::T(grad.clone()), &kept).tensor().map(Some),
+                _ => Ok(None),
+            })
+            .collect()
+    }
+
+    fn release(&self) {
+        let saved = self.saved.lock().take();
+        drop(saved);
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Inserts the kernels of one closure, instantiated for each dtype of a group, into a table.
+#[macro_export]
+macro_rules! kernels {
+    ($t:ident $arity:ident Bool $out:ident $f:expr) => { $crate::kernels!(@ $t $arity $out [Bool base::B8] $f) };
+    ($t:ident $arity:ident Float $out:ident $f:expr) => { $crate::kernels!(@ $t $arity $out [F32 f32, F64 f64] $f) };
+    ($t:ident $arity:ident Complex $out:ident $f:expr) => {
+        $crate::kernels!(@ $t $arity $out [C64 base::Complex32, C128 base::Complex64] $f)
+    };
+    ($t:ident $arity:ident Int $out:ident $f:expr) => {
+        $crate::kernels!(@ $t $arity $out [U8 u8, I8 i8, I16 i16, I32 i32, I64 i64] $f)
+    };
+    ($t:ident $arity:ident Field $out:ident $f:expr) => {
+        $crate::kernels!($t $arity Float $out $f);
+        $crate::kernels!($t $arity Complex $out $f);
+    };
+    ($t:ident $arity:ident Real $out:ident $f:expr) => {
+        $crate::kernels!($t $arity Int $out $f);
+        $crate::kernels!($t $arity Float $out $f);
+    };
+    ($t:ident $arity:ident Number $out:ident $f:expr) => {
+        $crate::kernels!($t $arity Int $out $f);
+        $crate::kernels!($t $arity Field $out $f);
+    };
+    ($t:ident $arity:ident All $out:ident $f:expr) => {
+        $crate::kernels!($t $arity Bool $out $f);
+        $crate::kernels!($t $arity Number $out $f);
+    };
+    (@ $t:ident $arity:ident $out:ident [$($dtype:ident $ty:ty),*] $f:expr) => {
+        $( $t[base::DType::$dtype as usize] =
+            Some(cpu::$arity::<$ty, $crate::out_type!($out $dtype $ty), _>($f)); )*
+    };
+}
+
+/// The element type of a row's result.
+#[macro_export]
+macro_rules! out_type {
+    (Bool $dtype:ident $ty:ty) => { base::B8 };
+    (Real C64 $ty:ty) => { f32 };
+    (Real C128 $ty:ty) => { f64 };
+    ($out:ident $dtype:ident $ty:ty) => { $ty };
+}
+
+/// Where a name of a derivative closure is found: inputs `x`/`a`, `b`, `c`, output `y`, parameters `p`.
+#[macro_export]
+macro_rules! kept {
+    (bit x) => { 1 };
+    (bit a) => { 1 };
+    (bit b) => { 2 };
+    (bit c) => { 4 };
+    (bit y) => { 8 };
+    (bit p) => { 0 };
+    (get x $k:ident) => { $k.vars[0].clone() };
+    (get a $k:ident) => { $k.vars[0].clone() };
+    (get b $k:ident) => { $k.vars[1].clone() };
+    (get c $k:ident) => { $k.vars[2].clone() };
+    (get y $k:ident) => { $k.vars[3].clone() };
+    (get p $k:ident) => { $k.params };
+}
+
+/// `none`, or a closure `|g, names| gradient` whose names say what is kept.
+#[macro_export]
+macro_rules! half {
+    (none) => { None };
+    (|$g:ident $(, $v:ident)*| $e:expr) => {
+        Some($crate::map::Half {
+            keeps: 0 $(| $crate::kept!(bit $v))*,
+            vjp: |$g, _kept| {
+                $(let $v = $crate::kept!(get $v _kept);)*
+                $crate::Var::from($e)
+            },
+        })
+    };
+}
+
+/// Rows of elementwise ops with one input. `{ out, kernels, wgsl, vjp, sample }`.
+#[macro_export]
+macro_rules! unary {
+    ($table:ident: $($(#[doc = $doc:literal])* $name:ident $(as $node:literal)? {
+        out: $out:ident, $arity:ident: [$($on:ident => $cpu:expr),+ $(,)?], wgsl: $wgsl:literal,
+        vjp: [$($vjp:tt)*], sample: $lo:literal..$hi:literal $(,)?
+    })*) => {
+        $(
+            #[doc = concat!($($doc, "\n"),*)]
+            pub mod $name {
+                #[allow(unused_imports)]
+                use super::*;
+                /// The row.
+                pub static OP: $crate::map::MapRow = $crate::map_row!(
+                    $name, [$($doc),*], [$($node)?], $out, $arity, [$($on => $cpu),+], $wgsl,
+                    [$crate::half!($($vjp)*), None, None], $lo, $hi);
+                /// Its plain signature.
+                pub static DEF: Option<$crate::call::OpDef> = $crate::map_def!($arity, $name, [$($doc),*]);
+            }
+        )*
+        /// The rows of this file.
+        pub static $table: &[(&$crate::map::MapRow, &Option<$crate::call::OpDef>)] =
+            &[$((&$name::OP, &$name::DEF)),*];
+    };
+}
+
+/// Rows of elementwise ops with two inputs; a derivative towards each.
+#[macro_export]
+macro_rules! binary {
+    ($table:ident: $($(#[doc = $doc:literal])* $name:ident $(as $node:literal)? {
+        out: $out:ident, $arity:ident: [$($on:ident => $cpu:expr),+ $(,)?], wgsl: $wgsl:literal,
+        a: [$($da:tt)*], b: [$($db:tt)*], sample: $lo:literal..$hi:literal $(,)?
+    })*) => {
+        $(
+            #[doc = concat!($($doc, "\n"),*)]
+            pub mod $name {
+                #[allow(unused_imports)]
+                use super::*;
+                /// The row.
+                pub static OP: $crate::map::MapRow = $crate::map_row!(
+                    $name, [$($doc),*], [$($node)?], $out, $arity, [$($on => $cpu),+], $wgsl,
+                    [$crate::half!($($da)*), $crate::half!($($db)*), None], $lo, $hi);
+                /// Its plain signature.
+                pub static DEF: Option<$crate::call::OpDef> = $crate::map_def!($arity, $name, [$($doc),*]);
+            }
+        )*
+        /// The rows of this file.
+        pub static $table: &[(&$crate::map::MapRow, &Option<$crate::call::OpDef>)] =
+            &[$((&$name::OP, &$name::DEF)),*];
+    };
+}
+
+/// The signature of a row without parameters; rows with parameters get theirs in `table`.
+#[macro_export]
+macro_rules! map_def {
+    (unary, $name:ident, [$($doc:literal),*]) => {
+        $crate::map_def!(@ concat!(stringify!($name), "(Tensor self) -> Tensor"), [$($doc),*],
+            |args| $crate::map::map(&OP, &[args.get(0)?], $crate::map::NONE, args.dest))
+    };
+    (binary, $name:ident, [$($doc:literal),*]) => {
+        $crate::map_def!(@ concat!(stringify!($name), "(Operand self, Operand other) -> Tensor"),
+            [$($doc),*],
+            |args| $crate::map::map(&OP, &[args.get(0)?, args.get(1)?], $crate::map::NONE, args.dest))
+    };
+    ($arity:ident, $name:ident, $doc:tt) => { None };
+    (@ $schema:expr, [$($doc:literal),*], |$args:ident| $body:expr) => {
+        Some($crate::call::OpDef {
+            schema: $schema,
+            doc: concat!($($doc, "\n"),*),
+            spellings: $crate::call::Spellings::letters("fmio"),
+            fills: true,
+            run: |$args| Ok($crate::value::Value::from($body?)),
+        })
+    };
+}
+
+/// The static behind a row.
+#[macro_export]
+macro_rules! map_row {
+    ($name:ident, [$($doc:literal),*], [$($node:literal)?], $out:ident, $arity:ident,
+     [$($on:ident => $cpu:expr),+], $wgsl:literal, $vjps:expr, $lo:literal, $hi:literal) => {
+        $crate::map::MapRow {
+            op: array::MapOp {
+                name: stringify!($name),
+                cpu: {
+                    let mut table: cpu::Table = [None; base::DType::COUNT];
+                    $( $crate::kernels!(table $arity $on $out $cpu); )+
+                    table
+                },
+                wgsl: $wgsl,
+            },
+            doc: concat!($($doc, "\n"),*),
+            node: $crate::node_literal!($($node)?),
+            out: $crate::map::Out::$out,
+            vjps: $vjps,
+            sample: ($lo as f64, $hi as f64),
+            name: std::sync::OnceLock::new(),
+        }
+    };
+}
+
+/// An optional literal.
+#[macro_export]
+macro_rules! node_literal {
+    () => { None };
+    ($name:literal) => { Some($name) };
+}

@@ -1,0 +1,247 @@
+//! Matrix products.
+
+use crate::node::{Formula, Keep};
+use crate::{Var, view};
+use array::{Array, dispatch};
+use base::{Dims, Result, bail, ensure, shape};
+use tape::Tensor;
+
+/// Which plain product a node records.
+#[derive(Clone, Copy)]
+struct Kind {
+    op: &'static str,
+    node: &'static str,
+}
+
+fn check_dtypes(a: &Tensor, b: &Tensor, op: &str) -> Result<()> {
+    let (x, y) = (a.dtype(), b.dtype());
+    ensure!(
+        x == y,
+        Runtime,
+        "expected m1 and m2 to have the same dtype, but got: {} != {}\n  {op}: both matrices must have one dtype; got {x} and {y}",
+        c_name(x),
+        c_name(y)
+    );
+    Ok(())
+}
+
+/// The C++ name of a dtype, as in PyTorch's message.
+fn c_name(dtype: base::DType) -> &'static str {
+    use base::DType as D;
+    match dtype {
+        D::Bool => "bool",
+        D::U8 => "unsigned char",
+        D::I8 => "signed char",
+        D::I16 => "short",
+        D::I32 => "int",
+        D::I64 => "long",
+        D::F16 => "c10::Half",
+        D::BF16 => "c10::BFloat16",
+        D::F32 => "float",
+        D::F64 => "double",
+        D::C64 => "c10::complex<float>",
+        D::C128 => "c10::complex<double>",
+    }
+}
+
+/// Both have the same batch dimensions; the last two are multiplied.
+fn product(a: &Tensor, b: &Tensor, dims: &[usize], kind: Kind) -> Result<Tensor> {
+    check_dtypes(a, b, kind.op)?;
+    let out = Array::empty_contiguous(dims, a.dtype(), a.device())?;
+    dispatch::matmul(&out, &a.array(), &b.array())?;
+    tape::record(out, &[a, b], |_| {
+        let wants = (tape::needs_history(&[a]), tape::needs_history(&[b]));
+        let keep_a = wants.1.then_some(a);
+        let keep_b = wants.0.then_some(b);
+        let keeps: Vec<Keep<'_>> = keep_a.into_iter().chain(keep_b).map(Keep::Input).collect();
+        let has_a = keep_a.is_some();
+        Formula::new(kind.node, 2, &keeps, move |grads, saved| {
+            let g = Var::from(grads[0].clone().map_or_else(crate::node::absent, Ok));
+            let a = saved.vars.first().cloned();
+            let b = saved.vars.get(usize::from(has_a)).cloned();
+            Ok(vec![
+                saved.needs[0].then(|| times(g.clone(), b.map(|b| b.mt().conj()))),
+                saved.needs[1].then(|| times_left(a.map(|a| a.mt().conj()), g)),
+            ])
+        })
+    })
+}
+
+fn times(g: Var, other: Option<Var>) -> Var {
+    match other {
+        Some(other) => g.then(|g| other.then(|o| multiply(g, o)).tensor()),
+        None => Var::from(crate::node::absent()),
+    }
+}
+
+fn times_left(other: Option<Var>, g: Var) -> Var {
+    match other {
+        Some(other) => other.then(|o| g.then(|g| multiply(o, g)).tensor()),
+        None => Var::from(crate::node::absent()),
+    }
+}
+
+fn multiply(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.rank() == 2 { mm(a, b) } else { bmm(a, b) }
+}
+
+/// The product of two matrices, `(n, k) x (k, m) -> (n, m)`.
+pub fn mm(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    ensure!(a.rank() == 2, Runtime, "self must be a matrix");
+    ensure!(b.rank() == 2, Runtime, "mat2 must be a matrix");
+    let (x, y) = (a.dims(), b.dims());
+    check_inner(&x, &y)?;
+    product(a, b, &[x[0], y[1]], Kind { op: "mm", node: "MmBackward0" })
+}
+
+fn check_inner(x: &[usize], y: &[usize]) -> Result<()> {
+    ensure!(
+        x[1] == y[0],
+        Shape,
+        "mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})",
+        x[0],
+        x[1],
+        y[0],
+        y[1]
+    );
+    Ok(())
+}
+
+/// Products of pairs of matrices, `(b, n, k) x (b, k, m) -> (b, n, m)`.
+pub fn bmm(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    ensure!(a.rank() == 3, Runtime, "batch1 must be a 3D tensor");
+    ensure!(b.rank() == 3, Runtime, "batch2 must be a 3D tensor");
+    let (x, y) = (a.dims(), b.dims());
+    ensure!(
+        x[0] == y[0] && x[2] == y[1],
+        Shape,
+        "Expected size for first two dimensions of batch2 tensor to be: [{}, {}] but got: [{}, {}].",
+        x[0],
+        x[2],
+        y[0],
+        y[1]
+    );
+    product(a, b, &[x[0], x[1], y[2]], Kind { op: "bmm", node: "BmmBackward0" })
+}
+
+/// The inner product of two vectors.
+pub fn dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    ensure!(
+        a.rank() == 1 && b.rank() == 1,
+        Runtime,
+        "1D tensors expected, but got {}D and {}D tensors",
+        a.rank(),
+        b.rank()
+    );
+    check_dot(a, b)?;
+    (Var::from(a) * Var::from(b)).sum().tensor()
+}
+
+fn check_dot(a: &Tensor, b: &Tensor) -> Result<()> {
+    ensure!(
+        a.numel() == b.numel(),
+        Runtime,
+        "inconsistent tensor size, expected tensor [{}] and src [{}] to have the same number of elements, but got {} and {} elements respectively",
+        a.numel(),
+        b.numel(),
+        a.numel(),
+        b.numel()
+    );
+    ensure!(
+        a.dtype() == b.dtype(),
+        Runtime,
+        "dot : expected both vectors to have same dtype, but found {} and {}",
+        a.dtype().type_name(),
+        b.dtype().type_name()
+    );
+    Ok(())
+}
+
+/// A matrix times a vector, `(n, k) x (k) -> (n)`.
+pub fn mv(a: &Tensor, v: &Tensor) -> Result<Tensor> {
+    ensure!(
+        a.rank() == 2 && v.rank() == 1,
+        Runtime,
+        "vector + matrix @ vector expected, got {}, {}, {}",
+        1,
+        a.rank(),
+        v.rank()
+    );
+    let (x, n) = (a.dims(), v.numel());
+    ensure!(
+        x[1] == n,
+        Runtime,
+        "size mismatch, got input ({}), mat ({}x{}), vec ({n})",
+        x[0],
+        x[0],
+        x[1]
+    );
+    view::squeeze(&mm(a, &view::unsqueeze(v, 1)?)?, Some(&[1]))
+}
+
+/// The product by the rules of `@`: vectors, matrices, broadcast batches.
+pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    match (a.rank(), b.rank()) {
+        (0, _) | (_, 0) => bail!(
+            Runtime,
+            "both arguments to matmul need to be at least 1D, but they are {}D and {}D",
+            a.rank(),
+            b.rank()
+        ),
+        (1, 1) => dot(a, b),
+        (2, 1) => mv(a, b),
+        (1, 2) => view::squeeze(&mm(&view::unsqueeze(a, 0)?, b)?, Some(&[0])),
+        (2, 2) => mm(a, b),
+        (1, _) => view::squeeze(&batched(&view::unsqueeze(a, 0)?, b)?, Some(&[-2])),
+        (_, 1) => view::squeeze(&batched(a, &view::unsqueeze(b, 1)?)?, Some(&[-1])),
+        (_, 2) => folded(a, b),
+        _ => batched(a, b),
+    }
+}
+
+/// A batch of matrices times one matrix: one tall product.
+fn folded(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let (x, y) = (a.dims(), b.dims());
+    let k = x[x.len() - 1];
+    let rows: usize = x[..x.len() - 1].iter().product();
+    check_inner(&[rows, k], &y)?;
+    let tall = view::reshape_to(a, &[rows, k])?;
+    let mut dims = Dims::from_slice(&x[..x.len() - 1]);
+    dims.push(y[1]);
+    view::reshape_to(&mm(&tall, b)?, &dims)
+}
+
+fn batched(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let (x, y) = (a.dims(), b.dims());
+    let (ra, rb) = (x.len(), y.len());
+    let batch = shape::broadcast(&x[..ra - 2], &y[..rb - 2])?;
+    let count: usize = batch.iter().product();
+    let raised = |t: &Tensor, rows: usize, columns: usize| -> Result<Tensor> {
+        let mut whole = batch.clone();
+        whole.push(rows);
+        whole.push(columns);
+        let wide = if t.dims() == whole { t.clone() } else { view::expand_to(t, &whole) };
+        view::reshape_to(&wide, &[count, rows, columns])
+    };
+    let (n, k, m) = (x[ra - 2], x[ra - 1], y[rb - 1]);
+    ensure!(
+        k == y[rb - 2],
+        Shape,
+        "Expected size for first two dimensions of batch2 tensor to be: [{count}, {k}] but got: [{count}, {}].",
+        y[rb - 2]
+    );
+    let out = bmm(&raised(a, n, k)?, &raised(b, k, m)?)?;
+    let mut dims = batch.clone();
+    dims.push(n);
+    dims.push(m);
+    view::reshape_to(&out, &dims)
+}
+
+/// `x @ weight.T + bias`, `(.., k) x (n, k) -> (.., n)`.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let out = matmul(x, &view::t(weight)?)?;
+    match bias {
+        Some(bias) => (Var::from(out) + Var::from(bias)).tensor(),
+        None => Ok(out),
+    }
+}

@@ -1,0 +1,51 @@
+//! Gradients of powers, right also at a base of 0.
+
+use crate::call::Dest;
+use crate::map::{NONE, map};
+use crate::{Var, binary};
+use base::{Result, Scalar, ensure};
+use tape::Tensor;
+
+/// The operator `**`. An integer tensor takes no negative integer exponent.
+pub fn pow(dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
+    if let (Var::T(x), Var::S(Scalar::Int(exponent))) = (&a, &b) {
+        ensure!(
+            *exponent >= 0 || !x.dtype().is_integral(),
+            Runtime,
+            "Integers to negative integer powers are not allowed."
+        );
+    }
+    map(&binary::pow::OP, &[a, b], NONE, dest)
+}
+
+/// d/da a^b = b a^(b-1), and 0 where b is 0.
+pub(crate) fn base_vjp(g: Var, a: Var, b: Var) -> Var {
+    if let Var::S(exponent) = b {
+        if exponent.is_zero() {
+            return g * 0.0;
+        }
+        let less = minus_one(exponent);
+        return g * (Var::S(exponent) * a.pow(less)).conj();
+    }
+    let less = &b - &Var::from(1i64);
+    let slope = g * (&b * &a.pow(less)).conj();
+    let zero = 0.0 * &slope;
+    zero.where_(b.eq(0i64), slope)
+}
+
+fn minus_one(s: Scalar) -> Scalar {
+    match s {
+        Scalar::Int(v) => Scalar::Int(v - 1),
+        Scalar::Complex(c) => Scalar::Complex(c - 1.0),
+        other => Scalar::Float(other.to_f64() - 1.0),
+    }
+}
+
+/// d/db a^b = a^b ln a, and 0 where a is 0 and b is not negative.
+pub(crate) fn exponent_vjp(g: Var, a: Var, b: Var, y: Var) -> Var {
+    let slope = g * (y * a.clone().log()).conj();
+    let zero = 0.0 * &slope;
+    let real_exponent = !matches!(&b, Var::T(t) if t.dtype().is_complex());
+    let masked = if real_exponent { a.eq(0i64).logical_and(b.ge(0i64)) } else { a.eq(0i64) };
+    zero.where_(masked, slope)
+}

@@ -1,0 +1,112 @@
+//! Choosing elements by a condition.
+
+use crate::node::{Formula, Keep};
+use crate::{Var, create};
+use array::{Array, Operand, dispatch};
+use base::promote::{Class, Promotion};
+use base::{DType, Dims, Result, ensure, shape};
+use tape::Tensor;
+
+/// `a` where the condition holds, else `b`; all three broadcast.
+pub fn where_(condition: &Tensor, a: &Var, b: &Var) -> Result<Tensor> {
+    let bytes = matches!(condition.dtype(), DType::Bool | DType::U8);
+    ensure!(
+        bytes,
+        Runtime,
+        "where expected condition to be a boolean tensor, but got a tensor with dtype {}",
+        condition.dtype().type_name()
+    );
+    let mut promotion = Promotion::new();
+    let mut dims: Dims = condition.dims();
+    for side in [a, b] {
+        match side {
+            Var::S(scalar) => promotion = promotion.with_scalar(*scalar),
+            Var::Bad(error) => return Err(error.clone()),
+            Var::T(t) => {
+                let class = if t.rank() == 0 { Class::ZeroDim } else { Class::Dim };
+                promotion = promotion.with(t.dtype(), class);
+                dims = shape::broadcast(&dims, &t.dims())?;
+            }
+        }
+    }
+    let layouts: Vec<_> = [Some(condition), tensor(a), tensor(b)]
+        .into_iter()
+        .map(|t| t.map_or_else(|| base::Layout::contiguous(&[]), Tensor::layout))
+        .collect();
+    let layout = base::layout::output_layout(&dims, &layouts.iter().collect::<Vec<_>>());
+    let out = Array::empty(layout, promotion.result(), condition.device())?;
+    let (x, y) = (tensor(a).map(Tensor::array), tensor(b).map(Tensor::array));
+    dispatch::where_(&out, &condition.array(), operand(a, x.as_ref()), operand(b, y.as_ref()))?;
+    let kept = condition.array();
+    let none = create::scalar_tensor(base::Scalar::Bool(false))?;
+    let inputs = [tensor(a).unwrap_or(&none), tensor(b).unwrap_or(&none)];
+    tape::record(out, &inputs, |_| {
+        Formula::new("WhereBackward0", 2, &[Keep::Bare(&kept)], |grads, saved| {
+            let g = Var::from(grads[0].clone().map_or_else(crate::node::absent, Ok));
+            let zero = Var::S(base::Scalar::Int(0));
+            let c = &saved.vars[0];
+            Ok(vec![
+                saved.needs[0].then(|| where_vars(c.clone(), g.clone(), zero.clone())),
+                saved.needs[1].then(|| where_vars(c.clone(), zero.clone(), g.clone())),
+            ])
+        })
+    })
+}
+
+fn tensor(var: &Var) -> Option<&Tensor> {
+    match var {
+        Var::T(t) => Some(t),
+        _ => None,
+    }
+}
+
+fn operand<'a>(var: &Var, array: Option<&'a Array>) -> Operand<'a> {
+    match (var, array) {
+        (_, Some(array)) => Operand::Array(array),
+        (Var::S(scalar), None) => Operand::Scalar(*scalar),
+        _ => Operand::Scalar(base::Scalar::Int(0)),
+    }
+}
+
+/// [`where_`] in formulas.
+pub(crate) fn where_vars(condition: Var, a: Var, b: Var) -> Var {
+    condition.then(|c| where_(c, &a, &b))
+}
+
+/// `value` where the mask holds, else `x`.
+pub fn masked_fill(x: &Tensor, mask: &Tensor, value: &Var) -> Result<Tensor> {
+    ensure!(
+        mask.dtype() == DType::Bool,
+        Runtime,
+        "masked_fill_ only supports boolean masks, but got mask with dtype {}",
+        mask.dtype()
+    );
+    if let Var::T(t) = value {
+        ensure!(
+            t.rank() == 0,
+            Runtime,
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {} dimension(s).",
+            t.rank()
+        );
+    }
+    let dims = shape::broadcast(&x.dims(), &mask.dims())?;
+    let dtype = x.dtype();
+    let layout = base::layout::output_layout(&dims, &[&x.layout()]);
+    let out = Array::empty(layout, dtype, x.device())?;
+    let fill = tensor(value).map(Tensor::array);
+    dispatch::where_(&out, &mask.array(), operand(value, fill.as_ref()), Operand::Array(&x.array()))?;
+    let kept = mask.array();
+    let none = create::scalar_tensor(base::Scalar::Bool(false))?;
+    let inputs = [x, tensor(value).unwrap_or(&none)];
+    tape::record(out, &inputs, |_| {
+        Formula::new("MaskedFillBackward0", 2, &[Keep::Bare(&kept)], |grads, saved| {
+            let g = Var::from(grads[0].clone().map_or_else(crate::node::absent, Ok));
+            let zero = Var::S(base::Scalar::Int(0));
+            let c = &saved.vars[0];
+            Ok(vec![
+                saved.needs[0].then(|| where_vars(c.clone(), zero.clone(), g.clone())),
+                saved.needs[1].then(|| where_vars(c.clone(), g.clone(), zero.clone()).sum()),
+            ])
+        })
+    })
+}

@@ -1,0 +1,174 @@
+//! Public signatures of ops that are plain functions of this crate.
+
+use crate::cast::resolve;
+use crate::{Var, activation, complex, create, inplace, join, matmul, range, reduce, select, view};
+use base::promote::default_dtype;
+use base::{DType, Result, Scalar, shape};
+use tape::Tensor;
+
+fn filled(size: &[i64], value: i64, dtype: Option<DType>, device: Option<base::Device>) -> Result<Tensor> {
+    let dims = shape::sizes(size)?;
+    create::full(&dims, Scalar::Int(value), dtype.unwrap_or_else(default_dtype), resolve(device))
+}
+
+crate::ops! {
+    /// Views and shapes.
+    VIEWS:
+    /// The elements under other sizes, without a copy.
+    m "view(Tensor self, int[] size) -> Tensor" => |x, size| view::view(x, size);
+    /// The elements under other sizes.
+    fm "reshape(Tensor self, int[] shape) -> Tensor" => |x, size| view::reshape(x, size);
+    /// Swaps two dimensions.
+    fm "transpose(Tensor self, int dim0, int dim1) -> Tensor" => |x, a, b| view::transpose(x, a, b);
+    /// The transpose of a matrix.
+    fm "t(Tensor self) -> Tensor" => |x| view::t(x);
+    /// Dimensions in a new order.
+    fm "permute(Tensor self, int[] dims) -> Tensor" => |x, dims| view::permute(x, dims);
+    /// Repeats dimensions of size 1 without copying.
+    m "expand(Tensor self, int[] size, *, bool implicit=False) -> Tensor" => |x, size, implicit| view::expand(x, size, implicit);
+    /// A new dimension of size 1.
+    fm "unsqueeze(Tensor self, int dim) -> Tensor" => |x, dim| view::unsqueeze(x, dim);
+    /// Drops dimensions of size 1.
+    fm "squeeze(Tensor self, int[1]? dim=None) -> Tensor" => |x, dim| view::squeeze(x, dim);
+    /// Merges dimensions.
+    fm "flatten(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor" => |x, a, b| view::flatten(x, a, b);
+    /// Splits a dimension.
+    fm "unflatten(Tensor self, int dim, int[] sizes) -> Tensor" => |x, dim, sizes| view::unflatten(x, dim, sizes);
+    /// Part of a dimension.
+    fm "narrow(Tensor self, int dim, int start, int length) -> Tensor" => |x, dim, start, len| view::narrow(x, dim, start, len);
+    /// One index of a dimension.
+    fm "select(Tensor self, int dim, int index) -> Tensor" => |x, dim, index| view::select(x, dim, index);
+    /// The diagonal of two dimensions.
+    fm "diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor" => |x, offset, a, b| view::diagonal(x, offset, a, b);
+    /// Pieces of one size.
+    fm "split(Tensor self, int split_size, int dim=0) -> Tensor[]" => |x, size, dim| view::split(x, size, dim);
+    /// Pieces of given sizes.
+    fm "split.sizes(Tensor self, int[] split_size, int dim=0) -> Tensor[]" => |x, sizes, dim| view::split_with_sizes(x, sizes, dim);
+    /// Pieces of given sizes.
+    fm "split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]" => |x, sizes, dim| view::split_with_sizes(x, sizes, dim);
+    /// A number of pieces.
+    fm "chunk(Tensor self, int chunks, int dim=0) -> Tensor[]" => |x, chunks, dim| view::chunk(x, chunks, dim);
+    /// Every index of a dimension.
+    fm "unbind(Tensor self, int dim=0) -> Tensor[]" => |x, dim| view::unbind(x, dim);
+    /// Windows along a dimension.
+    m "unfold(Tensor self, int dimension, int size, int step) -> Tensor" => |x, dim, size, step| view::unfold(x, dim, size, step);
+    /// Any geometry over the same storage.
+    fm "as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor" => |x, size, stride, offset| view::as_strided(x, size, stride, offset);
+    /// Tensors one after the other.
+    fo "cat(Tensor[] tensors, int dim=0) -> Tensor" => |tensors, dim| join::cat(tensors, dim);
+    /// Tensors along a new dimension.
+    fo "stack(Tensor[] tensors, int dim=0) -> Tensor" => |tensors, dim| join::stack(tensors, dim);
+    /// The complex conjugate.
+    fm "conj(Tensor self) -> Tensor" => |x| complex::conj(x);
+}
+
+crate::ops! {
+    /// Creation and copies.
+    CREATION:
+    /// Zeros.
+    fo "zeros(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |size, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| filled(size, 0, dtype, device));
+    /// Ones.
+    fo "ones(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |size, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| filled(size, 1, dtype, device));
+    /// From start in steps.
+    fo "arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |end, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| range::arange(Scalar::Int(0), end, Scalar::Int(1), dtype, resolve(device)));
+    /// From start in steps.
+    fo "arange.start(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |start, end, step, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| range::arange(start, end, step, dtype, resolve(device)));
+    /// Evenly spaced numbers.
+    fo "linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |start, end, steps, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| range::linspace(start, end, steps, dtype, resolve(device)));
+    /// Ones on the diagonal.
+    fo "eye(int n, int? m=None, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |n, m, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| range::eye(n, m, dtype, resolve(device)));
+    /// A copy with history.
+    fm "clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x, format| create::clone(x, format);
+    /// Overwrites with the values of another tensor.
+    m "copy_(Tensor self, Operand src, bool non_blocking=False) -> Tensor" => |x, src, _non_blocking| copy(x, src, _non_blocking);
+    /// Overwrites with one value.
+    m "fill_(Tensor self, Scalar value) -> Tensor" => |x, value| inplace::fill_(x, value);
+    /// Overwrites with zeros.
+    m "zero_(Tensor self) -> Tensor" => |x| inplace::zero_(x);
+}
+
+/// `layout` and `pin_memory` change nothing for dense host tensors.
+fn typed(_layout: Option<&crate::Value>, _pin: Option<bool>) -> Result<()> {
+    Ok(())
+}
+
+fn copy(x: &Tensor, src: Var, _non_blocking: bool) -> Result<Tensor> {
+    inplace::copy_(x, &src.tensor()?)
+}
+
+crate::ops! {
+    /// Reductions.
+    REDUCTIONS:
+    /// The sum of all elements.
+    fm "sum(Tensor self, *, ScalarType? dtype=None) -> Tensor" => |x, dtype| reduce::sum(x, None, false, dtype);
+    /// The sum over dimensions.
+    fmo "sum.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor" => |x, dim, keep, dtype| reduce::sum(x, dim, keep, dtype);
+    /// The mean of all elements.
+    fm "mean(Tensor self, *, ScalarType? dtype=None) -> Tensor" => |x, dtype| reduce::mean(x, None, false, dtype);
+    /// The mean over dimensions.
+    fmo "mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor" => |x, dim, keep, dtype| reduce::mean(x, dim, keep, dtype);
+}
+
+crate::ops! {
+    /// Matrix products.
+    PRODUCTS:
+    /// The product of matrices, vectors or batches.
+    fmo "matmul(Tensor self, Tensor other) -> Tensor" => |a, b| matmul::matmul(a, b);
+    /// The product of two matrices.
+    fmo "mm(Tensor self, Tensor mat2) -> Tensor" => |a, b| matmul::mm(a, b);
+    /// Products of pairs of matrices.
+    fmo "bmm(Tensor self, Tensor mat2) -> Tensor" => |a, b| matmul::bmm(a, b);
+    /// A matrix times a vector.
+    fmo "mv(Tensor self, Tensor vec) -> Tensor" => |a, b| matmul::mv(a, b);
+    /// The inner product of two vectors.
+    fmo "dot(Tensor self, Tensor tensor) -> Tensor" => |a, b| matmul::dot(a, b);
+    /// `input @ weight.T + bias`.
+    f "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor" => |x, w, b| matmul::linear(x, w, b);
+}
+
+crate::ops! {
+    /// Choosing elements.
+    SELECTION:
+    /// `input` where the condition holds, else `other`.
+    fo "where(Tensor condition, Operand input, Operand other) -> Tensor" => |c, a, b| select_where(c, a, b);
+    /// `value` where the mask holds.
+    fmi "masked_fill(Tensor self, Tensor mask, Operand value) -> Tensor" => |x, mask, value| masked(x, mask, value);
+}
+
+fn select_where(c: &Tensor, a: Var, b: Var) -> Result<Tensor> {
+    select::where_(c, &a, &b)
+}
+
+fn masked(x: &Tensor, mask: &Tensor, value: Var) -> Result<Tensor> {
+    select::masked_fill(x, mask, &value)
+}
+
+crate::filling_ops! {
+    /// Activations with parameters.
+    ACTIVATIONS:
+    /// log(1 + exp(beta x)) / beta.
+    f "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor" => |dest, x, beta, limit| activate(&activation::softplus::OP, dest, x, [beta, limit, ZERO, ZERO]);
+    /// x where positive, else slope times x.
+    fi "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor" => |dest, x, slope| activate(&activation::leaky_relu::OP, dest, x, [slope, ZERO, ZERO, ZERO]);
+    /// x where positive, else alpha (exp(x) - 1).
+    fi "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor" => |dest, x, alpha, scale, inner| activate(&activation::elu::OP, dest, x, [alpha, scale, inner, ZERO]);
+    /// x limited to two bounds.
+    fi "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor" => |dest, x, lo, hi| activate(&activation::hardtanh::OP, dest, x, [lo, hi, ZERO, ZERO]);
+    /// GELU, exact or by its tanh approximation.
+    f "gelu(Tensor self, *, str approximate='none') -> Tensor" => |dest, x, kind| gelu(dest, x, kind);
+}
+
+const ZERO: Scalar = Scalar::Float(0.0);
+
+fn activate(row: &'static crate::map::MapRow, dest: crate::Dest<'_>, x: &Tensor, p: [Scalar; 4]) -> Result<Tensor> {
+    crate::map::map(row, &[x.into()], p.map(Scalar::to_f64), dest)
+}
+
+fn gelu(dest: crate::Dest<'_>, x: &Tensor, kind: &str) -> Result<Tensor> {
+    let row = match kind {
+        "none" => &activation::gelu::OP,
+        "tanh" => &activation::gelu_tanh::OP,
+        _ => base::bail!(Runtime, "approximate argument must be either none or tanh."),
+    };
+    activate(row, dest, x, [ZERO; 4])
+}

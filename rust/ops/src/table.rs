@@ -1,0 +1,107 @@
+//! The registry: every public op with its overloads, gathered from the tables of all files. What
+//! has no signature of its own gets the one of its row.
+
+use crate::call::OpDef;
+use crate::schema::Schema;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// A name with its overloads, tried in order.
+pub struct Entry {
+    /// The name users call.
+    pub name: &'static str,
+    /// The ops behind it.
+    pub overloads: Vec<(&'static OpDef, Schema)>,
+}
+
+/// Tables of signatures written out.
+static TABLES: &[&[OpDef]] = &[
+    crate::arith::ARITHMETIC,
+    crate::optim::OPTIMIZERS,
+    crate::signatures::VIEWS,
+    crate::signatures::CREATION,
+    crate::signatures::REDUCTIONS,
+    crate::signatures::PRODUCTS,
+    crate::signatures::SELECTION,
+    crate::signatures::ACTIVATIONS,
+];
+
+/// Tables of elementwise rows, whose signatures are implied.
+static ROWS: &[&[(&crate::map::MapRow, &Option<OpDef>)]] = &[
+    crate::unary::UNARY,
+    crate::binary::BINARY,
+    crate::compare::COMPARE,
+    crate::special::SPECIAL,
+    crate::activation::ACTIVATION,
+];
+
+/// Other names of the same op.
+static ALIASES: &[(&str, &str)] = &[
+    ("absolute", "abs"),
+    ("negative", "neg"),
+    ("multiply", "mul"),
+    ("divide", "div"),
+    ("true_divide", "div"),
+    ("arccos", "acos"),
+    ("arcsin", "asin"),
+    ("arctan", "atan"),
+    ("arccosh", "acosh"),
+    ("arcsinh", "asinh"),
+    ("arctanh", "atanh"),
+    ("arctan2", "atan2"),
+    ("fix", "trunc"),
+    ("greater", "gt"),
+    ("greater_equal", "ge"),
+    ("less", "lt"),
+    ("less_equal", "le"),
+    ("not_equal", "ne"),
+    ("swapaxes", "transpose"),
+    ("swapdims", "transpose"),
+    ("concat", "cat"),
+    ("concatenate", "cat"),
+    ("clip", "clamp"),
+];
+
+/// All ops by name.
+pub fn registry() -> &'static Vec<Entry> {
+    static REGISTRY: OnceLock<Vec<Entry>> = OnceLock::new();
+    REGISTRY.get_or_init(build)
+}
+
+fn build() -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut places: HashMap<&'static str, usize> = HashMap::new();
+    let mut add = |def: &'static OpDef, entries: &mut Vec<Entry>| {
+        let Ok(schema) = Schema::parse(def.schema) else {
+            debug_assert!(false, "bad schema {}", def.schema);
+            return;
+        };
+        let place = *places.entry(schema.name).or_insert_with(|| {
+            entries.push(Entry { name: schema.name, overloads: Vec::new() });
+            entries.len() - 1
+        });
+        entries[place].overloads.push((def, schema));
+    };
+    for def in TABLES.iter().flat_map(|table| table.iter()) {
+        add(def, &mut entries);
+    }
+    let written = entries.len();
+    for (_, def) in ROWS.iter().flat_map(|rows| rows.iter()) {
+        if let Some(def) = def.as_ref() {
+            let name = def.schema.split('(').next().unwrap_or_default();
+            if !entries[..written].iter().any(|e| e.name == name) {
+                add(def, &mut entries);
+            }
+        }
+    }
+    for (alias, name) in ALIASES {
+        let overloads: Option<Vec<_>> =
+            entries.iter().find(|e| e.name == *name).map(|e| e.overloads.clone());
+        if let Some(overloads) = overloads
+            && !entries.iter().any(|e| e.name == *alias)
+        {
+            entries.push(Entry { name: alias, overloads });
+        }
+    }
+    entries
+}
