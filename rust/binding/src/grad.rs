@@ -1,0 +1,405 @@
+//! Autograd as Python sees it: backward, grad, nodes, modes.
+
+use crate::dtype::size;
+use crate::error::{IntoPy, from_python};
+use crate::tensor::{PyTensor, wrap};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::sync::Arc;
+use tape::{AccumulateGrad, Edge, Hook, HookId, NodeRef, Request, Tensor, WeakTensor};
+
+/// Where a gradient should start or end.
+fn tensors(list: &Bound<'_, PyAny>) -> PyResult<Vec<Tensor>> {
+    if let Ok(one) = list.cast::<PyTensor>() {
+        return Ok(vec![one.get().tensor.clone()]);
+    }
+    list.try_iter()?
+        .map(|item| Ok(item?.cast::<PyTensor>()?.get().tensor.clone()))
+        .collect()
+}
+
+fn seeds(list: Option<&Bound<'_, PyAny>>, count: usize) -> PyResult<Vec<Option<Tensor>>> {
+    let Some(list) = list.filter(|l| !l.is_none()) else {
+        return Ok(vec![None; count]);
+    };
+    if let Ok(one) = list.cast::<PyTensor>() {
+        return Ok(vec![Some(one.get().tensor.clone())]);
+    }
+    list.try_iter()?
+        .map(|item| {
+            let item = item?;
+            if item.is_none() {
+                return Ok(None);
+            }
+            Ok(Some(item.cast::<PyTensor>()?.get().tensor.clone()))
+        })
+        .collect()
+}
+
+fn check_count(roots: usize, seeds: usize) -> PyResult<()> {
+    if roots == seeds {
+        return Ok(());
+    }
+    Err(PyRuntimeError::new_err(format!(
+        "got {roots} tensors and {seeds} gradients"
+    )))
+}
+
+/// Accumulates gradients of `tensors` into leaves (or only into `inputs`).
+#[pyfunction]
+#[pyo3(signature = (tensors, grad_tensors=None, retain_graph=None, create_graph=false, inputs=None))]
+pub fn _backward(
+    py: Python<'_>,
+    tensors: &Bound<'_, PyAny>,
+    grad_tensors: Option<&Bound<'_, PyAny>>,
+    retain_graph: Option<bool>,
+    create_graph: bool,
+    inputs: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let roots = self::tensors(tensors)?;
+    let seeds = seeds(grad_tensors, roots.len())?;
+    check_count(roots.len(), seeds.len())?;
+    let inputs = inputs.filter(|i| !i.is_none()).map(self::tensors).transpose()?;
+    if inputs.as_ref().is_some_and(Vec::is_empty) {
+        return Err(PyRuntimeError::new_err("`inputs` argument to `backward()` cannot be empty."));
+    }
+    let request = Request {
+        retain_graph: retain_graph.unwrap_or(create_graph),
+        create_graph,
+        allow_unused: true,
+    };
+    py.detach(|| tape::backward(&roots, seeds, inputs.as_deref(), request)).py()
+}
+
+/// The gradients of `outputs` with respect to `inputs`.
+#[pyfunction]
+#[pyo3(signature = (outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=false, allow_unused=false))]
+pub fn _grad<'py>(
+    py: Python<'py>,
+    outputs: &Bound<'py, PyAny>,
+    inputs: &Bound<'py, PyAny>,
+    grad_outputs: Option<&Bound<'py, PyAny>>,
+    retain_graph: Option<bool>,
+    create_graph: bool,
+    allow_unused: bool,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let roots = tensors(outputs)?;
+    let seeds = seeds(grad_outputs, roots.len())?;
+    check_count(roots.len(), seeds.len())?;
+    let inputs = tensors(inputs)?;
+    let request =
+        Request { retain_graph: retain_graph.unwrap_or(create_graph), create_graph, allow_unused };
+    let grads = py.detach(|| tape::gradients(&roots, seeds, &inputs, request)).py()?;
+    let items = grads
+        .into_iter()
+        .map(|g| g.map_or_else(|| Ok(py.None()), |g| wrap(py, g)))
+        .collect::<PyResult<Vec<_>>>()?;
+    PyTuple::new(py, items)
+}
+
+/// A recorded op.
+#[pyclass(name = "Node", module = "pyrite.autograd.graph", frozen, weakref)]
+pub struct PyNode {
+    node: NodeRef,
+}
+
+/// The Python object of a node: an instance of a class with the node's name.
+pub fn node_object(py: Python<'_>, node: NodeRef) -> PyResult<Py<PyAny>> {
+    Ok(Py::new(py, PyNode { node })?.into_any())
+}
+
+#[pymethods]
+impl PyNode {
+    /// What was recorded.
+    fn name(&self) -> String {
+        self.node.body.name().to_string()
+    }
+
+    /// The nodes of the inputs, each with the number of its output.
+    #[getter]
+    fn next_functions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let items = self
+            .node
+            .edges
+            .iter()
+            .map(|edge: &Edge| {
+                let next = match edge.node() {
+                    Some(node) => node_object(py, node.clone())?,
+                    None => py.None(),
+                };
+                Ok((next, edge.output))
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        PyTuple::new(py, items)
+    }
+
+    /// The leaf of an accumulation node.
+    #[getter]
+    fn variable(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self.node.body.as_any().downcast_ref::<AccumulateGrad>() {
+            Some(leaf) => wrap(py, leaf.variable().clone()),
+            None => Err(pyo3::exceptions::PyAttributeError::new_err(format!(
+                "'{}' object has no attribute 'variable'",
+                self.node.body.name()
+            ))),
+        }
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        format!("<{} object at 0x{:x}>", slf.get().node.body.name(), slf.as_ptr() as usize)
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<PyNode>().is_ok_and(|o| Arc::ptr_eq(&o.get().node, &self.node))
+    }
+
+    fn __hash__(&self) -> u64 {
+        self.node.sequence()
+    }
+}
+
+/// A Python callable as a hook.
+struct PyHook(Py<PyAny>);
+
+impl Hook for PyHook {
+    fn call(&self, grad: &Tensor) -> base::Result<Option<Tensor>> {
+        Python::attach(|py| {
+            let result = self.0.bind(py).call1((wrap(py, grad.clone())?,))?;
+            if result.is_none() {
+                return Ok(None);
+            }
+            match result.cast::<PyTensor>() {
+                Ok(tensor) => Ok(Some(tensor.get().tensor.clone())),
+                Err(_) => Err(PyTypeError::new_err(format!(
+                    "expected Variable, but hook returned '{}'",
+                    result.get_type().name()?
+                ))),
+            }
+        })
+        .map_err(from_python)
+    }
+}
+
+/// Takes a hook off again.
+#[pyclass(name = "_HookRemover", module = "pyrite", frozen)]
+pub struct HookRemover {
+    tensor: WeakTensor,
+    id: HookId,
+}
+
+#[pymethods]
+impl HookRemover {
+    fn __call__(&self) {
+        if let Some(tensor) = self.tensor.upgrade() {
+            tensor.remove_hook(self.id);
+        }
+    }
+}
+
+#[pymethods]
+impl PyTensor {
+    /// Whether gradients flow to or through it.
+    #[getter]
+    fn requires_grad(&self) -> bool {
+        self.tensor.requires_grad()
+    }
+
+    #[setter]
+    fn set_requires_grad(&self, on: bool) -> PyResult<()> {
+        self.tensor.set_requires_grad(on).py()
+    }
+
+    /// Asks for gradients, in place.
+    #[pyo3(signature = (requires_grad=true))]
+    fn requires_grad_<'py>(slf: Bound<'py, Self>, requires_grad: bool) -> PyResult<Bound<'py, Self>> {
+        slf.get().tensor.set_requires_grad(requires_grad).py()?;
+        Ok(slf)
+    }
+
+    /// Whether it is not the result of a recorded op.
+    #[getter]
+    fn is_leaf(&self) -> bool {
+        self.tensor.is_leaf()
+    }
+
+    /// The node that produced it.
+    #[getter]
+    fn grad_fn(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self.tensor.grad_fn() {
+            Some(node) => node_object(py, node),
+            None => Ok(py.None()),
+        }
+    }
+
+    /// Which output of its node it is.
+    #[getter]
+    fn output_nr(&self) -> usize {
+        self.tensor.gradient_edge().output
+    }
+
+    /// The accumulated gradient.
+    #[getter]
+    fn grad(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self.tensor.grad() {
+            Some(grad) => wrap(py, grad),
+            None => Ok(py.None()),
+        }
+    }
+
+    #[setter]
+    fn set_grad(&self, py: Python<'_>, grad: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let Some(grad) = grad.filter(|g| !g.is_none()) else {
+            self.tensor.set_grad(None);
+            return Ok(());
+        };
+        let Ok(grad) = grad.cast::<PyTensor>() else {
+            return Err(PyTypeError::new_err(format!(
+                "assigned grad expected to be a Tensor or None but got grad of type {}",
+                grad.get_type().name()?
+            )));
+        };
+        let grad = &grad.get().tensor;
+        if grad.same(&self.tensor) {
+            return Err(PyRuntimeError::new_err("can't assign Variable as its own grad"));
+        }
+        if grad.dtype() != self.tensor.dtype() {
+            return Err(PyRuntimeError::new_err(format!(
+                "attempting to assign a gradient with dtype '{}' to a tensor with grad_dtype '{}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match.",
+                grad.dtype(), self.tensor.dtype()
+            )));
+        }
+        if grad.dims() != self.tensor.dims() {
+            let _ = size(py, &grad.dims())?;
+            return Err(PyRuntimeError::new_err(format!(
+                "assigned grad has data of a different size: expected {}, got {}",
+                base::shape::show(&self.tensor.dims()),
+                base::shape::show(&grad.dims())
+            )));
+        }
+        self.tensor.set_grad(Some(grad.clone()));
+        Ok(())
+    }
+
+    /// Computes gradients of this tensor with respect to leaves.
+    #[pyo3(signature = (gradient=None, retain_graph=None, create_graph=false, inputs=None))]
+    fn backward(
+        slf: &Bound<'_, Self>,
+        gradient: Option<&Bound<'_, PyAny>>,
+        retain_graph: Option<bool>,
+        create_graph: bool,
+        inputs: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        _backward(slf.py(), slf.as_any(), gradient, retain_graph, create_graph, inputs)
+    }
+
+    /// The same memory without history.
+    fn detach(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        wrap(py, self.tensor.detach())
+    }
+
+    /// Forgets its history.
+    fn detach_<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        slf.get().tensor.detach_in_place().py()?;
+        Ok(slf)
+    }
+
+    /// The same memory, untracked.
+    #[getter]
+    fn data(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        wrap(py, self.tensor.data())
+    }
+
+    #[setter]
+    fn set_data(&self, value: &Bound<'_, PyTensor>) {
+        self.tensor.set_array(value.get().tensor.array());
+    }
+
+    /// Lets a non-leaf keep its gradient.
+    fn retain_grad(&self) -> PyResult<()> {
+        if !self.tensor.requires_grad() {
+            return Err(PyRuntimeError::new_err(
+                "can't retain_grad on Tensor that has requires_grad=False",
+            ));
+        }
+        self.tensor.retain_grad();
+        Ok(())
+    }
+
+    /// Whether a non-leaf keeps its gradient.
+    #[getter]
+    fn retains_grad(&self) -> bool {
+        self.tensor.retains_grad()
+    }
+
+    /// How often its memory was written.
+    #[getter]
+    fn _version(&self) -> PyResult<u64> {
+        if self.tensor.is_inference() {
+            return Err(PyRuntimeError::new_err(
+                "Inference tensors do not track version counter.",
+            ));
+        }
+        Ok(self.tensor.version_count())
+    }
+
+    /// The tensor this is a view of.
+    #[getter]
+    fn _base(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self.tensor.view_base() {
+            Some(base) => wrap(py, base),
+            None => Ok(py.None()),
+        }
+    }
+
+    /// Whether autograd tracks it as a view.
+    fn _is_view(&self) -> bool {
+        self.tensor.is_view()
+    }
+
+    /// Whether it was made in inference mode.
+    fn is_inference(&self) -> bool {
+        self.tensor.is_inference()
+    }
+
+    /// Adds a hook on the gradient; returns the callable that removes it.
+    fn _add_hook(&self, hook: Py<PyAny>) -> PyResult<HookRemover> {
+        if !self.tensor.requires_grad() {
+            return Err(PyRuntimeError::new_err(
+                "cannot register a hook on a tensor that doesn't require gradient",
+            ));
+        }
+        let id = self.tensor.add_hook(Arc::new(PyHook(hook)));
+        Ok(HookRemover { tensor: self.tensor.downgrade(), id })
+    }
+
+    /// Adds a hook that runs after accumulation; returns the callable that removes it.
+    fn _add_post_accumulate_hook(&self, hook: Py<PyAny>) -> HookRemover {
+        let id = self.tensor.add_post_accumulate_hook(Arc::new(PyHook(hook)));
+        HookRemover { tensor: self.tensor.downgrade(), id }
+    }
+}
+
+/// Whether ops are recorded.
+#[pyfunction]
+pub fn is_grad_enabled() -> bool {
+    tape::grad_enabled()
+}
+
+/// Turns recording on or off.
+#[pyfunction]
+pub fn _set_grad_enabled(on: bool) {
+    tape::set_grad_enabled(on).keep();
+}
+
+/// Whether new tensors are inference tensors.
+#[pyfunction]
+pub fn is_inference_mode_enabled() -> bool {
+    tape::inference_mode()
+}
+
+/// Turns inference mode on or off; returns what it was.
+#[pyfunction]
+pub fn _set_inference_mode(on: bool) -> bool {
+    tape::set_inference_mode(on)
+}
