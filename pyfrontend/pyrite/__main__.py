@@ -1,0 +1,7 @@
+"""`python -m pyrite` is the command `pyrite`."""
+
+import sys
+
+from pyrite.cli import main
+
+sys.exit(main())

@@ -1,0 +1,78 @@
+"""Methods of `Tensor` that are written in Python: printing, hooks, iteration, pickling.
+
+They are put onto the native class, so that every tensor has them; nothing here computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pyrite import _C
+from pyrite._C import Tensor
+
+__all__: list[str] = []
+
+
+def _repr(self: Tensor, *, tensor_contents: str | None = None) -> str:
+    from pyrite._tensor_str import tensor_repr
+
+    return tensor_repr(self)
+
+
+def _format(self: Tensor, spec: str) -> str:
+    from pyrite._tensor_str import tensor_format
+
+    return tensor_format(self, spec)
+
+
+def _iter(self: Tensor) -> Iterator[Tensor]:
+    if self.dim() == 0:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(self.unbind(0))
+
+
+def _reversed(self: Tensor) -> Tensor:
+    return self if self.dim() == 0 else self.flip(0)
+
+
+def _contains(self: Tensor, element: object) -> bool:
+    if isinstance(element, (Tensor, int, float, complex)):
+        return bool((element == self).any().item())
+    raise RuntimeError(
+        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+    )
+
+
+def _register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Any:
+    """Call `hook` with the gradient of this tensor; it may return a replacement."""
+    from pyrite.utils.hooks import CallbackHandle
+
+    return CallbackHandle(self._add_hook(hook))
+
+
+def _register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> Any:
+    """Call `hook` with this leaf after its gradient was accumulated."""
+    from pyrite.utils.hooks import CallbackHandle
+
+    if not self.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if self.grad_fn is not None:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    return CallbackHandle(self._add_post_accumulate_hook(hook))
+
+
+_METHODS: dict[str, Any] = {
+    "__repr__": _repr,
+    "__str__": _repr,
+    "__format__": _format,
+    "__iter__": _iter,
+    "__reversed__": _reversed,
+    "__contains__": _contains,
+    "register_hook": _register_hook,
+    "register_post_accumulate_grad_hook": _register_post_accumulate_grad_hook,
+    "__module__": "torch",
+}
+
+for _name, _method in _METHODS.items():
+    setattr(_C.Tensor, _name, _method)

@@ -1,0 +1,6 @@
+"""Automatic mixed precision."""
+
+from pyrite.amp.autocast_mode import autocast, custom_bwd, custom_fwd, is_autocast_available
+from pyrite.amp.grad_scaler import GradScaler
+
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]

@@ -1,0 +1,13 @@
+"""The CPU kernels of this build."""
+
+from __future__ import annotations
+
+from pyrite import _C
+
+__all__ = ["get_cpu_capability"]
+
+
+def get_cpu_capability() -> str:
+    """The instruction set the kernels use on this machine: "DEFAULT", "AVX2" or "AVX512"."""
+    capability: str = _C._get_cpu_capability()
+    return capability

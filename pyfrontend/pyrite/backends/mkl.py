@@ -1,0 +1,8 @@
+"""Intel's MKL: not used, Pyrite brings its own kernels."""
+
+from __future__ import annotations
+
+
+def is_available() -> bool:
+    """Whether this build uses it: False."""
+    return False

@@ -1,0 +1,5 @@
+"""Running programs written for PyTorch: `torch` and `torch.x.y` mean Pyrite's modules.
+
+`alias` is the import hook, `program` runs scripts, modules and test files, `notebook` notebooks;
+`child` carries the hook into Python processes that a program starts.
+"""

@@ -1,0 +1,63 @@
+"""The generators of CUDA devices: none, so seeding them has nothing to do and reading them fails.
+
+`pyrite.manual_seed` seeds the CPU generator; programs call the functions here beside it unchecked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from pyrite import _C
+
+from .devices import not_enabled
+
+default_generators: tuple[_C.Generator, ...] = ()
+
+
+def manual_seed(seed: int) -> None:
+    """Seeds the current device's generator; there is none."""
+    int(seed)
+
+
+def manual_seed_all(seed: int) -> None:
+    """Seeds every device's generator; there are none."""
+    int(seed)
+
+
+def seed() -> None:
+    """Seeds the current device's generator from entropy; there is none."""
+
+
+def seed_all() -> None:
+    """Seeds every device's generator from entropy; there are none."""
+
+
+def initial_seed() -> NoReturn:
+    """The seed of the current device's generator; raises `AssertionError`."""
+    raise not_enabled("initial_seed")
+
+
+def get_rng_state(device: Any = "cuda") -> NoReturn:
+    """The state of a device's generator; raises `AssertionError`."""
+    raise not_enabled("get_rng_state")
+
+
+def get_rng_state_all() -> list[_C.Tensor]:
+    """The state of every device's generator: an empty list."""
+    return []
+
+
+def set_rng_state(new_state: _C.Tensor, device: Any = "cuda") -> NoReturn:
+    """Sets the state of a device's generator; raises `AssertionError`."""
+    raise not_enabled("set_rng_state")
+
+
+def set_rng_state_all(new_states: Iterable[_C.Tensor]) -> None:
+    """Sets the state of every device's generator, one entry a device.
+
+    Raises:
+        AssertionError: there is an entry, and no device that it belongs to.
+    """
+    for _ in new_states:
+        raise not_enabled("set_rng_state_all")

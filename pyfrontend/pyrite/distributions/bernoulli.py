@@ -1,0 +1,110 @@
+"""The Bernoulli distribution: 1 or 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from pyrite import _C
+from pyrite._size import Size
+
+from . import constraints
+from .distribution import Distribution
+from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+
+__all__ = ["Bernoulli"]
+
+
+class Bernoulli(Distribution):
+    """1 with probability `probs`, given directly or as log odds `logits`, not both."""
+
+    arg_constraints = {  # noqa: RUF012
+        "probs": constraints.unit_interval,
+        "logits": constraints.real,
+    }
+    support = constraints.boolean
+    has_enumerate_support = True
+
+    def __init__(
+        self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
+        if (probs is None) == (logits is None):
+            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        if probs is not None:
+            (self.probs,) = broadcast_all(probs)
+        else:
+            (self.logits,) = broadcast_all(logits)
+        super().__init__(self._param.size(), validate_args=validate_args)
+
+    @lazy_property
+    def logits(self) -> _C.Tensor:
+        """The log odds of 1."""
+        return probs_to_logits(self.probs, is_binary=True)
+
+    @lazy_property
+    def probs(self) -> _C.Tensor:
+        """The probability of 1."""
+        return logits_to_probs(self.logits, is_binary=True)
+
+    @property
+    def _param(self) -> _C.Tensor:
+        return self.probs if "probs" in vars(self) else self.logits
+
+    @property
+    def param_shape(self) -> Size:
+        """The shape of the parameter."""
+        return self._param.shape
+
+    @property
+    def mean(self) -> _C.Tensor:
+        """`probs`."""
+        return self.probs
+
+    @property
+    def mode(self) -> _C.Tensor:
+        """The likelier value; NaN where both are as likely."""
+        likelier = (self.probs >= 0.5).to(self.probs)
+        return likelier.masked_fill(self.probs == 0.5, float("nan"))
+
+    @property
+    def variance(self) -> _C.Tensor:
+        """`probs * (1 - probs)`."""
+        return self.probs * (1 - self.probs)
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
+        """The same distribution with its parameter expanded to `batch_shape`."""
+        new: Self = self._expanded_instance(Bernoulli, _instance)
+        for name in ("probs", "logits"):
+            if name in vars(self):
+                setattr(new, name, vars(self)[name].expand(batch_shape))
+        super(Bernoulli, new).__init__(batch_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> _C.Tensor:
+        """Draws: `sample_shape + batch_shape`, in the parameter's dtype."""
+        from pyrite.autograd import no_grad
+
+        with no_grad():
+            return _C.bernoulli(self.probs.expand(self._extended_shape(sample_shape)))
+
+    def log_prob(self, value: _C.Tensor) -> _C.Tensor:
+        """The logarithm of the probability of 0 or 1."""
+        if self._validate_args:
+            self._validate_sample(value)
+        from pyrite.nn.functional import binary_cross_entropy_with_logits
+
+        logits, value = broadcast_all(self.logits, value)
+        return -binary_cross_entropy_with_logits(logits, value, reduction="none")
+
+    def entropy(self) -> _C.Tensor:
+        """The entropy in nats."""
+        from pyrite.nn.functional import binary_cross_entropy_with_logits
+
+        return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
+
+    def enumerate_support(self, expand: bool = True) -> _C.Tensor:
+        """0 and 1 along a new first dim."""
+        values = _C.arange(2, dtype=self._param.dtype, device=self._param.device)
+        values = values.view((-1, *(1 for _ in self._batch_shape)))
+        return values.expand((-1, *self._batch_shape)) if expand else values

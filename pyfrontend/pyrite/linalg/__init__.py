@@ -1,0 +1,1 @@
+"""linalg functions; see the op table."""

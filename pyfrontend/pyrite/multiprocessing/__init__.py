@@ -1,0 +1,8 @@
+"""Python's `multiprocessing`, and how tensors travel between processes.
+
+`pyrite.multiprocessing.X` is `multiprocessing.X`. The private modules carry the DataLoader's
+batches: `_shm` (shared memory), `_transfer` (objects to buffers and back), `_channel` (a socket).
+"""
+
+from multiprocessing import *  # noqa: F403
+from multiprocessing import __all__ as __all__

@@ -1,0 +1,111 @@
+"""NAdam: Adam with Nesterov momentum.
+
+Layer L6: defaults, checks and state; the update is `_fused_nadam_`. State: Adam's and the product
+of the momentum schedule so far.
+"""
+
+from __future__ import annotations
+
+from pyrite import _C
+from pyrite._C import Tensor
+
+from .grouped import (
+    Group,
+    GroupedOptimizer,
+    State,
+    check_betas,
+    check_lr,
+    column,
+    new_counter,
+    require,
+    to_float,
+    zeros_like,
+)
+from .optimizer import ParamsT
+
+__all__ = ["NAdam"]
+
+
+class NAdam(GroupedOptimizer):
+    """NAdam: Adam's step with the momentum `mu_t = beta1 * (1 - 0.96**(t * momentum_decay) / 2)`.
+
+    The next momentum is applied to the mean gradient already now, the present one to the gradient.
+
+    Args:
+        params: tensors, named tensors or groups.
+        lr: learning rate, a number or a tensor of one element.
+        betas: decay rates of the running means of the gradient and of its square.
+        eps: added to the denominator.
+        weight_decay: factor of the L2 penalty, or of the decay if decoupled.
+        momentum_decay: how fast the momentum rises.
+        decoupled_weight_decay: decay the parameters directly, as AdamW does.
+        foreach: inert.
+        maximize: ascend instead of descend.
+        capturable: not available.
+        differentiable: not available.
+
+    Source: Dozat, Incorporating Nesterov Momentum into Adam, 2016.
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_lr(lr)
+        require(eps >= 0.0, f"Invalid epsilon value: {eps}")
+        check_betas(betas)
+        require(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
+        require(momentum_decay >= 0.0, f"Invalid momentum_decay value: {momentum_decay}")
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "momentum_decay": momentum_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    def _init_state(self, group: Group, param: Tensor, grad: Tensor) -> State:
+        return {
+            "step": new_counter(),
+            "mu_product": new_counter(1.0),
+            "exp_avg": zeros_like(param),
+            "exp_avg_sq": zeros_like(param),
+        }
+
+    def _update(
+        self, group: Group, params: list[Tensor], grads: list[Tensor], states: list[State]
+    ) -> None:
+        beta1, beta2 = group["betas"]
+        _C._fused_nadam_(
+            params,
+            grads,
+            column(states, "exp_avg"),
+            column(states, "exp_avg_sq"),
+            column(states, "mu_product"),
+            column(states, "step"),
+            lr=to_float(group["lr"]),
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            momentum_decay=group["momentum_decay"],
+            decoupled_weight_decay=group["decoupled_weight_decay"],
+            maximize=group["maximize"],
+        )

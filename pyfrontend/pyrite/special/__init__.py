@@ -1,0 +1,1 @@
+"""special functions; see the op table."""

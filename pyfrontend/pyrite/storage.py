@@ -1,0 +1,166 @@
+"""Storages: the memory behind tensors, and the typed names `.pt` files call it by.
+
+Layer: Python front end, directly on the core's UntypedStorage. A typed storage is an untyped one
+and a dtype; the classes `FloatStorage`, `LongStorage`, ... only name the dtype, as files do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pyrite import _C
+from pyrite._C import UntypedStorage
+
+__all__ = [
+    "BFloat16Storage",
+    "BoolStorage",
+    "ByteStorage",
+    "CharStorage",
+    "ComplexDoubleStorage",
+    "ComplexFloatStorage",
+    "DoubleStorage",
+    "FloatStorage",
+    "HalfStorage",
+    "IntStorage",
+    "LongStorage",
+    "ShortStorage",
+    "TypedStorage",
+    "UntypedStorage",
+    "storage_class",
+]
+
+
+class TypedStorage:
+    """An untyped storage read as elements of one dtype.
+
+    Args:
+        wrap_storage: the bytes; shared, not copied.
+        dtype: the element type; a subclass knows its own.
+
+    Raises:
+        TypeError: no dtype is given and the class names none.
+    """
+
+    dtype: _C.dtype
+
+    def __init__(self, *, wrap_storage: UntypedStorage, dtype: _C.dtype | None = None) -> None:
+        """Wrap `wrap_storage`."""
+        dtype = dtype if dtype is not None else getattr(type(self), "dtype", None)
+        if dtype is None:
+            raise TypeError("TypedStorage(): argument 'dtype' must be given")
+        self._untyped_storage = wrap_storage
+        self.dtype = dtype
+
+    def untyped(self) -> UntypedStorage:
+        """Return the bytes."""
+        return self._untyped_storage
+
+    @property
+    def device(self) -> _C.device:
+        """Where the memory lies."""
+        return self._untyped_storage.device
+
+    def data_ptr(self) -> int:
+        """Return the address of the first byte."""
+        return self._untyped_storage.data_ptr()
+
+    def nbytes(self) -> int:
+        """Return the size in bytes."""
+        return self._untyped_storage.nbytes()
+
+    def element_size(self) -> int:
+        """Return the size of one element in bytes."""
+        return int(self.dtype.itemsize)
+
+    def size(self) -> int:
+        """Return the number of elements."""
+        return self.nbytes() // self.element_size()
+
+    def __len__(self) -> int:
+        return self.size()
+
+
+class _Named(TypedStorage):
+    """A typed storage whose class names the dtype."""
+
+    dtype: ClassVar[_C.dtype]  # type: ignore[misc]
+
+
+class BFloat16Storage(_Named):
+    """Elements of dtype bfloat16."""
+
+    dtype = _C.bfloat16
+
+
+class BoolStorage(_Named):
+    """Elements of dtype bool."""
+
+    dtype = _C.bool
+
+
+class ByteStorage(_Named):
+    """Elements of dtype uint8."""
+
+    dtype = _C.uint8
+
+
+class CharStorage(_Named):
+    """Elements of dtype int8."""
+
+    dtype = _C.int8
+
+
+class ComplexDoubleStorage(_Named):
+    """Elements of dtype complex128."""
+
+    dtype = _C.complex128
+
+
+class ComplexFloatStorage(_Named):
+    """Elements of dtype complex64."""
+
+    dtype = _C.complex64
+
+
+class DoubleStorage(_Named):
+    """Elements of dtype float64."""
+
+    dtype = _C.float64
+
+
+class FloatStorage(_Named):
+    """Elements of dtype float32."""
+
+    dtype = _C.float32
+
+
+class HalfStorage(_Named):
+    """Elements of dtype float16."""
+
+    dtype = _C.float16
+
+
+class IntStorage(_Named):
+    """Elements of dtype int32."""
+
+    dtype = _C.int32
+
+
+class LongStorage(_Named):
+    """Elements of dtype int64."""
+
+    dtype = _C.int64
+
+
+class ShortStorage(_Named):
+    """Elements of dtype int16."""
+
+    dtype = _C.int16
+
+
+_CLASSES: dict[_C.dtype, type[TypedStorage]] = {cls.dtype: cls for cls in _Named.__subclasses__()}
+
+
+def storage_class(dtype: _C.dtype) -> type[TypedStorage]:
+    """Return the class that names `dtype` in files."""
+    return _CLASSES[dtype]
