@@ -1,0 +1,45 @@
+"""What an expression gives, in a form that JSON keeps: a value, or an exception with its text.
+
+Used by the tests that compare with recorded outcomes and by the script that records them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def outcome(expression: str, package: Any) -> dict[str, Any]:
+    """Evaluates `expression`, in which `torch` is `package`, from seed 0."""
+    package.manual_seed(0)
+    names = {"torch": package, "T": package.tensor, "D": package.distributions, "math": math}
+    names["assert_close"] = package.testing.assert_close
+    try:
+        return {"value": plain(eval(expression, names))}
+    except Exception as error:
+        return {"error": type(error).__name__, "text": _as_torch(str(error))}
+
+
+def plain(value: Any) -> Any:
+    """Tensors as dtype and lists, infinities and NaN as text, other objects as their repr."""
+    if hasattr(value, "tolist"):
+        return [str(value.dtype).rpartition(".")[2], plain(value.tolist())]
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, int | str) else _as_torch(repr(value))
+
+
+def _as_torch(text: str) -> str:
+    return text.replace("pyrite.", "torch.")
+
+
+def close(left: Any, right: Any, tolerance: float = 1e-6) -> bool:
+    """Whether two plain values agree, floats within a relative tolerance."""
+    if isinstance(left, list) and isinstance(right, list):
+        pairs = zip(left, right, strict=False)
+        return len(left) == len(right) and all(close(*pair, tolerance) for pair in pairs)
+    if isinstance(left, float) and isinstance(right, float):
+        return math.isclose(left, right, rel_tol=tolerance, abs_tol=tolerance)
+    return bool(left == right)
