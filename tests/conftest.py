@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +31,15 @@ def device(request: pytest.FixtureRequest) -> str:
 def float_dtype(request: pytest.FixtureRequest) -> torch.dtype:
     """Each floating dtype."""
     return getattr(torch, request.param)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of what is not built yet, by name in known_gaps.txt: they must go on failing.
+
+    A line that starts to pass turns the run red until it is taken off the list, so that the list
+    only says what is true.
+    """
+    gaps = set((Path(__file__).parent / "known_gaps.txt").read_text().split("\n"))
+    for item in items:
+        if item.nodeid in gaps:
+            item.add_marker(pytest.mark.xfail(reason="known gap", strict=True))

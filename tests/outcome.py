@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy
+
 
 def outcome(expression: str, package: Any) -> dict[str, Any]:
     """Evaluates `expression`, in which `torch` is `package`, from seed 0."""
     package.manual_seed(0)
     names = {"torch": package, "T": package.tensor, "D": package.distributions, "math": math}
     names["assert_close"] = package.testing.assert_close
+    names["numpy"] = numpy
     try:
         return {"value": plain(eval(expression, names))}
     except Exception as error:

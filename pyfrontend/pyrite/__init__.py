@@ -9,7 +9,11 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from pyrite import _C
+from pyrite import (
+    _C,
+    _tensor,  # noqa: F401  gives Tensor its Python methods
+    _tensor_data,  # noqa: F401  and those about its memory
+)
 from pyrite._C import *  # noqa: F403  every op, by its PyTorch name
 from pyrite._C import (
     DeviceError,
@@ -23,7 +27,6 @@ from pyrite._C import (
     layout,
     memory_format,
 )
-from pyrite import _tensor  # noqa: F401  gives Tensor its Python methods
 from pyrite._size import Size
 from pyrite._typename import typename
 from pyrite.autograd.grad_mode import (
@@ -45,6 +48,9 @@ from pyrite.random import (
     set_rng_state,
 )
 from pyrite.settings import *  # noqa: F403
+from pyrite.storage import *  # noqa: F403
+from pyrite.tensor_types import *  # noqa: F403
+from pyrite.type_info import finfo, iinfo
 from pyrite.version import __version__
 
 _LAZY = {
@@ -57,6 +63,7 @@ _FROM = {
     "load": "serialization",
     "set_printoptions": "_tensor_str",
     "get_printoptions": "_tensor_str",
+    "printoptions": "_tensor_str",
     "compile": "compiler",
     "autocast": "amp",
     "is_autocast_available": "amp",

@@ -46,20 +46,20 @@ def _contains(self: Tensor, element: object) -> bool:
 
 def _register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Any:
     """Call `hook` with the gradient of this tensor; it may return a replacement."""
-    from pyrite.utils.hooks import CallbackHandle
+    from pyrite.autograd._handles import NativeHandle
 
-    return CallbackHandle(self._add_hook(hook))
+    return NativeHandle(self._add_hook(hook))
 
 
 def _register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> Any:
     """Call `hook` with this leaf after its gradient was accumulated."""
-    from pyrite.utils.hooks import CallbackHandle
+    from pyrite.autograd._handles import NativeHandle
 
     if not self.requires_grad:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if self.grad_fn is not None:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-    return CallbackHandle(self._add_post_accumulate_hook(hook))
+    return NativeHandle(self._add_post_accumulate_hook(hook))
 
 
 _METHODS: dict[str, Any] = {
@@ -71,7 +71,7 @@ _METHODS: dict[str, Any] = {
     "__contains__": _contains,
     "register_hook": _register_hook,
     "register_post_accumulate_grad_hook": _register_post_accumulate_grad_hook,
-    "__module__": "torch",
+    "__module__": "pyrite",
 }
 
 for _name, _method in _METHODS.items():

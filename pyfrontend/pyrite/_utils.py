@@ -16,6 +16,11 @@ from pyrite import _C
 from pyrite._C import Tensor, UntypedStorage
 from pyrite.storage import TypedStorage
 
+
+class TensorName:
+    """Stands for the class Tensor in pickles: that class gives its module as `torch`."""
+
+
 Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
@@ -37,9 +42,12 @@ def take_apart(tensor: Tensor, storage_argument: Callable[[UntypedStorage], Any]
         if isinstance(storage, UntypedStorage):
             rebuild, args = _rebuild_tensor_v3, (*args, tensor.dtype)
     state = tensor.__getstate__()
-    if type(tensor) is Tensor and not state:
-        return rebuild, args
-    return _rebuild_from_type_v2, (rebuild, type(tensor), args, state)
+    kind: type = type(tensor)
+    if kind is not Tensor:
+        return _rebuild_from_type_v2, (rebuild, kind, args, state)
+    if state:
+        return _rebuild_from_type_v2, (rebuild, TensorName, args, state)
+    return rebuild, args
 
 
 # While one pickle is written, tensors on one storage have to meet the same storage object.
@@ -137,13 +145,15 @@ def _rebuild_parameter_with_state(
 
 
 def _rebuild_from_type_v2(
-    func: Callable[..., Tensor], new_type: type[Tensor], args: tuple[Any, ...], state: Any
+    func: Callable[..., Tensor], new_type: type, args: tuple[Any, ...], state: Any
 ) -> Tensor:
     """Rebuild a tensor of a subclass, or one with attributes.
 
     Raises:
         TypeError: `func` rebuilds no tensor or `new_type` is no tensor class.
     """
+    if new_type is TensorName:
+        new_type = Tensor
     if func not in _REBUILDERS or not (isinstance(new_type, type) and issubclass(new_type, Tensor)):
         raise TypeError(f"cannot rebuild a tensor of type {new_type!r} by {func!r}")
     tensor = func(*args)

@@ -7,7 +7,28 @@ from typing import Any
 from pyrite import _C
 from pyrite._C import Tensor
 
-__all__ = ["is_complex", "is_floating_point", "is_nonzero", "is_storage", "is_tensor", "numel"]
+__all__ = [
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "block_diag",
+    "broadcast_shapes",
+    "broadcast_tensors",
+    "cartesian_prod",
+    "chain_matmul",
+    "einsum",
+    "is_complex",
+    "is_floating_point",
+    "is_nonzero",
+    "is_storage",
+    "is_tensor",
+    "meshgrid",
+    "norm",
+    "numel",
+    "tensordot",
+    "unique",
+    "unique_consecutive",
+]
 
 
 def is_tensor(obj: object) -> bool:
@@ -42,6 +63,216 @@ def is_nonzero(input: Tensor) -> bool:
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()
+
+
+def _tensors(given: tuple[Any, ...]) -> list[Tensor]:
+    """Tensors given one by one or as one sequence."""
+    if len(given) == 1 and isinstance(given[0], (list, tuple)):
+        return list(given[0])
+    return list(given)
+
+
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
+    """Coordinate tensors of the grid that vectors span; `indexing` is "ij" (rows first) or "xy"."""
+    return _C.meshgrid(_tensors(tensors), indexing="ij" if indexing is None else indexing)
+
+
+def cartesian_prod(*tensors: Tensor) -> Tensor:
+    """All combinations of the elements of vectors, one a row: `(n1 * n2 * ..., count)`."""
+    return _C.cartesian_prod(_tensors(tensors))
+
+
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    """The tensors expanded to their common shape."""
+    return _C.broadcast_tensors(_tensors(tensors))
+
+
+def broadcast_shapes(*shapes: Any) -> Any:
+    """The shape that shapes (ints or sequences of ints) broadcast to.
+
+    Raises:
+        RuntimeError: if they do not broadcast.
+    """
+    from pyrite._size import Size
+
+    sizes = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    rank = max((len(size) for size in sizes), default=0)
+    common = [1] * rank
+    for size in sizes:
+        for place, n in enumerate(size, rank - len(size)):
+            if n < 0:
+                raise RuntimeError(f"Trying to create tensor with negative dimension ({n}): ({n})")
+            if n in (1, common[place]):
+                continue
+            if common[place] != 1:
+                raise RuntimeError(
+                    "Shape mismatch: objects cannot be broadcast to a single shape"
+                    f"\n  broadcast_shapes: got {', '.join(map(str, shapes))}"
+                )
+            common[place] = n
+    return Size(common)
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """The tensors with at least one dimension."""
+    return _C.atleast_1d(tensors[0] if len(tensors) == 1 else tensors)
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """The tensors with at least two dimensions."""
+    return _C.atleast_2d(tensors[0] if len(tensors) == 1 else tensors)
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """The tensors with at least three dimensions."""
+    return _C.atleast_3d(tensors[0] if len(tensors) == 1 else tensors)
+
+
+def block_diag(*tensors: Tensor) -> Tensor:
+    """One matrix with the given ones along its diagonal."""
+    return _C.block_diag(_tensors(tensors))
+
+
+def chain_matmul(*matrices: Tensor) -> Tensor:
+    """The product of several matrices."""
+    return _C.chain_matmul(_tensors(matrices))
+
+
+def einsum(*args: Any) -> Tensor:
+    """Sums of products by index letters: `einsum("ij,jk->ik", a, b)`.
+
+    Operands may also come each followed by a list of subscript numbers, and last the output's.
+
+    Raises:
+        ValueError: without an equation and an operand.
+        RuntimeError: if equation and operands do not fit.
+    """
+    if len(args) < 2:
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, "
+            "or at least one operand and its subscripts list"
+        )
+    if isinstance(args[0], str):
+        return _C.einsum(args[0], _tensors(args[1:]))
+    operands = list(args[0 : len(args) // 2 * 2 : 2])
+    equation = ",".join(_letters(subscripts) for subscripts in args[1::2])
+    if len(args) % 2 == 1:
+        equation += "->" + _letters(args[-1])
+    return _C.einsum(equation, operands)
+
+
+def _letters(subscripts: list[Any]) -> str:
+    """Subscript numbers 0 to 51 as letters A-Z, a-z."""
+    text = ""
+    for number in subscripts:
+        if number is Ellipsis:
+            text += "..."
+        elif 0 <= number < 26:
+            text += chr(ord("A") + number)
+        elif 26 <= number < 52:
+            text += chr(ord("a") + number - 26)
+        else:
+            raise ValueError(
+                "einsum(): subscript in subscript list is not within the valid range [0, 52)"
+            )
+    return text
+
+
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) -> Tensor:
+    """Sums of products over dimensions: the last `dims` of `a` with the first of `b`, or two lists.
+
+    Raises:
+        RuntimeError: if the dimensions' sizes differ.
+    """
+    if isinstance(dims, Tensor):
+        dims = dims.item() if dims.numel() == 1 else dims.tolist()
+    if isinstance(dims, int):
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(a.dim(), b.dim()):
+            raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+        of_a, of_b = list(range(a.dim() - dims, a.dim())), list(range(dims))
+    else:
+        of_a, of_b = ([d] if isinstance(d, int) else list(d) for d in dims)
+    return _C.tensordot(a, b, of_a, of_b, out=out)
+
+
+def norm(
+    input: Tensor,
+    p: float | str | None = "fro",
+    dim: Any = None,
+    keepdim: bool = False,
+    out: Tensor | None = None,
+    dtype: Any = None,
+) -> Tensor:
+    """The p-norm of the elements over `dim` (all without one); "fro" is p = 2.
+
+    Raises:
+        NotImplementedError: for the nuclear norm of anything but matrices the core can decompose.
+    """
+    if p == "nuc":
+        from pyrite import linalg
+
+        order = [-2, -1] if dim is None else dim
+        return linalg.matrix_norm(input, "nuc", dim=order, keepdim=keepdim, dtype=dtype)
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
+    order = 2.0 if p in ("fro", None) else p
+    dims = [dim] if isinstance(dim, int) else dim
+    return _C.linalg_vector_norm(input, order, dims, keepdim, dtype=dtype, out=out)
+
+
+def _chosen(results: tuple[Tensor, ...], inverse: bool, counts: bool) -> Any:
+    chosen = [results[0]]
+    chosen += [results[1]] if inverse else []
+    chosen += [results[2]] if counts else []
+    return chosen[0] if len(chosen) == 1 else tuple(chosen)
+
+
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """The distinct elements (or slices along `dim`), in ascending order.
+
+    With `return_inverse` also where each element went, with `return_counts` how many there are.
+    """
+    if dim is None:
+        results = _C._unique2(input, sorted, return_inverse, return_counts)
+    else:
+        results = _C.unique_dim(input, dim, sorted, return_inverse, return_counts)
+    return _chosen(results, return_inverse, return_counts)
+
+
+def unique_consecutive(
+    input: Tensor,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """The elements (or slices along `dim`) without repetitions that follow each other."""
+    results = _C._unique_consecutive(input, return_inverse, return_counts, dim)
+    return _chosen(results, return_inverse, return_counts)
+
+
+def _norm_method(
+    self: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Tensor:
+    """See `pyrite.norm`."""
+    return norm(self, p, dim, keepdim, dtype=dtype)
+
+
+_METHODS: dict[str, Any] = {
+    "norm": _norm_method,
+    "unique": unique,
+    "unique_consecutive": unique_consecutive,
+}
+
+for _name, _method in _METHODS.items():
+    setattr(_C.Tensor, _name, _method)
 
 
 def _named_result(op: str, fields: list[str], values: tuple[Any, ...]) -> Any:

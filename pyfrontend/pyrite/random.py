@@ -37,6 +37,11 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
+def _rebuild_generator(state: Tensor) -> Generator:
+    """A pickled generator: a new one that continues from `state`."""
+    return Generator().set_state(state)
+
+
 def get_rng_state() -> Tensor:
     """The state of the stream: 5056 bytes."""
     return default_generator.get_state()

@@ -6,7 +6,8 @@ and a dtype; the classes `FloatStorage`, `LongStorage`, ... only name the dtype,
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import Any, Self
 
 from pyrite import _C
 from pyrite._C import UntypedStorage
@@ -62,11 +63,11 @@ class TypedStorage:
 
     def data_ptr(self) -> int:
         """Return the address of the first byte."""
-        return self._untyped_storage.data_ptr()
+        return int(self._untyped_storage.data_ptr())
 
     def nbytes(self) -> int:
         """Return the size in bytes."""
-        return self._untyped_storage.nbytes()
+        return int(self._untyped_storage.nbytes())
 
     def element_size(self) -> int:
         """Return the size of one element in bytes."""
@@ -76,14 +77,49 @@ class TypedStorage:
         """Return the number of elements."""
         return self.nbytes() // self.element_size()
 
+    def _elements(self) -> Any:
+        size = (self.size(),)
+        return _C._tensor_over(self._untyped_storage, self.dtype, 0, size, (1,))
+
+    def clone(self) -> Self:
+        """Return a storage of its own with the same elements."""
+        return type(self)(wrap_storage=self._untyped_storage.clone(), dtype=self.dtype)
+
+    def is_shared(self) -> bool:
+        """Return whether other processes see the memory; never here."""
+        return False
+
+    def tolist(self) -> list[Any]:
+        """Return the elements as Python numbers."""
+        numbers: list[Any] = self._elements().tolist()
+        return numbers
+
+    def type(self) -> str:
+        """Return the name of the class that names the dtype."""
+        return f"torch.{storage_class(self.dtype).__name__}"
+
     def __len__(self) -> int:
         return self.size()
+
+    def __getitem__(self, index: int) -> Any:
+        return self._elements()[index].item()
+
+    def __setitem__(self, index: int | slice, value: Any) -> None:
+        self._elements()[index] = value
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.tolist())
+
+    def __repr__(self) -> str:
+        elements = "".join(f" {x}\n" for x in self.tolist())
+        return (
+            f"{elements}[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) "
+            f"of size {len(self)}]"
+        )
 
 
 class _Named(TypedStorage):
     """A typed storage whose class names the dtype."""
-
-    dtype: ClassVar[_C.dtype]  # type: ignore[misc]
 
 
 class BFloat16Storage(_Named):

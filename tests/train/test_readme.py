@@ -31,7 +31,6 @@ def test_links_lead_somewhere(file: str) -> None:
 def test_import_loads_nothing_heavy() -> None:
     heavy = ["numpy", "PIL", "tqdm", "tensorboard", "safetensors", "multiprocessing"]
     code = f"import pyrite, sys; print([name for name in {heavy} if name in sys.modules])"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.stdout == "[]\n", result.stderr

@@ -169,7 +169,6 @@ def test_missing_program_is_wrong_use(tmp_path: Path) -> None:
 
 def test_import_pyrite_alone_keeps_its_own_version(tmp_path: Path) -> None:
     code = "import pyrite, sys; print(pyrite.__version__, 'torch' in sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.stdout == "0.1.0 False\n", result.stderr

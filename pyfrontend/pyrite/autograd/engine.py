@@ -12,6 +12,16 @@ from pyrite._C import Tensor
 __all__ = ["backward", "grad"]
 
 
+def _check_gradients(grads: Any) -> None:
+    """Refuses anything but tensors and None."""
+    listed = () if grads is None or isinstance(grads, Tensor) else grads
+    for grad in listed:
+        if grad is not None and not isinstance(grad, Tensor):
+            raise TypeError(
+                f"gradients can be either Tensors or None, but got {type(grad).__name__}"
+            )
+
+
 def backward(
     tensors: Tensor | Sequence[Tensor],
     grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
@@ -26,8 +36,13 @@ def backward(
         RuntimeError: if a tensor needs no gradient, or is no scalar and has no gradient given.
     """
     if grad_variables is not None:
-        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        warnings.warn(
+            "`grad_variables` is deprecated. Use `grad_tensors` instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
         grad_tensors = grad_variables
+    _check_gradients(grad_tensors)
     _C._backward(tensors, grad_tensors, retain_graph, create_graph, inputs)
 
 
@@ -50,8 +65,12 @@ def grad(
     if is_grads_batched:
         raise NotImplementedError("autograd.grad: is_grads_batched needs vmap, which Pyrite lacks")
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, "
+            "but got: allow_unused=False."
+        )
     unused = materialize_grads if allow_unused is None else allow_unused
+    _check_gradients(grad_outputs)
     grads = _C._grad(outputs, inputs, grad_outputs, retain_graph, create_graph, unused)
     if materialize_grads:
         listed = (inputs,) if isinstance(inputs, Tensor) else inputs

@@ -8,6 +8,8 @@ native (`_C._FunctionNode`); this module holds the class protocol.
 from __future__ import annotations
 
 import functools
+import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -80,10 +82,12 @@ class Function(metaclass=FunctionMeta):
     generate_vmap_rule = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError(
+        warnings.warn(
             f"{type(self)} should not be instantiated. Methods on autograd functions are all "
             "static, so you should invoke them on the class itself. Instantiating an autograd "
-            "function will raise an error in a future version of PyTorch."
+            "function will raise an error in a future version of PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -133,11 +137,11 @@ class Function(metaclass=FunctionMeta):
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run `forward` on `args` and record the call."""
-        setup = cls.setup_context
-        if setup is Function.setup_context:
-            return cls._backward_cls._record(cls.forward, None, args, kwargs)
-        if kwargs:
-            raise TypeError(f"{cls.__name__}.apply() takes no keyword arguments")
+        setup = None if cls.setup_context is Function.setup_context else cls.setup_context
+        if setup is not None:
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, bound.kwargs
         return cls._backward_cls._record(cls.forward, setup, args, kwargs)
 
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from pyrite import _C
 from pyrite._C import Tensor
 
 __all__ = ["Variable"]
+
+
+class _Engine:
+    """The part of the engine that programs reach through `Variable._execution_engine`."""
+
+    @staticmethod
+    def queue_callback(callback: Callable[[], None]) -> None:
+        """Run `callback` at the end of the backward pass around the caller."""
+        _C._queue_callback(callback)
 
 
 class _VariableMeta(type):
@@ -15,8 +26,12 @@ class _VariableMeta(type):
 
 
 class Variable(metaclass=_VariableMeta):
-    """Returns the tensor itself, asked for gradients if wished."""
+    """Returns a tensor on the same memory with a history of its own."""
+
+    _execution_engine = _Engine()
 
     def __new__(cls, data: Any, requires_grad: bool = False, volatile: bool = False) -> Any:
-        """`data` as a tensor of its own history."""
+        """`data` without history; `volatile` is refused, `no_grad` took its place."""
+        if volatile:
+            raise NotImplementedError("Variable: volatile was removed; use pyrite.no_grad()")
         return data.detach().requires_grad_() if requires_grad else data.detach()

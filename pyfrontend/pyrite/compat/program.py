@@ -10,6 +10,7 @@ import inspect
 import os
 import runpy
 import sys
+import traceback
 import unittest
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ def run(program: str, arguments: Sequence[str], *, as_module: bool = False) -> i
                 return call_tests(names)
     except Exception as error:
         error.__traceback__ = _program_frames(error.__traceback__)
-        sys.excepthook(type(error), error, error.__traceback__)
+        _report(error)
         return 1
     return 0
 
@@ -78,13 +79,21 @@ def call_tests(names: Mapping[str, Any]) -> int:
     return status
 
 
-def _program_frames(traceback: TracebackType | None) -> TracebackType | None:
+def _report(error: Exception) -> None:
+    """Prints the traceback; the default hook would not know the lines of a notebook's cells."""
+    if sys.excepthook is sys.__excepthook__:
+        traceback.print_exception(error)
+    else:
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _program_frames(stack: TracebackType | None) -> TracebackType | None:
     """The traceback from the program's first frame on; all of it when the program never ran."""
     here = str(Path(__file__).parent)
-    frame = traceback
+    frame = stack
     while frame is not None:
         file = frame.tb_frame.f_code.co_filename
         if not file.startswith(here) and "runpy" not in Path(file).name:
             return frame
         frame = frame.tb_next
-    return traceback
+    return stack

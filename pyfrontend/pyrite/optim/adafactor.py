@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite.type_info import finfo
 
 from .grouped import (
     Group,
@@ -103,7 +104,7 @@ class Adafactor(GroupedOptimizer):
     def _normalise(group: Group, grad: Tensor, state: State, weight: float) -> Tensor:
         """Refresh the second moment with this weight and divide the gradient by its root."""
         floor = group["eps"][0]
-        floor = _C.finfo(grad.dtype).eps if floor is None else floor
+        floor = finfo(grad.dtype).eps if floor is None else floor
         if grad.dim() < 2:
             moment = state["variance"].lerp_(grad * grad, weight).clone()
         else:

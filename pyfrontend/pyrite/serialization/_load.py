@@ -1,7 +1,7 @@
 """`load`: an archive opened by the core, its pickle replayed against an allow-list.
 
-Layer: Python front end. With `weights_only=True` the core reads the pickle and no code but that of
-the allowed names runs. With `weights_only=False` Python's own unpickler runs whatever the file says.
+Layer: Python front end. With `weights_only=True` the core reads the pickle and only the allowed
+names run. With `weights_only=False` Python's own unpickler obeys the file.
 """
 
 from __future__ import annotations
@@ -118,9 +118,7 @@ def load(
         OSError: the file cannot be read.
     """
     if weights_only and pickle_module is not None:
-        raise RuntimeError(
-            "Can not safely load weights when explicit pickle_module is specified"
-        )
+        raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
     if weights_only is None:
         weights_only = pickle_module is None
     source = os.fspath(f) if is_path(f) else _contents(f)

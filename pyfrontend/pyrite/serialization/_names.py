@@ -62,8 +62,9 @@ def written_names() -> dict[tuple[str, str], tuple[str, str]]:
             continue
         ours = getattr(value, "__name__", name)  # a dtype object is pickled by its own name
         renames[value.__module__, ours] = (module, name)
-    # Of the package nn, which is not loaded for the sake of files without parameters.
+    renames["pyrite._utils", "TensorName"] = ("torch", "Tensor")
     renames["pyrite.nn.parameter", "Parameter"] = ("torch.nn.parameter", "Parameter")
+    # The package nn is not loaded for the sake of files without parameters.
     for name in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
         renames["pyrite.nn.parameter", name] = ("torch._utils", name)
     return renames

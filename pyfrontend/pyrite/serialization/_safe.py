@@ -37,7 +37,7 @@ def clear_safe_globals() -> None:
     _allowed.clear()
 
 
-class safe_globals:  # noqa: N801 (PyTorch's name)
+class safe_globals:
     """A context in which files may use these classes and functions too.
 
     Args:

@@ -62,6 +62,24 @@ impl Array {
         Array { storage: self.storage.clone(), layout, dtype: self.dtype }
     }
 
+    /// The same bytes as elements of another dtype, under a geometry the caller derived.
+    pub fn reinterpret(&self, layout: Layout, dtype: DType) -> Array {
+        Array { storage: self.storage.clone(), layout, dtype }
+    }
+
+    /// A complex array as pairs of reals in a last dimension of 2; a real array itself.
+    pub fn as_real(&self) -> Array {
+        if !self.dtype.is_complex() {
+            return self.clone();
+        }
+        let mut layout = self.layout.clone();
+        layout.offset *= 2;
+        layout.strides = layout.strides.iter().map(|s| s * 2).collect();
+        layout.dims.push(2);
+        layout.strides.push(1);
+        self.reinterpret(layout, self.dtype.to_real())
+    }
+
     /// Geometry.
     #[inline]
     pub fn layout(&self) -> &Layout {

@@ -102,7 +102,8 @@ macro_rules! bail {
 #[macro_export]
 macro_rules! ensure {
     ($cond:expr, $kind:ident, $($arg:tt)+) => {
-        if !$cond {
+        if $cond {
+        } else {
             $crate::bail!($kind, $($arg)+);
         }
     };

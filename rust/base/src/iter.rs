@@ -131,6 +131,39 @@ impl<const N: usize> Nest<N> {
         }
     }
 
+    /// Calls `visit(offsets of the first element, rows, length)` for pieces of the range, in order:
+    /// whole neighbouring runs together, as rows along the second innermost dimension, and the
+    /// partial runs at both ends as one row each.
+    pub fn for_each_plane(
+        &self,
+        range: Range<usize>,
+        mut visit: impl FnMut([isize; N], usize, usize),
+    ) {
+        let rank = self.dims.len();
+        if rank < 2 {
+            self.for_each_run(range, |offsets, n| visit(offsets, 1, n));
+            return;
+        }
+        let (inner, rows) = (self.dims[rank - 1], self.dims[rank - 2]);
+        let mut at = range.start;
+        while at < range.end {
+            let left = range.end - at;
+            let (row, column) = (at / inner % rows, at % inner);
+            let (count, length) = if column > 0 || left < inner {
+                (1, left.min(inner - column))
+            } else {
+                ((left / inner).min(rows - row), inner)
+            };
+            visit(self.offsets(at), count, length);
+            at += count * length;
+        }
+    }
+
+    /// Step of operand `i` from one row to the next, in [`Nest::for_each_plane`].
+    pub fn row_stride(&self, i: usize) -> isize {
+        self.strides[i].len().checked_sub(2).map_or(0, |d| self.strides[i][d])
+    }
+
     /// Steps `run` elements to the start of the next run (the current one ends there).
     fn advance(&self, index: &mut [usize], offsets: &mut [isize; N], run: usize) {
         let mut d = index.len() - 1;
@@ -222,6 +255,26 @@ mod tests {
         let none = Nest::plan(&[3, 0], [&[1, 1]]);
         assert_eq!(none.numel(), 0);
         assert!(visited(&none, 0..0).is_empty());
+    }
+
+    #[test]
+    fn planes_of_any_range_visit_the_positions_in_order() {
+        let dims = [3, 4, 5];
+        let nest = Nest::in_order(&dims, [&[100, 7, 2], &[0, 1, 0]]);
+        let all: Vec<[isize; 2]> = (0..60).map(|at| nest.offsets(at)).collect();
+        for start in 0..60 {
+            for end in start..=60 {
+                let mut seen = Vec::new();
+                nest.for_each_plane(start..end, |at, rows, n| {
+                    for k in 0..rows * n {
+                        let (r, c) = ((k / n) as isize, (k % n) as isize);
+                        let step = |i: usize| r * nest.row_stride(i) + c * nest.inner_stride(i);
+                        seen.push([at[0] + step(0), at[1] + step(1)]);
+                    }
+                });
+                assert_eq!(seen, all[start..end]);
+            }
+        }
     }
 
     #[test]

@@ -71,16 +71,15 @@ impl Layout {
 
     /// Dense in a memory format (`Preserve` means row-major here).
     pub fn in_format(dims: &[usize], format: MemoryFormat) -> Result<Layout> {
-        match format {
-            MemoryFormat::Contiguous | MemoryFormat::Preserve => Ok(Self::contiguous(dims)),
-            _ => match format.order(dims.len()) {
-                Some(order) => Ok(Self::dense_in_order(dims, order)),
-                None => {
-                    let rank = if format == MemoryFormat::ChannelsLast { 4 } else { 5 };
-                    bail!(Runtime, "required rank {rank} tensor to use {} format", format.name())
-                }
-            },
+        let rank = match format {
+            MemoryFormat::Contiguous | MemoryFormat::Preserve => return Ok(Self::contiguous(dims)),
+            MemoryFormat::ChannelsLast => 4,
+            MemoryFormat::ChannelsLast3d => 5,
+        };
+        if let Some(order) = format.order(dims.len()) {
+            return Ok(Self::dense_in_order(dims, order));
         }
+        bail!(Runtime, "required rank {rank} tensor to use {} format", format.name())
     }
 
     /// How many elements.

@@ -4,18 +4,19 @@
 //! class only changes the result when its category (bool < int < float < complex) is higher.
 
 use crate::{Category, DType, Scalar};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::cmp::Ordering;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 static DEFAULT_DTYPE: AtomicU8 = AtomicU8::new(DType::F32 as u8);
 
 /// The dtype of new floating-point tensors (`set_default_dtype`).
 pub fn default_dtype() -> DType {
-    DType::ALL[DEFAULT_DTYPE.load(Ordering::Relaxed) as usize]
+    DType::ALL[DEFAULT_DTYPE.load(Relaxed) as usize]
 }
 
 /// Changes [`default_dtype`]; the caller has checked that it is a real float.
 pub fn set_default_dtype(dtype: DType) {
-    DEFAULT_DTYPE.store(dtype as u8, Ordering::Relaxed);
+    DEFAULT_DTYPE.store(dtype as u8, Relaxed);
 }
 
 /// How much say an operand has.
@@ -53,12 +54,10 @@ fn complex_with(complex: DType, other: DType) -> DType {
 }
 
 fn wider_float(a: DType, b: DType) -> DType {
-    if a.size() == b.size() {
-        DType::F32
-    } else if a.size() > b.size() {
-        a
-    } else {
-        b
+    match a.size().cmp(&b.size()) {
+        Ordering::Equal => DType::F32,
+        Ordering::Greater => a,
+        Ordering::Less => b,
     }
 }
 
@@ -121,12 +120,10 @@ fn combine(higher: Option<DType>, lower: Option<DType>) -> Option<DType> {
         return higher.or(lower);
     };
     Some(match high.category() {
-        Category::Complex => high,
         Category::Float if low.is_complex() => high.to_complex(),
-        Category::Float => high,
         Category::Bool => promote_types(high, low),
         Category::Int if low.is_differentiable() => promote_types(high, low),
-        Category::Int => high,
+        Category::Complex | Category::Float | Category::Int => high,
     })
 }
 

@@ -120,7 +120,7 @@ pub fn argument(value: &Bound<'_, PyAny>, ty: Type) -> Option<Value> {
             value.cast::<PyMemoryFormat>().ok().map(|f| Value::MemoryFormat(f.get().0))
         }
         Type::Generator => value
-            .cast::<crate::module::PyGenerator>()
+            .cast::<crate::generator::PyGenerator>()
             .ok()
             .map(|g| Value::Generator(g.get().0.clone())),
     }
@@ -134,14 +134,9 @@ pub fn type_name(value: &Bound<'_, PyAny>) -> String {
     if value.is_instance_of::<PyDevice>() {
         return "torch.device".to_string();
     }
-    if let Some(items) = sequence(value) {
-        let kind = if value.is_instance_of::<PyList>() { "list" } else { "tuple" };
-        let names: Vec<String> = items.iter().map(type_name).collect();
-        return if kind == "list" {
-            format!("list of [{}]", names.join(", "))
-        } else {
-            format!("tuple of ({})", names.join(", "))
-        };
+    if crate::numpy::is_ndarray(value) || crate::numpy::is_number(value) {
+        let name = value.get_type().fully_qualified_name();
+        return name.map_or_else(|_| "object".to_string(), |n| n.to_string());
     }
     value.get_type().name().map_or_else(|_| "object".to_string(), |n| n.to_string())
 }

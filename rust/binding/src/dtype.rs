@@ -48,8 +48,14 @@ impl PyDType {
     }
 
     /// The complex dtype with parts of this type.
-    fn to_complex(&self) -> PyDType {
-        PyDType(self.0.to_complex())
+    fn to_complex(&self) -> PyResult<PyDType> {
+        if self.0.is_integral() {
+            return Err(PyRuntimeError::new_err(format!(
+                "Unknown Complex ScalarType for {}",
+                self.0.type_name()
+            )));
+        }
+        Ok(PyDType(self.0.to_complex()))
     }
 
     fn __reduce__(&self) -> String {

@@ -2,12 +2,15 @@
 
 use crate::dtype::size;
 use crate::error::{IntoPy, from_python};
+use crate::hooks::{HookRemover, PyHook, PyLeafHook};
+use crate::node::{Held, node_object};
 use crate::tensor::{PyTensor, wrap};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::sync::Arc;
-use tape::{AccumulateGrad, Edge, Hook, HookId, NodeRef, Request, Tensor, WeakTensor};
+use tape::{Request, Tensor};
 
 /// Where a gradient should start or end.
 fn tensors(list: &Bound<'_, PyAny>) -> PyResult<Vec<Tensor>> {
@@ -98,105 +101,6 @@ pub fn _grad<'py>(
     PyTuple::new(py, items)
 }
 
-/// A recorded op.
-#[pyclass(name = "Node", module = "pyrite.autograd.graph", frozen, weakref)]
-pub struct PyNode {
-    node: NodeRef,
-}
-
-/// The Python object of a node: an instance of a class with the node's name.
-pub fn node_object(py: Python<'_>, node: NodeRef) -> PyResult<Py<PyAny>> {
-    Ok(Py::new(py, PyNode { node })?.into_any())
-}
-
-#[pymethods]
-impl PyNode {
-    /// What was recorded.
-    fn name(&self) -> String {
-        self.node.body.name().to_string()
-    }
-
-    /// The nodes of the inputs, each with the number of its output.
-    #[getter]
-    fn next_functions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let items = self
-            .node
-            .edges
-            .iter()
-            .map(|edge: &Edge| {
-                let next = match edge.node() {
-                    Some(node) => node_object(py, node.clone())?,
-                    None => py.None(),
-                };
-                Ok((next, edge.output))
-            })
-            .collect::<PyResult<Vec<_>>>()?;
-        PyTuple::new(py, items)
-    }
-
-    /// The leaf of an accumulation node.
-    #[getter]
-    fn variable(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        match self.node.body.as_any().downcast_ref::<AccumulateGrad>() {
-            Some(leaf) => wrap(py, leaf.variable().clone()),
-            None => Err(pyo3::exceptions::PyAttributeError::new_err(format!(
-                "'{}' object has no attribute 'variable'",
-                self.node.body.name()
-            ))),
-        }
-    }
-
-    fn __repr__(slf: &Bound<'_, Self>) -> String {
-        format!("<{} object at 0x{:x}>", slf.get().node.body.name(), slf.as_ptr() as usize)
-    }
-
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<PyNode>().is_ok_and(|o| Arc::ptr_eq(&o.get().node, &self.node))
-    }
-
-    fn __hash__(&self) -> u64 {
-        self.node.sequence()
-    }
-}
-
-/// A Python callable as a hook.
-struct PyHook(Py<PyAny>);
-
-impl Hook for PyHook {
-    fn call(&self, grad: &Tensor) -> base::Result<Option<Tensor>> {
-        Python::attach(|py| {
-            let result = self.0.bind(py).call1((wrap(py, grad.clone())?,))?;
-            if result.is_none() {
-                return Ok(None);
-            }
-            match result.cast::<PyTensor>() {
-                Ok(tensor) => Ok(Some(tensor.get().tensor.clone())),
-                Err(_) => Err(PyTypeError::new_err(format!(
-                    "expected Variable, but hook returned '{}'",
-                    result.get_type().name()?
-                ))),
-            }
-        })
-        .map_err(from_python)
-    }
-}
-
-/// Takes a hook off again.
-#[pyclass(name = "_HookRemover", module = "pyrite", frozen)]
-pub struct HookRemover {
-    tensor: WeakTensor,
-    id: HookId,
-}
-
-#[pymethods]
-impl HookRemover {
-    fn __call__(&self) {
-        if let Some(tensor) = self.tensor.upgrade() {
-            tensor.remove_hook(self.id);
-        }
-    }
-}
-
 #[pymethods]
 impl PyTensor {
     /// Whether gradients flow to or through it.
@@ -207,6 +111,11 @@ impl PyTensor {
 
     #[setter]
     fn set_requires_grad(&self, on: bool) -> PyResult<()> {
+        if on && !self.tensor.is_leaf() {
+            return Err(PyRuntimeError::new_err(
+                "you can only change requires_grad flags of leaf variables.",
+            ));
+        }
         self.tensor.set_requires_grad(on).py()
     }
 
@@ -226,8 +135,8 @@ impl PyTensor {
     /// The node that produced it.
     #[getter]
     fn grad_fn(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        match self.tensor.grad_fn() {
-            Some(node) => node_object(py, node),
+        match self.tensor.grad_fn().py()? {
+            Some(node) => node_object(py, &node),
             None => Ok(py.None()),
         }
     }
@@ -235,7 +144,7 @@ impl PyTensor {
     /// Which output of its node it is.
     #[getter]
     fn output_nr(&self) -> usize {
-        self.tensor.gradient_edge().output
+        self.tensor.output_number()
     }
 
     /// The accumulated gradient.
@@ -311,8 +220,21 @@ impl PyTensor {
     }
 
     #[setter]
-    fn set_data(&self, value: &Bound<'_, PyTensor>) {
-        self.tensor.set_array(value.get().tensor.array());
+    fn set_data(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Ok(value) = value.cast::<PyTensor>() else {
+            return Err(PyTypeError::new_err(format!(
+                "Variable data has to be a tensor, but got {}",
+                value.get_type().name()?
+            )));
+        };
+        let array = value.get().tensor.array();
+        if self.tensor.requires_grad() && !array.dtype().is_differentiable() {
+            return Err(PyRuntimeError::new_err(
+                "data set to a tensor that requires gradients must be floating point or complex dtype",
+            ));
+        }
+        self.tensor.set_data(array);
+        Ok(())
     }
 
     /// Lets a non-leaf keep its gradient.
@@ -322,8 +244,7 @@ impl PyTensor {
                 "can't retain_grad on Tensor that has requires_grad=False",
             ));
         }
-        self.tensor.retain_grad();
-        Ok(())
+        self.tensor.retain_grad().py()
     }
 
     /// Whether a non-leaf keeps its gradient.
@@ -369,15 +290,63 @@ impl PyTensor {
                 "cannot register a hook on a tensor that doesn't require gradient",
             ));
         }
-        let id = self.tensor.add_hook(Arc::new(PyHook(hook)));
-        Ok(HookRemover { tensor: self.tensor.downgrade(), id })
+        let (place, id) = self.tensor.add_hook(Arc::new(PyHook(Held(hook)))).py()?;
+        Ok(HookRemover::new(place, id))
     }
 
     /// Adds a hook that runs after accumulation; returns the callable that removes it.
     fn _add_post_accumulate_hook(&self, hook: Py<PyAny>) -> HookRemover {
-        let id = self.tensor.add_post_accumulate_hook(Arc::new(PyHook(hook)));
-        HookRemover { tensor: self.tensor.downgrade(), id }
+        let (place, id) = self.tensor.add_post_accumulate_hook(Arc::new(PyLeafHook(Held(hook))));
+        HookRemover::new(place, id)
     }
+
+    /// The node that gradients of this tensor go to: its own, or the leaf's accumulation.
+    fn _gradient_edge(&self, py: Python<'_>) -> PyResult<Option<(Py<PyAny>, usize)>> {
+        let edge = self.tensor.gradient_edge().py()?;
+        edge.node().map(|node| Ok((node_object(py, node)?, edge.output))).transpose()
+    }
+
+    /// Notes a write that ops did not see.
+    fn _bump_version(&self) {
+        self.tensor.bump_version();
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let mut result = Ok(());
+        if !is_made(&self.tensor) {
+            return result;
+        }
+        self.tensor.visit_owned(&mut |object| {
+            if let (Ok(()), Some(held)) = (&result, object.downcast_ref::<Held>()) {
+                result = visit.call(&held.0);
+            }
+        });
+        result
+    }
+
+    fn __clear__(&self) {
+        self.tensor.clear_owned();
+    }
+}
+
+/// False while the interpreter is still making the object: it may collect garbage after it allocated
+/// the object, zeroed, and before the tensor is put there.
+fn is_made(tensor: &Tensor) -> bool {
+    // SAFETY: a tensor is one non-null pointer; its place is readable as an integer at any time.
+    unsafe { std::ptr::from_ref(tensor).cast::<usize>().read_volatile() != 0 }
+}
+
+/// Work put off to the end of the backward pass around the caller.
+#[pyfunction]
+pub fn _queue_callback(callback: Py<PyAny>) -> PyResult<()> {
+    let run = move || Python::attach(|py| callback.call0(py).map(drop)).map_err(from_python);
+    tape::queue_callback(Box::new(run)).py()
+}
+
+/// The number of the backward pass around the caller; -1 outside of any.
+#[pyfunction]
+pub fn _current_walk() -> i64 {
+    tape::current_walk()
 }
 
 /// Whether ops are recorded.

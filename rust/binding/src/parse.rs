@@ -55,7 +55,7 @@ pub fn parse(
         if method && !(op.spellings.method || op.spellings.inplace) {
             continue;
         }
-        match fit(schema, given, op.spellings.out && !method) {
+        match fit(schema, given, method, op.spellings.out) {
             Ok(fit) => {
                 let Fit { values, out, requires_grad } = fit;
                 return Ok(Parsed { op, returns: schema.returns, values, out, requires_grad });
@@ -74,7 +74,12 @@ struct Fit {
 }
 
 /// Fills the schema's parameters, or says why not.
-fn fit(schema: &Schema, given: &Given<'_, '_>, takes_out: bool) -> Result<Fit, String> {
+fn fit(
+    schema: &Schema,
+    given: &Given<'_, '_>,
+    method: bool,
+    has_out: bool,
+) -> Result<Fit, String> {
     let parameters = &schema.parameters;
     let positional = given.positional;
     let slots = parameters.iter().filter(|p| !p.keyword_only).count();
@@ -97,7 +102,8 @@ fn fit(schema: &Schema, given: &Given<'_, '_>, takes_out: bool) -> Result<Fit, S
         let by_name = take_named(p, given, &mut used);
         let value = match (by_position, by_name) {
             (Some(_), Some(_)) => return Err(format!("got multiple values for argument '{}'", p.name)),
-            (Some(value), None) | (None, Some(value)) => convert(p, value, i)?,
+            (Some(value), None) => convert(p, value, Some(i + 1 - usize::from(method)))?,
+            (None, Some(value)) => convert(p, value, None)?,
             (None, None) => default(p)?,
         };
         values.push(value);
@@ -109,7 +115,7 @@ fn fit(schema: &Schema, given: &Given<'_, '_>, takes_out: bool) -> Result<Fit, S
         if *used {
             continue;
         }
-        if name == "out" && takes_out {
+        if name == "out" && has_out && !method {
             out = out_tensors(value)?;
         } else if name == "requires_grad" && factory {
             requires_grad = value.extract().map_err(|_| {
@@ -160,15 +166,16 @@ fn take_named<'a, 'py>(
     Some(&given.named[at].1)
 }
 
-fn convert(p: &Parameter, value: &Bound<'_, PyAny>, at: usize) -> Result<Value, String> {
+/// The value as the parameter takes it; `at` is its position, counted from 1, when it has one.
+fn convert(p: &Parameter, value: &Bound<'_, PyAny>, at: Option<usize>) -> Result<Value, String> {
     if value.is_none() && (p.optional || p.default == Some("None")) {
         return Ok(Value::None);
     }
     argument(value, p.ty).ok_or_else(|| {
         format!(
-            "argument '{}' (position {}) must be {}, not {}",
+            "argument '{}'{} must be {}, not {}",
             shown_name(p),
-            at + 1,
+            at.map_or_else(String::new, |at| format!(" (position {at})")),
             type_text(p.ty),
             type_name(value)
         )
@@ -270,6 +277,14 @@ fn signature(schema: &Schema, takes_out: bool, method: bool) -> String {
     format!("({})", parts.join(", "))
 }
 
+/// The types of a call's arguments, with PyTorch's comma after names without positions.
+fn shown_call(positional: &[Bound<'_, PyAny>], named: &[(String, Bound<'_, PyAny>)]) -> String {
+    let mut shown: Vec<String> = positional.iter().map(type_name).collect();
+    shown.extend(named.iter().map(|(name, value)| format!("{name}={}", type_name(value))));
+    let comma = if positional.is_empty() && !named.is_empty() { ", " } else { "" };
+    shown.join(", ") + comma
+}
+
 fn refuse(
     name: &str,
     overloads: &[(&'static OpDef, Schema)],
@@ -281,16 +296,10 @@ fn refuse(
         return PyTypeError::new_err(format!("{name}(): {reason}").replace("(): got", "() got").replace("(): takes", "() takes").replace("(): missing", "() missing"));
     }
     let skip = usize::from(method);
-    let got: Vec<String> = given
-        .positional
-        .iter()
-        .skip(skip)
-        .map(type_name)
-        .chain(given.named.iter().map(|(k, v)| format!("{k}={}", type_name(v))))
-        .collect();
+    let got = shown_call(&given.positional[skip.min(given.positional.len())..], given.named);
     let mut text = format!(
         "{name}() received an invalid combination of arguments - got ({}), but expected one of:",
-        got.join(", ")
+        got
     );
     for ((op, schema), reason) in overloads.iter().zip(reasons) {
         text += &format!(

@@ -4,10 +4,11 @@ use crate::dtype::PyDType;
 use crate::error::IntoPy;
 use crate::storage::PyStorage;
 use crate::tensor::{PyTensor, wrap};
-use array::Array;
+use array::{Array, Storage};
 use base::{DType, Layout};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
+use std::sync::Arc;
 use tape::Tensor;
 
 #[pymethods]
@@ -17,12 +18,97 @@ impl PyTensor {
         PyStorage(self.tensor.array().storage().clone())
     }
 
+    /// Takes the memory of a storage or tensor, under a geometry of its own; nothing without one.
+    #[pyo3(signature = (source=None, storage_offset=None, size=None, stride=None))]
+    fn set_<'py>(
+        slf: Bound<'py, Self>,
+        source: Option<&Bound<'py, PyAny>>,
+        storage_offset: Option<usize>,
+        size: Option<Vec<usize>>,
+        stride: Option<Vec<isize>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let tensor = &slf.get().tensor;
+        tape::check_inplace(tensor, tape::needs_history(&[tensor])).py()?;
+        let dtype = tensor.dtype();
+        let place = source.map(|source| Place::of(source, dtype)).transpose()?;
+        let array = match (place, size) {
+            (None, _) => Array::empty_contiguous(&[0], dtype, tensor.device()).py()?,
+            (Some(Place { storage, layout }), None) => Array::over(storage, layout, dtype).py()?,
+            (Some(Place { storage, .. }), Some(size)) => {
+                let mut layout = Layout::contiguous(&size);
+                if let Some(stride) = stride {
+                    layout = Layout::as_strided(&size, &stride, 0).py()?;
+                }
+                layout.offset = storage_offset.unwrap_or(0);
+                checked(&layout, dtype)?;
+                Array::over(storage, layout, dtype).py()?
+            }
+        };
+        tensor.replace_array(array);
+        tensor.bump_version();
+        Ok(slf)
+    }
+
     fn __reduce_ex__<'py>(
         slf: &Bound<'py, Self>,
         protocol: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import("pyrite._utils")?.call_method1("reduce_tensor", (slf, protocol))
     }
+}
+
+/// Memory, and the geometry it is taken with when the call names none.
+struct Place {
+    storage: Arc<Storage>,
+    layout: Layout,
+}
+
+impl Place {
+    fn of(source: &Bound<'_, PyAny>, dtype: DType) -> PyResult<Place> {
+        if let Ok(other) = source.cast::<PyTensor>() {
+            let array = other.get().tensor.array();
+            if array.dtype() != dtype {
+                return Err(PyRuntimeError::new_err(format!(
+                    "Could not set tensor of type {} to a tensor of type {dtype}",
+                    array.dtype()
+                )));
+            }
+            return Ok(Place { storage: array.storage().clone(), layout: array.layout().clone() });
+        }
+        if source.hasattr("_untyped_storage")? {
+            let named = crate::dtype::to_dtype(&source.getattr("dtype")?);
+            if let Some(named) = named.filter(|&named| named != dtype) {
+                return Err(PyRuntimeError::new_err(format!(
+                    "Expected a Storage of type {dtype} or an UntypedStorage, but got type {} for \
+                     argument 1 'storage'",
+                    named.type_name()
+                )));
+            }
+            return Place::of(&source.getattr("_untyped_storage")?, dtype);
+        }
+        let Ok(storage) = source.cast::<PyStorage>() else {
+            return Err(PyTypeError::new_err(format!(
+                "set_() received an invalid combination of arguments - got ({}), but expected one \
+                 of:\n * ()\n * (torch.Storage source)\n * (torch.Storage source, int \
+                 storage_offset, tuple of ints size, tuple of ints stride = ())\n * (Tensor source)",
+                crate::convert::type_name(source)
+            )));
+        };
+        let storage = storage.get().0.clone();
+        let layout = Layout::contiguous(&[storage.nbytes() / dtype.size()]);
+        Ok(Place { storage, layout })
+    }
+}
+
+fn checked(layout: &Layout, dtype: DType) -> PyResult<()> {
+    if addressable(layout, dtype) {
+        return Ok(());
+    }
+    Err(PyRuntimeError::new_err(format!(
+        "Storage size calculation overflowed with sizes={} and strides={}",
+        base::shape::show(&layout.dims),
+        base::shape::show(&layout.strides)
+    )))
 }
 
 /// A tensor over a storage. Sizes, strides and offset come from files: all of them are checked.
@@ -37,11 +123,7 @@ fn _tensor_over(
 ) -> PyResult<Py<PyAny>> {
     let dtype = dtype.get().0;
     let layout = Layout::as_strided(&size, &stride, storage_offset).py()?;
-    if !addressable(&layout, dtype) {
-        return Err(PyRuntimeError::new_err(format!(
-            "Storage size calculation overflowed with sizes={size:?} and strides={stride:?}"
-        )));
-    }
+    checked(&layout, dtype)?;
     let array = Array::over(storage.get().0.clone(), layout, dtype).py()?;
     wrap(py, Tensor::new(array))
 }

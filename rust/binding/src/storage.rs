@@ -4,7 +4,7 @@ use crate::dtype::PyDevice;
 use crate::error::IntoPy;
 use array::Storage;
 use base::Device;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
 use std::sync::Arc;
@@ -88,6 +88,76 @@ impl PyStorage {
 
     fn __len__(&self) -> usize {
         self.0.nbytes()
+    }
+
+    /// One byte; negative positions count from the end.
+    fn __getitem__(&self, index: isize) -> PyResult<u8> {
+        let bytes = self.bytes()?;
+        let at = if index < 0 { index + bytes.len() as isize } else { index };
+        usize::try_from(at).ok().and_then(|at| bytes.get(at)).copied().ok_or_else(|| {
+            PyIndexError::new_err(format!(
+                "index {index} out of range for storage of size {}",
+                bytes.len()
+            ))
+        })
+    }
+
+    /// All bytes as numbers.
+    fn tolist(&self) -> PyResult<Vec<u16>> {
+        Ok(self.bytes()?.iter().map(|&b| b.into()).collect())
+    }
+
+    /// Size of its elements: bytes.
+    fn element_size(&self) -> usize {
+        1
+    }
+
+    /// A storage of its own with the same bytes; on the meta device, of the same size.
+    fn clone(&self) -> PyResult<PyStorage> {
+        if self.0.buffer().is_some() {
+            return PyStorage::from_slice(self.bytes()?);
+        }
+        let storage = Storage::uninit(self.0.nbytes(), self.0.device()).py()?;
+        Ok(PyStorage(Arc::new(storage)))
+    }
+
+    /// Itself, as the bytes of a typed storage.
+    fn untyped<'py>(slf: Bound<'py, Self>) -> Bound<'py, Self> {
+        slf
+    }
+
+    /// Whether other processes see the memory; never here.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Whether the memory is page-locked; never here.
+    fn is_pinned(&self) -> bool {
+        false
+    }
+
+    /// Whether it lies on a GPU.
+    #[getter]
+    fn is_cuda(&self) -> bool {
+        self.0.device().kind == base::DeviceKind::Gpu
+    }
+
+    /// Two objects may stand for one storage.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<PyStorage>().is_ok_and(|other| Arc::ptr_eq(&self.0, &other.get().0))
+    }
+
+    fn __hash__(&self) -> usize {
+        self._cdata() >> 4
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        let mut text = String::new();
+        for byte in self.bytes().unwrap_or_default() {
+            text += &format!(" {byte}\n");
+        }
+        let (device, size) = (self.0.device(), self.0.nbytes());
+        Ok(format!("{text}[torch.storage.UntypedStorage(device={device}) of size {size}]"))
     }
 
     /// Where it lies.

@@ -94,7 +94,7 @@ fn run(py: Python<'_>, name: &str, parsed: &Parsed, in_place: bool) -> PyResult<
     };
     let result = maybe_detached(py, values, || ops::call(op, values, dest)).py()?;
     if let (true, Value::Tensor(tensor)) = (*requires_grad, &result) {
-        tensor.set_requires_grad(true).py()?;
+        crate::construct::require_grad(tensor, true)?;
     }
     returns::named(py, name, returns, result)
 }

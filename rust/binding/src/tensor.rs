@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use tape::Tensor;
 
 /// A multi-dimensional array with elements of one dtype, with automatic differentiation.
-#[pyclass(name = "Tensor", module = "pyrite", subclass, weakref, dict, frozen)]
+#[pyclass(name = "Tensor", subclass, weakref, dict, frozen)]
 pub struct PyTensor {
     /// The tensor behind the object.
     pub tensor: Tensor,
@@ -90,21 +90,22 @@ fn apply(
     wrap(py, result.py()?)
 }
 
-fn apply_in_place<'py>(
-    slf: &Bound<'py, PyTensor>,
-    other: &Bound<'py, PyAny>,
-    op: Operator,
-) -> PyResult<()> {
-    let Some(right) = operand(other) else {
-        return Err(PyTypeError::new_err(format!(
-            "unsupported operand type(s) for an in-place operator: 'Tensor' and '{}'",
-            other.get_type().name()?
-        )));
-    };
+fn apply_in_place(slf: &Bound<'_, PyTensor>, Right(right): Right, op: Operator) -> PyResult<()> {
     let target = slf.get().tensor.clone();
     let work = move || op(Dest::InPlace(&target), Var::T(target.clone()), right);
     slf.py().detach(work).py()?;
     Ok(())
+}
+
+/// The right operand of an in-place operator; a value that is none makes Python try the plain one.
+struct Right(Var);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Right {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Right> {
+        operand(&value).map(Right).ok_or_else(|| PyTypeError::new_err("no operand"))
+    }
 }
 
 /// The arithmetic operators (PyO3 takes no macro calls inside `#[pymethods]`).
@@ -115,10 +116,10 @@ impl PyTensor {
     }
 
     fn __radd__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        apply(slf, other, true, |d, a, b| row_of(&binary::add::OP, d, a, b))
+        apply(slf, other, false, |d, a, b| row_of(&binary::add::OP, d, a, b))
     }
 
-    fn __iadd__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __iadd__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
         apply_in_place(slf, other, |d, a, b| row_of(&binary::add::OP, d, a, b))
     }
 
@@ -130,7 +131,7 @@ impl PyTensor {
         apply(slf, other, true, ops::arith::sub)
     }
 
-    fn __isub__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __isub__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
         apply_in_place(slf, other, ops::arith::sub)
     }
 
@@ -139,10 +140,10 @@ impl PyTensor {
     }
 
     fn __rmul__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        apply(slf, other, true, |d, a, b| row_of(&binary::mul::OP, d, a, b))
+        apply(slf, other, false, |d, a, b| row_of(&binary::mul::OP, d, a, b))
     }
 
-    fn __imul__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __imul__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
         apply_in_place(slf, other, |d, a, b| row_of(&binary::mul::OP, d, a, b))
     }
 
@@ -151,10 +152,10 @@ impl PyTensor {
     }
 
     fn __rtruediv__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        apply(slf, other, true, |d, a, b| row_of(&binary::div::OP, d, a, b))
+        apply(slf, other, false, |_, a, b| ops::arith::divide_into(b, a))
     }
 
-    fn __itruediv__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __itruediv__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
         apply_in_place(slf, other, |d, a, b| row_of(&binary::div::OP, d, a, b))
     }
 
@@ -166,7 +167,7 @@ impl PyTensor {
         apply(slf, other, true, ops::arith::floor_divide)
     }
 
-    fn __ifloordiv__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __ifloordiv__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
         apply_in_place(slf, other, ops::arith::floor_divide)
     }
 
@@ -178,7 +179,7 @@ impl PyTensor {
         apply(slf, other, true, ops::arith::remainder)
     }
 
-    fn __imod__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __imod__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
         apply_in_place(slf, other, ops::arith::remainder)
     }
 
@@ -190,7 +191,7 @@ impl PyTensor {
         apply(slf, other, true, |d, a, b| row_of(&binary::bitwise_and::OP, d, a, b))
     }
 
-    fn __iand__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __iand__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
         apply_in_place(slf, other, |d, a, b| row_of(&binary::bitwise_and::OP, d, a, b))
     }
 
@@ -202,7 +203,7 @@ impl PyTensor {
         apply(slf, other, true, |d, a, b| row_of(&binary::bitwise_or::OP, d, a, b))
     }
 
-    fn __ior__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __ior__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
         apply_in_place(slf, other, |d, a, b| row_of(&binary::bitwise_or::OP, d, a, b))
     }
 
@@ -214,15 +215,42 @@ impl PyTensor {
         apply(slf, other, true, |d, a, b| row_of(&binary::bitwise_xor::OP, d, a, b))
     }
 
-    fn __ixor__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __ixor__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
         apply_in_place(slf, other, |d, a, b| row_of(&binary::bitwise_xor::OP, d, a, b))
+    }
+
+    fn __lshift__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        apply(slf, other, false, |d, a, b| row_of(&ops::clamp::bitwise_left_shift::OP, d, a, b))
+    }
+
+    fn __rlshift__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        apply(slf, other, true, |d, a, b| row_of(&ops::clamp::bitwise_left_shift::OP, d, a, b))
+    }
+
+    fn __ilshift__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+        apply_in_place(slf, other, |d, a, b| row_of(&ops::clamp::bitwise_left_shift::OP, d, a, b))
+    }
+
+    fn __rshift__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        apply(slf, other, false, |d, a, b| row_of(&ops::clamp::bitwise_right_shift::OP, d, a, b))
+    }
+
+    fn __rrshift__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        apply(slf, other, true, |d, a, b| row_of(&ops::clamp::bitwise_right_shift::OP, d, a, b))
+    }
+
+    fn __irshift__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+        apply_in_place(slf, other, |d, a, b| row_of(&ops::clamp::bitwise_right_shift::OP, d, a, b))
     }
 
     fn __pow__(
         slf: &Bound<'_, Self>,
         other: &Bound<'_, PyAny>,
-        _modulo: Option<&Bound<'_, PyAny>>,
+        modulo: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
+        if modulo.is_some_and(|m| !m.is_none()) {
+            return Ok(slf.py().NotImplemented());
+        }
         apply(slf, other, false, ops::power::pow)
     }
 
@@ -236,7 +264,7 @@ impl PyTensor {
 
     fn __ipow__(
         slf: &Bound<'_, Self>,
-        other: &Bound<'_, PyAny>,
+        other: Right,
         _modulo: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         apply_in_place(slf, other, ops::power::pow)
@@ -263,6 +291,11 @@ impl PyTensor {
     }
 
     fn __invert__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        if !slf.get().tensor.dtype().is_integral() {
+            return Err(PyTypeError::new_err(
+                "~ (operator.invert) is only implemented on integer and Boolean-type tensors",
+            ));
+        }
         single(slf, &unary::bitwise_not::OP)
     }
 
@@ -280,11 +313,16 @@ impl PyTensor {
             C::Gt => |d, a, b| row_of(&compare::gt::OP, d, a, b),
             C::Ge => |d, a, b| row_of(&compare::ge::OP, d, a, b),
         };
+        if crate::numpy::is_ndarray(other) {
+            let array = crate::numpy::shared(other, false)?;
+            let other = wrap(slf.py(), Tensor::new(array))?;
+            return apply(slf, other.bind(slf.py()), false, row);
+        }
         apply(slf, other, false, row)
     }
 
     fn __hash__(slf: &Bound<'_, Self>) -> usize {
-        slf.as_ptr() as usize >> 4
+        slf.as_ptr() as usize
     }
 }
 
@@ -319,18 +357,22 @@ impl PyTensor {
     }
 
     fn __int__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        match self.number()? {
+        match self.one_number()? {
+            Scalar::Complex(_) => Err(overflow("int64_t")),
             Scalar::Float(v) => v.into_bound_py_any(py)?.call_method0("__trunc__").map(Bound::unbind),
             s => Ok(scalar(py, Scalar::Int(s.to_i64()))),
         }
     }
 
     fn __float__(&self) -> PyResult<f64> {
-        self.number().map(Scalar::to_f64)
+        match self.one_number()? {
+            Scalar::Complex(_) => Err(overflow("double")),
+            s => Ok(s.to_f64()),
+        }
     }
 
     fn __complex__(&self) -> PyResult<num_complex::Complex64> {
-        self.number().map(Scalar::to_complex)
+        self.one_number().map(Scalar::to_complex)
     }
 
     fn __index__(&self) -> PyResult<i64> {
@@ -363,6 +405,18 @@ impl PyTensor {
     fn number(&self) -> PyResult<Scalar> {
         array::dispatch::item(&self.tensor.array()).py()
     }
+
+    /// The only element, for Python's conversions.
+    fn one_number(&self) -> PyResult<Scalar> {
+        if self.tensor.numel() == 1 {
+            return self.number();
+        }
+        Err(PyValueError::new_err("only one element tensors can be converted to Python scalars"))
+    }
+}
+
+fn overflow(kind: &str) -> PyErr {
+    PyRuntimeError::new_err(format!("value cannot be converted to type {kind} without overflow"))
 }
 
 /// Geometry, type and place.
@@ -403,6 +457,11 @@ impl PyTensor {
     /// Where the first element lies in the storage, in elements.
     fn storage_offset(&self) -> usize {
         self.tensor.layout().offset
+    }
+
+    /// The number of dimensions.
+    fn ndimension(&self) -> usize {
+        self.tensor.rank()
     }
 
     /// The number of dimensions.
@@ -543,7 +602,10 @@ impl PyTensor {
             ));
         }
         let x = &slf.get().tensor;
-        wrap(slf.py(), slf.py().detach(|| create::to(x, None, None, false, Some(format))).py()?)
+        if x.layout().is_contiguous_in(format) {
+            return Ok(slf.clone().into_any().unbind());
+        }
+        wrap(slf.py(), slf.py().detach(|| create::clone(x, Some(format))).py()?)
     }
 
     /// Another dtype and/or device: `to(dtype)`, `to(device, dtype)`, `to(other)`.
@@ -597,7 +659,8 @@ impl PyTensor {
 fn typed_name(value: &Bound<'_, PyAny>) -> PyResult<DType> {
     let text = match value.extract::<String>() {
         Ok(text) => text,
-        Err(_) => value.getattr("__name__")?.extract()?,
+        Err(_) if value.is_instance_of::<PyType>() => value.getattr("__name__")?.extract()?,
+        Err(_) => return Err(PyTypeError::new_err("dtype must be a type, str, or dtype object")),
     };
     let last = text.rsplit('.').next().unwrap_or_default();
     DType::ALL
@@ -680,11 +743,16 @@ impl PyTensor {
     #[new]
     #[pyo3(signature = (*args, **kwargs))]
     fn new(
-        py: Python<'_>,
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, pyo3::types::PyDict>>,
     ) -> PyResult<PyTensor> {
-        crate::module::legacy_tensor(py, args, kwargs)
+        crate::construct::new_object(args, kwargs)
+    }
+
+    /// This tensor, history included, as an instance of a subclass.
+    fn as_subclass(&self, cls: &Bound<'_, PyType>) -> PyResult<Py<PyAny>> {
+        let object = crate::construct::instance(cls, ops::view::alias(&self.tensor).py()?)?;
+        Ok(object.into_any().unbind())
     }
 
     /// The data of a tensor as an instance of a subclass, sharing memory and version.
@@ -697,7 +765,7 @@ impl PyTensor {
     ) -> PyResult<Py<PyAny>> {
         let tensor = data.get().tensor.detach();
         tensor.set_requires_grad(require_grad).py()?;
-        let object = crate::module::instance(cls, tensor)?;
+        let object = crate::construct::instance(cls, tensor)?;
         Ok(object.into_any().unbind())
     }
 }

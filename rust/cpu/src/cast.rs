@@ -45,7 +45,7 @@ macro_rules! truncate {
         #[inline(always)]
         fn $name(v: $from) -> $to {
             const LOW: $from = <$to>::MIN as $from;
-            let fits = v >= LOW && v < -LOW;
+            let fits = (LOW..-LOW).contains(&v);
             let v = if fits { v } else { LOW };
             // SAFETY: LOW <= v < -LOW and v is not NaN, so the truncated value fits.
             unsafe { v.to_int_unchecked() }

@@ -58,18 +58,42 @@ macro_rules! arms {
 }
 
 macro_rules! rust_type {
-    (Bool) => { base::B8 };
-    (U8) => { u8 };
-    (I8) => { i8 };
-    (I16) => { i16 };
-    (I32) => { i32 };
-    (I64) => { i64 };
-    (F16) => { base::f16 };
-    (BF16) => { base::bf16 };
-    (F32) => { f32 };
-    (F64) => { f64 };
-    (C64) => { base::Complex32 };
-    (C128) => { base::Complex64 };
+    (Bool) => {
+        base::B8
+    };
+    (U8) => {
+        u8
+    };
+    (I8) => {
+        i8
+    };
+    (I16) => {
+        i16
+    };
+    (I32) => {
+        i32
+    };
+    (I64) => {
+        i64
+    };
+    (F16) => {
+        base::f16
+    };
+    (BF16) => {
+        base::bf16
+    };
+    (F32) => {
+        f32
+    };
+    (F64) => {
+        f64
+    };
+    (C64) => {
+        base::Complex32
+    };
+    (C128) => {
+        base::Complex64
+    };
 }
 
 pub(crate) use {arms, dispatch, rust_type};

@@ -13,18 +13,11 @@ const STRIP: usize = 64;
 pub fn embedding(out: ViewMut<'_>, weight: View<'_>, indices: View<'_>) -> Result<()> {
     let (rows, width) = table(weight)?;
     let fits = out.numel() == indices.numel() * width && out.dtype() == weight.dtype();
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: embedding into {:?}",
-        out.dims()
-    );
+    ensure!(fits, Runtime, "internal error: embedding into {:?}", out.dims());
     let indices = Input::cast(indices, DType::I64)?;
     check(indices.values(), rows)?;
-    let (table, target) = (
-        Input::cast(weight, weight.dtype())?,
-        Output::cast(out, weight.dtype())?,
-    );
+    let (table, target) =
+        (Input::cast(weight, weight.dtype())?, Output::cast(out, weight.dtype())?);
     dispatch!("embedding", weight.dtype(), [all], T => {
         let (table, target) = (table.values::<T>(), target.values::<T>());
         let indices = indices.values::<i64>();
@@ -51,12 +44,7 @@ pub fn embedding_backward(
 ) -> Result<()> {
     let (rows, width) = table(grad_weight.as_view())?;
     let fits = grad.numel() == indices.numel() * width;
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: embedding_backward of {:?}",
-        grad.dims()
-    );
+    ensure!(fits, Runtime, "internal error: embedding_backward of {:?}", grad.dims());
     let indices = Input::cast(indices, DType::I64)?;
     check(indices.values(), rows)?;
     let (grad, target) = (Input::new(grad)?, Output::new(grad_weight)?);

@@ -37,11 +37,7 @@ pub(crate) trait Float:
     /// The larger number; NaN if one is NaN.
     #[inline(always)]
     fn max_or_nan(self, other: Self) -> Self {
-        if other > self || other.is_nan() {
-            other
-        } else {
-            self
-        }
+        if other > self || other.is_nan() { other } else { self }
     }
 
     /// The logistic function.

@@ -100,3 +100,53 @@ pub(crate) unsafe fn splat(size: usize, src: *const u8, dst: *mut u8, n: usize) 
         }
     });
 }
+
+/// Copies `shape[0]` rows of `shape[1]` elements of `size` bytes, with `strides` from row to row and
+/// from element to element, to consecutive places.
+///
+/// # Safety
+/// Both sides are valid for these accesses and do not overlap.
+pub(crate) unsafe fn gather_rows(
+    size: usize,
+    src: *const u8,
+    strides: [isize; 2],
+    dst: *mut u8,
+    shape: [usize; 2],
+) {
+    let [rows, n] = shape;
+    by_size!(size, T => {
+        let (src, dst) = (src.cast::<T>(), dst.cast::<T>());
+        for r in 0..rows {
+            let row = src.wrapping_offset(r as isize * strides[0]);
+            for i in 0..n {
+                // SAFETY: the caller's promise.
+                unsafe { store(dst.add(r * n + i), load(row.offset(i as isize * strides[1]))) };
+            }
+        }
+    });
+}
+
+/// Turns `shape[1]` columns, `step` elements apart, of `shape[0]` neighbouring elements each, into
+/// consecutive rows.
+///
+/// # Safety
+/// Both sides are valid for these accesses and do not overlap.
+pub(crate) unsafe fn transpose(
+    size: usize,
+    src: *const u8,
+    step: isize,
+    dst: *mut u8,
+    shape: [usize; 2],
+) {
+    let [rows, columns] = shape;
+    by_size!(size, T => {
+        let (src, dst) = (src.cast::<T>(), dst.cast::<T>());
+        for c in 0..columns {
+            let column = src.wrapping_offset(c as isize * step);
+            for r in 0..rows {
+                // SAFETY: the caller's promise.
+                unsafe { store(dst.add(r * columns + c), load(column.add(r))) };
+            }
+        }
+    });
+}

@@ -1,7 +1,8 @@
 //! Resampling of one to three spatial dims: nearest, linear and cubic, and the gradients.
 //!
 //! Along each dim an output coordinate reads one, two or four input coordinates with weights; these
-//! taps are worked out once per call, in the compute type as PyTorch does, and combined by nested sums.
+//! taps are worked out once per call, in the compute type as PyTorch does, and combined by nested
+//! sums.
 
 use crate::dispatch::dispatch;
 use crate::float::{Float, rows_per_task};
@@ -37,20 +38,14 @@ struct Axis<T> {
 impl<T: Float> Axis<T> {
     /// The axis of a dim that is not resampled.
     fn single() -> Axis<T> {
-        Axis {
-            count: 1,
-            taps: vec![(0, T::ONE)],
-        }
+        Axis { count: 1, taps: vec![(0, T::ONE)] }
     }
 
     fn new(mode: Interpolation, input: usize, output: usize, factor: Option<f64>) -> Axis<T> {
         let aligned = matches!(
             mode,
-            Interpolation::Linear {
-                align_corners: true
-            } | Interpolation::Cubic {
-                align_corners: true
-            }
+            Interpolation::Linear { align_corners: true }
+                | Interpolation::Cubic { align_corners: true }
         );
         let of = |n: usize| T::of(n as f64);
         let scale = match factor {
@@ -61,11 +56,7 @@ impl<T: Float> Axis<T> {
         };
         let half = T::of(0.5);
         let source = |o: usize| {
-            if aligned {
-                scale * of(o)
-            } else {
-                scale * (of(o) + half) - half
-            }
+            if aligned { scale * of(o) } else { scale * (of(o) + half) - half }
         };
         let last = input.saturating_sub(1);
         let clamp = |at: f64| (at.max(0.0) as usize).min(last);
@@ -85,9 +76,7 @@ impl<T: Float> Axis<T> {
                 Interpolation::Cubic { .. } => {
                     let (at, weights) = (source(o).floor().to_f64(), source(o) - source(o).floor());
                     let weights = cubic(weights);
-                    (0..4)
-                        .map(|i| (clamp(at - 1.0 + i as f64), weights[i]))
-                        .collect()
+                    (0..4).map(|i| (clamp(at - 1.0 + i as f64), weights[i])).collect()
                 }
             }
         };
@@ -96,10 +85,7 @@ impl<T: Float> Axis<T> {
             Interpolation::Linear { .. } => 2,
             Interpolation::Cubic { .. } => 4,
         };
-        Axis {
-            count,
-            taps: (0..output).flat_map(taps).collect(),
-        }
+        Axis { count, taps: (0..output).flat_map(taps).collect() }
     }
 
     fn len(&self) -> usize {
@@ -152,11 +138,7 @@ impl<T: Float> Plan<T> {
             && x.len() >= rank
             && x[..lead] == y[..lead]
             && (!x[lead..].contains(&0) || y.contains(&0));
-        ensure!(
-            fits,
-            Runtime,
-            "internal error: interpolation of {x:?} to {y:?}"
-        );
+        ensure!(fits, Runtime, "internal error: interpolation of {x:?} to {y:?}");
         let mut plan = Plan {
             planes: x[..lead].iter().product(),
             input: [1; 3],
@@ -172,10 +154,7 @@ impl<T: Float> Plan<T> {
 
     /// Elements of a plane of the input and of the output.
     fn sizes(&self) -> [usize; 2] {
-        [
-            self.input.iter().product(),
-            self.axes.iter().map(Axis::len).product(),
-        ]
+        [self.input.iter().product(), self.axes.iter().map(Axis::len).product()]
     }
 
     /// Calls `visit(output row, depth taps, height taps)` for each row of a plane of the output.
@@ -232,8 +211,8 @@ impl<T: Float> Plan<T> {
     }
 }
 
-/// Resamples the last dims of `x` to those of `out`; one entry of `factors` per spatial dim: the scale
-/// factor the user gave, or none where sizes alone decide.
+/// Resamples the last dims of `x` to those of `out`; one entry of `factors` per spatial dim: the
+/// scale factor the user gave, or none where sizes alone decide.
 pub fn interpolate(
     out: ViewMut<'_>,
     x: View<'_>,

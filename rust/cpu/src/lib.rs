@@ -1,6 +1,12 @@
 //! Layer 1: CPU kernels on pointer-and-layout views, the allocator and the thread pool.
 //!
 //! Knows no array and no tensor. `unsafe` is confined to small blocks that state why they hold.
+// Loops vectorise only when everything they call is inlined.
+#![allow(clippy::inline_always)]
+// Dtype-erased pointers are aligned for their dtype: the invariant of `View`.
+#![allow(clippy::cast_ptr_alignment)]
+// Kernels index several arrays of one length by one variable, as the formulas do.
+#![allow(clippy::needless_range_loop)]
 
 mod alloc;
 pub mod arch;
@@ -12,6 +18,7 @@ pub mod copy;
 mod dispatch;
 pub mod embedding;
 mod float;
+mod fork;
 mod gather;
 pub mod interpolate;
 pub mod index;
@@ -24,16 +31,21 @@ pub mod norm;
 pub mod optim;
 pub mod pool;
 pub mod pool2d;
+pub mod random;
 pub mod range;
 pub mod recurrent;
 pub mod reduce;
+mod rows;
 pub mod scalar;
+pub mod scan;
+pub mod sort;
 mod scratch;
 pub mod softmax;
 mod stage;
 pub mod view;
 mod walk;
 
+pub use alloc::trim;
 pub use copy::copy;
 pub use kernel::{
     Kernel, MapFn, Params, Table, binary, binary_with, ternary, ternary_with, unary, unary_with,

@@ -46,12 +46,7 @@ fn sizes(x: View<'_>, target: View<'_>) -> Result<[usize; 3]> {
         _ => [dims[0], dims[1], dims[2..].iter().product()],
     };
     let fits = target.numel() == shape[0] * shape[2] && !dims.is_empty();
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: nll_loss of {dims:?} and {:?}",
-        target.dims()
-    );
+    ensure!(fits, Runtime, "internal error: nll_loss of {dims:?} and {:?}", target.dims());
     Ok(shape)
 }
 
@@ -67,8 +62,8 @@ fn classes<'a>(loss: &NllLoss<'a>, classes: usize) -> Result<Input<'a>> {
     Ok(target)
 }
 
-/// Losses `-weight[target] * x[target]`, reduced, to `out` (0-d, or of the targets' dims) and the sum of the
-/// targets' weights to `total_weight` (0-d).
+/// Losses `-weight[target] * x[target]`, reduced, to `out` (0-d, or of the targets' dims) and the
+/// sum of the targets' weights to `total_weight` (0-d).
 pub fn nll_loss(
     out: ViewMut<'_>,
     total_weight: ViewMut<'_>,
@@ -77,26 +72,14 @@ pub fn nll_loss(
 ) -> Result<()> {
     let shape = sizes(x, loss.target)?;
     let count = shape[0] * shape[2];
-    let wanted = if loss.reduction == Reduction::None {
-        count
-    } else {
-        1
-    };
+    let wanted = if loss.reduction == Reduction::None { count } else { 1 };
     let fits = out.numel() == wanted && total_weight.numel() == 1;
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: nll_loss into {:?}",
-        out.dims()
-    );
+    ensure!(fits, Runtime, "internal error: nll_loss into {:?}", out.dims());
     let target = classes(loss, shape[1])?;
     let x = Input::new(x)?;
     let dtype = x.dtype();
     let weight = input_or_none(loss.weight, dtype)?;
-    let (y, total) = (
-        Output::cast(out, dtype)?,
-        Output::cast(total_weight, dtype)?,
-    );
+    let (y, total) = (Output::cast(out, dtype)?, Output::cast(total_weight, dtype)?);
     dispatch!("nll_loss", dtype, [float], T => {
         let terms = Terms::<T> {
             target: target.values(),
@@ -148,12 +131,7 @@ pub fn nll_loss_backward(
     let count = shape[0] * shape[2];
     let single = loss.reduction != Reduction::None;
     let fits = grad.numel() == if single { 1 } else { count };
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: nll_loss_backward of {:?}",
-        grad.dims()
-    );
+    ensure!(fits, Runtime, "internal error: nll_loss_backward of {:?}", grad.dims());
     let target = classes(loss, shape[1])?;
     let gx = Output::new(grad_input)?;
     let dtype = gx.dtype();

@@ -3,7 +3,7 @@
 use crate::ViewMut;
 use crate::gather::by_size;
 use crate::kernel::{Kernel, Params};
-use crate::walk::{MAX_INPUTS, Walk};
+use crate::walk::{MAX_INPUTS, Walk, run_small};
 use crate::{View, arch::simd};
 use base::{B8, DType, Result, Scalar, ensure};
 use std::mem::MaybeUninit;
@@ -36,12 +36,7 @@ impl From<Scalar> for Operand<'_> {
 ///
 /// # Errors
 /// An internal error if the number of inputs is not the kernel's or one does not broadcast.
-pub fn map(
-    kernel: &Kernel,
-    out: ViewMut<'_>,
-    ins: &[Operand<'_>],
-    params: &Params,
-) -> Result<()> {
+pub fn map(kernel: &Kernel, out: ViewMut<'_>, ins: &[Operand<'_>], params: &Params) -> Result<()> {
     ensure!(
         ins.len() == kernel.inputs,
         Runtime,
@@ -49,9 +44,15 @@ pub fn map(
         ins.len()
     );
     let wants = [kernel.input; MAX_INPUTS];
-    let walk = Walk::plan(out, ins, &wants[..kernel.inputs], kernel.output)?;
-    // SAFETY: the walk was planned with the kernel's own dtypes and number of inputs.
-    unsafe { walk.run(&|ins, out, n| (kernel.run)(ins, out, n, params)) };
+    let wants = &wants[..kernel.inputs];
+    // SAFETY: the kernel's contract is handed on to the walks, which keep it.
+    let run = |ins: *const *const u8, out: *mut u8, n| unsafe { (kernel.run)(ins, out, n, params) };
+    // SAFETY: these are the kernel's own dtypes and number of inputs.
+    unsafe {
+        if !run_small(out, ins, wants, kernel.output, &run) {
+            Walk::plan(out, ins, wants, kernel.output)?.run(&run);
+        }
+    }
     Ok(())
 }
 
@@ -78,12 +79,7 @@ simd! {
 ///
 /// # Errors
 /// An internal error if `cond` is not bool or an operand does not broadcast.
-pub fn where_(
-    out: ViewMut<'_>,
-    cond: View<'_>,
-    a: Operand<'_>,
-    b: Operand<'_>,
-) -> Result<()> {
+pub fn where_(out: ViewMut<'_>, cond: View<'_>, a: Operand<'_>, b: Operand<'_>) -> Result<()> {
     let dtype = out.dtype();
     ensure!(cond.dtype() == DType::Bool, Runtime, "internal error: condition is not bool");
     let wants = [DType::Bool, dtype, dtype];

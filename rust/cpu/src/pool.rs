@@ -5,6 +5,7 @@
 //! serially. Workers spin briefly, then sleep. A forked child starts a new pool. What a task does
 //! may depend on its number only, never on its thread: results are the same for any thread count.
 
+use crate::fork;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
@@ -195,17 +196,11 @@ impl Pool {
 
 /// Makes a forked child forget the pool, whose threads do not exist there.
 fn reset_after_fork() {
-    #[cfg(unix)]
-    {
-        extern "C" fn forget() {
-            POOL.store(ptr::null_mut(), Ordering::Relaxed);
-        }
-        static REGISTERED: Once = Once::new();
-        // SAFETY: `forget` is async-signal-safe: it stores one atomic.
-        REGISTERED.call_once(|| unsafe {
-            libc::pthread_atfork(None, None, Some(forget));
-        });
+    static REGISTERED: Once = Once::new();
+    extern "C" fn forget() {
+        POOL.store(ptr::null_mut(), Ordering::Relaxed);
     }
+    REGISTERED.call_once(|| fork::in_child(forget));
 }
 
 /// Calls `f(0)`, `f(1)`, ... `f(tasks - 1)`, each once, on up to [`num_threads`] threads. Runs

@@ -1,8 +1,8 @@
-//! The pointwise parts of LSTM and GRU cells, forward and backward; the products with the weights are
-//! the caller's.
+//! The pointwise parts of LSTM and GRU cells, forward and backward; the products with the weights
+//! are the caller's.
 //!
-//! Gates lie side by side, `[n, gates * hidden]`, in PyTorch's order: input, forget, cell, output for
-//! an LSTM; reset, update, new for a GRU.
+//! Gates lie side by side, `[n, gates * hidden]`, in PyTorch's order: input, forget, cell, output
+//! for an LSTM; reset, update, new for a GRU.
 
 use crate::arch::simd;
 use crate::dispatch::dispatch;
@@ -14,15 +14,8 @@ use base::{Result, ensure};
 /// `[n, hidden]` of a state, when every view of `gates` has its number of gates.
 fn sizes(state: View<'_>, gates: &[(View<'_>, usize)]) -> Result<(usize, usize)> {
     let hidden = state.dims().last().copied().unwrap_or(0);
-    let fits = gates
-        .iter()
-        .all(|(v, count)| v.numel() == count * state.numel());
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: gates do not fit a state of {:?}",
-        state.dims()
-    );
+    let fits = gates.iter().all(|(v, count)| v.numel() == count * state.numel());
+    ensure!(fits, Runtime, "internal error: gates do not fit a state of {:?}", state.dims());
     Ok((state.numel() / hidden.max(1), hidden))
 }
 
@@ -34,12 +27,7 @@ pub fn lstm_cell(
     gates: View<'_>,
     c_before: View<'_>,
 ) -> Result<()> {
-    let views = [
-        (h.as_view(), 1),
-        (c.as_view(), 1),
-        (activated.as_view(), 4),
-        (gates, 4),
-    ];
+    let views = [(h.as_view(), 1), (c.as_view(), 1), (activated.as_view(), 4), (gates, 4)];
     let (n, hidden) = sizes(c_before, &views)?;
     let gates = Input::new(gates)?;
     let dtype = gates.dtype();
@@ -105,22 +93,15 @@ pub fn lstm_cell_backward(
     activated: View<'_>,
     [c_before, c]: [View<'_>; 2],
 ) -> Result<()> {
-    let mut views = vec![
-        (grad_gates.as_view(), 4),
-        (grad_before.as_view(), 1),
-        (activated, 4),
-        (c, 1),
-    ];
+    let mut views =
+        vec![(grad_gates.as_view(), 4), (grad_before.as_view(), 1), (activated, 4), (c, 1)];
     views.extend([grad_h, grad_c].into_iter().flatten().map(|v| (v, 1)));
     let (n, hidden) = sizes(c_before, &views)?;
     let kept = Input::new(activated)?;
     let dtype = kept.dtype();
     let (before, c) = (Input::cast(c_before, dtype)?, Input::cast(c, dtype)?);
     let (gh, gc) = (input_or_none(grad_h, dtype)?, input_or_none(grad_c, dtype)?);
-    let (gates, past) = (
-        Output::cast(grad_gates, dtype)?,
-        Output::cast(grad_before, dtype)?,
-    );
+    let (gates, past) = (Output::cast(grad_gates, dtype)?, Output::cast(grad_before, dtype)?);
     dispatch!("lstm_cell_backward", dtype, [float], T => {
         let (kept, before, c) = (kept.values::<T>(), before.values::<T>(), c.values::<T>());
         let grads = [gh.as_ref().map(Input::values::<T>), gc.as_ref().map(Input::values::<T>)];
@@ -165,27 +146,19 @@ simd! {
     }
 }
 
-/// One step of a GRU from the sums of its input gates and hidden gates: `r = sigmoid(ir + hr)`,
-/// `z = sigmoid(iz + hz)`, `n = tanh(in + r * hn)`, `h = (h_before - n) * z + n`. `kept [n, 4 * hidden]`
-/// holds r, z, n and hn for the backward pass.
+/// One step of a GRU from the sums of its input gates and hidden gates: `r = sigmoid(ir + hr)`, `z
+/// = sigmoid(iz + hz)`, `n = tanh(in + r * hn)`, `h = (h_before - n) * z + n`. `kept [n, 4 *
+/// hidden]` holds r, z, n and hn for the backward pass.
 pub fn gru_cell(
     [h, kept]: [ViewMut<'_>; 2],
     [input_gates, hidden_gates]: [View<'_>; 2],
     h_before: View<'_>,
 ) -> Result<()> {
-    let views = [
-        (h.as_view(), 1),
-        (kept.as_view(), 4),
-        (input_gates, 3),
-        (hidden_gates, 3),
-    ];
+    let views = [(h.as_view(), 1), (kept.as_view(), 4), (input_gates, 3), (hidden_gates, 3)];
     let (n, hidden) = sizes(h_before, &views)?;
     let from_input = Input::new(input_gates)?;
     let dtype = from_input.dtype();
-    let (from_hidden, before) = (
-        Input::cast(hidden_gates, dtype)?,
-        Input::cast(h_before, dtype)?,
-    );
+    let (from_hidden, before) = (Input::cast(hidden_gates, dtype)?, Input::cast(h_before, dtype)?);
     let (h, kept) = (Output::cast(h, dtype)?, Output::cast(kept, dtype)?);
     dispatch!("gru_cell", dtype, [float], T => {
         let gates = [from_input.values::<T>(), from_hidden.values()];
@@ -205,7 +178,9 @@ pub fn gru_cell(
 }
 
 simd! {
-    unsafe fn gru_row[T: Float](gates: [In<'_, T>; 2], before: In<'_, T>, h: Out<'_, T>, kept: Out<'_, T>) {
+    unsafe fn gru_row[T: Float](
+        gates: [In<'_, T>; 2], before: In<'_, T>, h: Out<'_, T>, kept: Out<'_, T>
+    ) {
         let hidden = h.len();
         let [r_kept, z_kept, n_kept, hn_kept] = split_out(kept, hidden);
         let [[i_r, i_z, i_n], [h_r, h_z, h_n]] = gates.map(|g| split(g, hidden));
@@ -230,19 +205,12 @@ pub fn gru_cell_backward(
     kept: View<'_>,
     h_before: View<'_>,
 ) -> Result<()> {
-    let to = [
-        (grad_input.as_view(), 3),
-        (grad_hidden.as_view(), 3),
-        (grad_before.as_view(), 1),
-    ];
+    let to = [(grad_input.as_view(), 3), (grad_hidden.as_view(), 3), (grad_before.as_view(), 1)];
     let (n, hidden) = sizes(h_before, &[to[0], to[1], to[2], (grad_h, 1), (kept, 4)])?;
     let grad = Input::new(grad_h)?;
     let dtype = grad.dtype();
     let (kept, before) = (Input::cast(kept, dtype)?, Input::cast(h_before, dtype)?);
-    let (gi, gh) = (
-        Output::cast(grad_input, dtype)?,
-        Output::cast(grad_hidden, dtype)?,
-    );
+    let (gi, gh) = (Output::cast(grad_input, dtype)?, Output::cast(grad_hidden, dtype)?);
     let past = Output::cast(grad_before, dtype)?;
     dispatch!("gru_cell_backward", dtype, [float], T => {
         let (grad, kept, before) = (grad.values::<T>(), kept.values::<T>(), before.values::<T>());
@@ -252,8 +220,9 @@ pub fn gru_cell_backward(
                 let at = r * hidden;
                 let gates = [gi, gh].map(|g| g.part(3 * at, 3 * hidden));
                 let from = [grad.part(at, hidden), before.part(at, hidden)];
+                let (kept, past) = (kept.part(4 * at, 4 * hidden), past.part(at, hidden));
                 // SAFETY: the arrays are bounds-checked.
-                unsafe { gru_row_backward(kept.part(4 * at, 4 * hidden), from, gates, past.part(at, hidden)) }
+                unsafe { gru_row_backward(kept, from, gates, past) }
             }
         });
     });

@@ -24,10 +24,7 @@ impl Scratch {
     /// Memory for at least `count` values of `T`, contents unspecified.
     pub fn new<T: Copy>(count: usize) -> Scratch {
         let lines = (count * size_of::<T>()).div_ceil(ALIGN);
-        let kept = BLOCKS
-            .try_with(|blocks| blocks.borrow_mut().pop())
-            .ok()
-            .flatten();
+        let kept = BLOCKS.try_with(|blocks| blocks.borrow_mut().pop()).ok().flatten();
         let mut block = kept.unwrap_or_default();
         if block.capacity() < lines {
             block = Vec::with_capacity(lines);

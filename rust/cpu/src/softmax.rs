@@ -54,20 +54,12 @@ pub fn log_softmax_backward(
 fn split(dims: &[usize], dim: usize) -> [usize; 3] {
     match dims.get(dim) {
         None => [1, 1, 1],
-        Some(&n) => [
-            dims[..dim].iter().product(),
-            n,
-            dims[dim + 1..].iter().product(),
-        ],
+        Some(&n) => [dims[..dim].iter().product(), n, dims[dim + 1..].iter().product()],
     }
 }
 
 fn forward(out: ViewMut<'_>, x: View<'_>, dim: usize, form: Form) -> Result<()> {
-    ensure!(
-        out.dims() == x.dims(),
-        Runtime,
-        "internal error: softmax changes the shape"
-    );
+    ensure!(out.dims() == x.dims(), Runtime, "internal error: softmax changes the shape");
     let [outer, n, inner] = split(x.dims(), dim);
     let (x, y) = (Input::new(x)?, Output::new(out)?);
     if outer * n * inner > 0 {
@@ -98,17 +90,9 @@ fn backward(
     form: Form,
 ) -> Result<()> {
     let same = grad.dims() == output.dims() && grad_input.dims() == output.dims();
-    ensure!(
-        same,
-        Runtime,
-        "internal error: softmax_backward changes the shape"
-    );
+    ensure!(same, Runtime, "internal error: softmax_backward changes the shape");
     let [outer, n, inner] = split(output.dims(), dim);
-    let (g, y, gx) = (
-        Input::new(grad)?,
-        Input::new(output)?,
-        Output::new(grad_input)?,
-    );
+    let (g, y, gx) = (Input::new(grad)?, Input::new(output)?, Output::new(grad_input)?);
     if outer * n * inner > 0 {
         dispatch!("softmax_backward", y.dtype(), [float], T => {
             let (g, y, gx) = (g.values::<T>(), y.values::<T>(), gx.values::<T>());

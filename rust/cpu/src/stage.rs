@@ -1,9 +1,10 @@
 //! Operands as flat arrays of a compute dtype, for kernels that are no elementwise map.
 //!
-//! [`Input`] and [`Output`] stand for a view of any strides and dtype: what is contiguous and of the
-//! compute dtype is used in place, anything else goes through a contiguous copy (16-bit floats
-//! through f32). [`In`] and [`Out`] are the typed arrays: bounds-checked pointers that may alias, so
-//! that no reference to shared memory is ever made. Within one kernel, tasks write disjoint parts.
+//! [`Input`] and [`Output`] stand for a view of any strides and dtype: what is contiguous and of
+//! the compute dtype is used in place, anything else goes through a contiguous copy (16-bit floats
+//! through f32). [`In`] and [`Out`] are the typed arrays: bounds-checked pointers that may alias,
+//! so that no reference to shared memory is ever made. Within one kernel, tasks write disjoint
+//! parts.
 
 use crate::Operand;
 use crate::{Buffer, View, ViewMut};
@@ -35,7 +36,7 @@ unsafe impl<T: Send> Send for Out<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Out<'_, T> {}
 
-impl<'a, T: Copy> In<'a, T> {
+impl<T: Copy> In<'_, T> {
     /// How many elements.
     #[inline(always)]
     pub fn len(self) -> usize {
@@ -55,11 +56,8 @@ impl<'a, T: Copy> In<'a, T> {
     pub fn part(self, start: usize, len: usize) -> Self {
         assert!(start <= self.len && len <= self.len - start);
         // SAFETY: `start` is inside the array or one past its end.
-        In {
-            ptr: unsafe { self.ptr.add(start) },
-            len,
-            memory: PhantomData,
-        }
+        let ptr = unsafe { self.ptr.add(start) };
+        In { ptr, len, memory: PhantomData }
     }
 
     /// Pointer to element 0.
@@ -76,11 +74,7 @@ impl<'a, T: Copy> Out<'a, T> {
     /// `ptr` is valid for `len` elements for the life `'a`.
     #[inline(always)]
     pub unsafe fn from_raw(ptr: *mut T, len: usize) -> Self {
-        Out {
-            ptr,
-            len,
-            memory: PhantomData,
-        }
+        Out { ptr, len, memory: PhantomData }
     }
 
     /// How many elements.
@@ -116,21 +110,14 @@ impl<'a, T: Copy> Out<'a, T> {
     pub fn part(self, start: usize, len: usize) -> Self {
         assert!(start <= self.len && len <= self.len - start);
         // SAFETY: `start` is inside the array or one past its end.
-        Out {
-            ptr: unsafe { self.ptr.add(start) },
-            len,
-            memory: PhantomData,
-        }
+        let ptr = unsafe { self.ptr.add(start) };
+        Out { ptr, len, memory: PhantomData }
     }
 
     /// The same elements for reading.
     #[inline(always)]
     pub fn read(self) -> In<'a, T> {
-        In {
-            ptr: self.ptr,
-            len: self.len,
-            memory: PhantomData,
-        }
+        In { ptr: self.ptr, len: self.len, memory: PhantomData }
     }
 
     /// Pointer to element 0.
@@ -164,25 +151,13 @@ impl<'a> Input<'a> {
     pub fn cast(view: View<'a>, dtype: DType) -> Result<Input<'a>> {
         let (len, memory) = (view.numel(), PhantomData);
         if view.dtype() == dtype && view.is_contiguous() {
-            return Ok(Input {
-                ptr: view.bytes(),
-                len,
-                dtype,
-                _copy: None,
-                view: memory,
-            });
+            return Ok(Input { ptr: view.bytes(), len, dtype, _copy: None, view: memory });
         }
         let layout = Layout::contiguous(view.dims());
         let copy = Buffer::uninit(len * dtype.size())?;
         let target = copy.view_mut(dtype, &layout)?;
         crate::copy(target, Operand::View(view))?;
-        Ok(Input {
-            ptr: target.bytes(),
-            len,
-            dtype,
-            _copy: Some(copy),
-            view: memory,
-        })
+        Ok(Input { ptr: target.bytes(), len, dtype, _copy: Some(copy), view: memory })
     }
 
     /// Type of the elements.
@@ -193,11 +168,7 @@ impl<'a> Input<'a> {
     /// The array.
     pub fn values<T: Element>(&self) -> In<'_, T> {
         assert!(T::DTYPE == self.dtype);
-        In {
-            ptr: self.ptr.cast(),
-            len: self.len,
-            memory: PhantomData,
-        }
+        In { ptr: self.ptr.cast(), len: self.len, memory: PhantomData }
     }
 }
 
@@ -219,22 +190,12 @@ impl<'a> Output<'a> {
     /// Row-major elements to be converted from `dtype`; their old values are not available.
     pub fn cast(target: ViewMut<'a>, dtype: DType) -> Result<Output<'a>> {
         if target.dtype() == dtype && target.is_contiguous() {
-            return Ok(Output {
-                target,
-                ptr: target.bytes(),
-                dtype,
-                copy: None,
-            });
+            return Ok(Output { target, ptr: target.bytes(), dtype, copy: None });
         }
         let layout = Layout::contiguous(target.dims());
         let copy = Buffer::uninit(target.numel() * dtype.size())?;
         let ptr = copy.view_mut(dtype, &layout)?.bytes();
-        Ok(Output {
-            target,
-            ptr,
-            dtype,
-            copy: Some(copy),
-        })
+        Ok(Output { target, ptr, dtype, copy: Some(copy) })
     }
 
     /// Row-major elements converted to and from `dtype`, with their old values.
@@ -242,10 +203,7 @@ impl<'a> Output<'a> {
         let output = Self::cast(target, dtype)?;
         if let Some(copy) = &output.copy {
             let layout = Layout::contiguous(target.dims());
-            crate::copy(
-                copy.view_mut(output.dtype, &layout)?,
-                Operand::View(target.as_view()),
-            )?;
+            crate::copy(copy.view_mut(output.dtype, &layout)?, Operand::View(target.as_view()))?;
         }
         Ok(output)
     }
@@ -263,11 +221,7 @@ impl<'a> Output<'a> {
     /// The array.
     pub fn values<T: Element>(&self) -> Out<'_, T> {
         assert!(T::DTYPE == self.dtype);
-        Out {
-            ptr: self.ptr.cast(),
-            len: self.target.numel(),
-            memory: PhantomData,
-        }
+        Out { ptr: self.ptr.cast(), len: self.target.numel(), memory: PhantomData }
     }
 
     /// Stores what was written to a copy.
@@ -309,24 +263,12 @@ impl<T: Copy> Shared<T> {
     /// Room for `len` elements, contents unspecified.
     pub fn new(len: usize) -> Result<Shared<T>> {
         let buffer = Buffer::uninit(len * size_of::<T>())?;
-        Ok(Shared {
-            buffer,
-            len,
-            element: PhantomData,
-        })
+        Ok(Shared { buffer, len, element: PhantomData })
     }
 
     /// The array.
     pub fn values(&self) -> Out<'_, T> {
-        let ptr = if self.len == 0 {
-            std::ptr::dangling_mut()
-        } else {
-            self.buffer.ptr().cast()
-        };
-        Out {
-            ptr,
-            len: self.len,
-            memory: PhantomData,
-        }
+        let ptr = if self.len == 0 { std::ptr::dangling_mut() } else { self.buffer.ptr().cast() };
+        Out { ptr, len: self.len, memory: PhantomData }
     }
 }

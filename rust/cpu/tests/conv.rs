@@ -71,12 +71,7 @@ impl Case {
 
 fn check(case: &Case, dtype: DType, flip: bool, seed: u64) {
     let Some(output) = case.output() else { return };
-    let Case {
-        samples,
-        groups,
-        channels: [cin, cout],
-        ..
-    } = *case;
+    let Case { samples, groups, channels: [cin, cout], .. } = *case;
     let geometry = ConvGeometry {
         stride: Dims::from_slice(&case.stride),
         padding: Dims::from_slice(&case.padding),
@@ -88,21 +83,13 @@ fn check(case: &Case, dtype: DType, flip: bool, seed: u64) {
     let y_dims = [&[samples, cout * groups], &output[..]].concat();
     let size = |d: &[usize]| d.iter().product::<usize>();
     let mut values = Values::new(seed);
-    let (x, w) = (
-        values.integers(size(&x_dims)),
-        values.integers(size(&w_dims)),
-    );
-    let (g, b) = (
-        values.integers(size(&y_dims)),
-        values.integers(cout * groups),
-    );
+    let (x, w) = (values.integers(size(&x_dims)), values.integers(size(&w_dims)));
+    let (g, b) = (values.integers(size(&y_dims)), values.integers(cout * groups));
     let b_in = values.integers(cin * groups);
     let per = size(&output).max(1);
     let mut y: Vec<f64> = (0..g.len()).map(|i| b[i / per % (cout * groups)]).collect();
     let per_in = size(&case.input).max(1);
-    let mut gx: Vec<f64> = (0..x.len())
-        .map(|i| b_in[i / per_in % (cin * groups)])
-        .collect();
+    let mut gx: Vec<f64> = (0..x.len()).map(|i| b_in[i / per_in % (cin * groups)]).collect();
     let mut gw = vec![0.0; w.len()];
     case.each(&output, |xi, wi, yi| {
         y[yi] += x[xi] * w[wi];
@@ -120,35 +107,16 @@ fn check(case: &Case, dtype: DType, flip: bool, seed: u64) {
         order.push(channel);
     }
     let tensor = |dims: &[usize], v: &[f64]| Tensor::arranged(dtype, dims, v, &order, 0);
-    let (tx, tw, tg) = (
-        tensor(&x_dims, &x),
-        tensor(&w_dims, &w),
-        tensor(&y_dims, &g),
-    );
-    let (tb, tb_in) = (
-        Tensor::new(dtype, &[b.len()], &b),
-        Tensor::new(dtype, &[b_in.len()], &b_in),
-    );
+    let (tx, tw, tg) = (tensor(&x_dims, &x), tensor(&w_dims, &w), tensor(&y_dims, &g));
+    let (tb, tb_in) =
+        (Tensor::new(dtype, &[b.len()], &b), Tensor::new(dtype, &[b_in.len()], &b_in));
     let out = tensor(&y_dims, &g);
     let tol = tolerance(dtype);
-    conv_forward(
-        out.view_mut(),
-        tx.view(),
-        tw.view(),
-        Some(tb.view()),
-        &geometry,
-    )
-    .unwrap();
+    conv_forward(out.view_mut(), tx.view(), tw.view(), Some(tb.view()), &geometry).unwrap();
     close(&out.values(), &y, tol);
     let out = tensor(&x_dims, &x);
-    conv_input_gradient(
-        out.view_mut(),
-        tg.view(),
-        tw.view(),
-        Some(tb_in.view()),
-        &geometry,
-    )
-    .unwrap();
+    conv_input_gradient(out.view_mut(), tg.view(), tw.view(), Some(tb_in.view()), &geometry)
+        .unwrap();
     close(&out.values(), &gx, tol);
     let out = tensor(&w_dims, &w);
     conv_weight_gradient(out.view_mut(), tg.view(), tx.view(), &geometry).unwrap();
@@ -227,21 +195,16 @@ fn results_do_not_depend_on_threads() {
         groups: 1,
     };
     let mut values = Values::new(8);
-    let mut noise = |n: usize| {
-        (0..n)
-            .map(|_| values.bits() as f64 / 1e15 - 4.0)
-            .collect::<Vec<_>>()
-    };
+    let mut noise =
+        |n: usize| (0..n).map(|_| values.bits() as f64 / 1e15 - 4.0).collect::<Vec<_>>();
     let dims = [6, 13, 30, 31];
     let x = Tensor::new(DType::F32, &dims, &noise(6 * 13 * 30 * 31));
     let w = Tensor::new(DType::F32, &[17, 13, 3, 3], &noise(17 * 13 * 9));
     let g = Tensor::new(DType::F32, &[6, 17, 30, 31], &noise(6 * 17 * 30 * 31));
     let run = |threads| {
         cpu::set_num_threads(threads);
-        let (y, gx) = (
-            Tensor::stale(DType::F32, &[6, 17, 30, 31]),
-            Tensor::stale(DType::F32, &dims),
-        );
+        let (y, gx) =
+            (Tensor::stale(DType::F32, &[6, 17, 30, 31]), Tensor::stale(DType::F32, &dims));
         let gw = Tensor::stale(DType::F32, &[17, 13, 3, 3]);
         conv_forward(y.view_mut(), x.view(), w.view(), None, &geometry).unwrap();
         conv_input_gradient(gx.view_mut(), g.view(), w.view(), None, &geometry).unwrap();

@@ -1,5 +1,6 @@
 //! Indexed reads and writes against loops over the logical elements.
 #![deny(unsafe_code)]
+#![allow(clippy::unwrap_used)] // A test may end where its expectation does not hold.
 
 #[allow(unsafe_code)]
 mod kit;
@@ -47,8 +48,16 @@ fn arranged(dtype: DType, dims: &[usize], x: &[f64], which: usize) -> Tensor {
     Tensor::arranged(dtype, dims, x, &order, which % 3)
 }
 
-const KINDS: [DType; 8] =
-    [DType::Bool, DType::U8, DType::I64, DType::BF16, DType::F32, DType::F64, DType::C64, DType::C128];
+const KINDS: [DType; 8] = [
+    DType::Bool,
+    DType::U8,
+    DType::I64,
+    DType::BF16,
+    DType::F32,
+    DType::F64,
+    DType::C64,
+    DType::C128,
+];
 
 proptest! {
     #![proptest_config(cases(200))]
@@ -293,7 +302,9 @@ proptest! {
         flip(out.view_mut(), input.view(), &chosen).unwrap();
         let expected: Vec<f64> = (0..x.len()).map(|p| {
             let mut i = unravel(&dims, p);
-            chosen.iter().for_each(|&d| i[d] = dims[d] - 1 - i[d]);
+            for &d in &chosen {
+                i[d] = dims[d] - 1 - i[d];
+            }
             x[ravel(&dims, &i)]
         }).collect();
         close(&out.values(), &expected, 0.0);
@@ -349,11 +360,31 @@ fn bad_indices_change_nothing_and_say_what_is_wrong() {
         (index_put(x.view_mut(), &[b], one.into(), false), Kind::Index, bounds),
         (index_fill(x.view_mut(), 0, b, one), Kind::Index, bounds),
         (index_add(x.view_mut(), 0, b, r, one), Kind::Runtime, bounds),
-        (index_copy(x.view_mut(), 0, b, r), Kind::Index, "index_copy_(): index 5 is out of bounds for dimension 0 with size 2"),
-        (index_reduce(x.view_mut(), 0, b, r, ScatterOp::Prod, true), Kind::Index, "index out of range in self"),
-        (gather(small.view_mut(), x.view(), 1, wide.view()), Kind::Runtime, "index -1 is out of bounds for dimension 1 with size 3"),
-        (scatter(x.view_mut(), 1, wide.view(), one.into()), Kind::Runtime, "index -1 is out of bounds for dimension 1 with size 3"),
-        (put(x.view_mut(), Tensor::new(DType::I64, &[1], &[-7.0]).view(), one.into(), false), Kind::Index, "out of range: tried to access index -7 on a tensor of 6 elements."),
+        (
+            index_copy(x.view_mut(), 0, b, r),
+            Kind::Index,
+            "index_copy_(): index 5 is out of bounds for dimension 0 with size 2",
+        ),
+        (
+            index_reduce(x.view_mut(), 0, b, r, ScatterOp::Prod, true),
+            Kind::Index,
+            "index out of range in self",
+        ),
+        (
+            gather(small.view_mut(), x.view(), 1, wide.view()),
+            Kind::Runtime,
+            "index -1 is out of bounds for dimension 1 with size 3",
+        ),
+        (
+            scatter(x.view_mut(), 1, wide.view(), one.into()),
+            Kind::Runtime,
+            "index -1 is out of bounds for dimension 1 with size 3",
+        ),
+        (
+            put(x.view_mut(), Tensor::new(DType::I64, &[1], &[-7.0]).view(), one.into(), false),
+            Kind::Index,
+            "out of range: tried to access index -7 on a tensor of 6 elements.",
+        ),
     ];
     for (result, kind, text) in cases {
         let error = result.unwrap_err();

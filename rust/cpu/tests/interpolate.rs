@@ -31,7 +31,7 @@ fn weights(mode: Interpolation, input: usize, output: usize, o: usize) -> Vec<f6
         // The true source may lie on a boundary that f32 puts on either side: see the sizes drawn.
         Interpolation::Nearest => all[o * input / output] = 1.0,
         Interpolation::NearestExact => {
-            all[((2 * o + 1) * input / (2 * output)).min(input - 1)] = 1.0
+            all[((2 * o + 1) * input / (2 * output)).min(input - 1)] = 1.0;
         }
         Interpolation::Linear { align_corners } => {
             let at = aligned(align_corners).clamp(0.0, last as f64);
@@ -54,7 +54,8 @@ proptest! {
     #[test]
     fn kernel_functions(
         which in 0..3usize, mode in 0..6usize, rank in 1..4usize, lead in 1..3usize,
-        sizes in prop::collection::vec((1..7usize, 0..4usize), 3), explicit: bool, turned: bool, seed: u64,
+        sizes in prop::collection::vec((1..7usize, 0..4usize), 3), explicit: bool,
+        turned: bool, seed: u64,
     ) {
         let dtype = [DType::F64, DType::F32, DType::BF16][which];
         let align_corners = mode % 2 == 1;
@@ -66,11 +67,12 @@ proptest! {
         };
         // Ratios that are powers of two are exact in f32.
         let input: Vec<usize> = sizes[..rank].iter().map(|s| 2 * s.0).collect();
-        let output: Vec<usize> = sizes[..rank].iter().map(|s| [s.0, 2 * s.0, 4 * s.0, 8 * s.0][s.1]).collect();
+        let output: Vec<usize> = sizes[..rank].iter().map(|s| s.0 << s.1).collect();
         let factors: Vec<Option<f64>> = (0..rank)
             .map(|d| explicit.then_some(output[d] as f64 / input[d] as f64)).collect();
         let matrices: Vec<Vec<Vec<f64>>> = (0..rank)
-            .map(|d| (0..output[d]).map(|o| weights(mode, input[d], output[d], o)).collect()).collect();
+            .map(|d| (0..output[d]).map(|o| weights(mode, input[d], output[d], o)).collect())
+            .collect();
         let (xs, ys) = (input.iter().product::<usize>(), output.iter().product::<usize>());
         let mut values = Values::new(seed);
         let (x, g) = (values.eighths(lead * xs), values.eighths(lead * ys));
@@ -92,7 +94,8 @@ proptest! {
         let mut order = kit::in_order(rank + 1);
         if turned { order.reverse(); }
         let make = |d: &[usize], v: &[f64]| Tensor::arranged(dtype, &dims(d), v, &order, 0);
-        let (tx, tg, out, grad) = (make(&input, &x), make(&output, &g), make(&output, &g), make(&input, &x));
+        let (tx, grad) = (make(&input, &x), make(&input, &x));
+        let (tg, out) = (make(&output, &g), make(&output, &g));
         interpolate(out.view_mut(), tx.view(), mode, &factors).unwrap();
         close(&out.values(), &y, 2.0 * tolerance(dtype));
         interpolate_backward(grad.view_mut(), tg.view(), mode, &factors).unwrap();
@@ -105,17 +108,12 @@ fn a_factor_that_is_not_the_ratio_of_sizes() {
     // 5 positions to floor(5 * 1.5) = 7: the source coordinate follows the factor.
     let x = Tensor::new(DType::F64, &[1, 5], &[0.0, 1.0, 2.0, 3.0, 4.0]);
     let y = Tensor::stale(DType::F64, &[1, 7]);
-    let linear = Interpolation::Linear {
-        align_corners: false,
-    };
+    let linear = Interpolation::Linear { align_corners: false };
     interpolate(y.view_mut(), x.view(), linear, &[Some(1.5)]).unwrap();
-    let by_factor: Vec<f64> = (0..7)
-        .map(|o| ((o as f64 + 0.5) / 1.5 - 0.5).max(0.0))
-        .collect();
+    let by_factor: Vec<f64> = (0..7).map(|o| ((o as f64 + 0.5) / 1.5 - 0.5).max(0.0)).collect();
     close(&y.values(), &by_factor, 1e-12);
     interpolate(y.view_mut(), x.view(), linear, &[None]).unwrap();
-    let by_size: Vec<f64> = (0..7)
-        .map(|o| ((o as f64 + 0.5) * 5.0 / 7.0 - 0.5).clamp(0.0, 4.0))
-        .collect();
+    let by_size: Vec<f64> =
+        (0..7).map(|o| ((o as f64 + 0.5) * 5.0 / 7.0 - 0.5).clamp(0.0, 4.0)).collect();
     close(&y.values(), &by_size, 1e-12);
 }

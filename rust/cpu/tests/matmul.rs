@@ -25,29 +25,17 @@ fn arranged(dtype: DType, dims: &[usize], values: &[f64], flip: bool, gap: usize
 }
 
 fn check(dtype: DType, case: &Case, seed: u64) {
-    let Case {
-        batch,
-        m,
-        n,
-        k,
-        transposed,
-        gap,
-        addend,
-    } = *case;
+    let Case { batch, m, n, k, transposed, gap, addend } = *case;
     let mut values = Values::new(seed);
-    let (x, y) = (
-        values.integers(batch * m * k),
-        values.integers(batch * k * n),
-    );
+    let (x, y) = (values.integers(batch * m * k), values.integers(batch * k * n));
     let z = values.integers(batch * m * n);
     let (alpha, beta) = if addend { (2.0, 3.0) } else { (1.0, 0.0) };
     let mut expected = vec![0.0; batch * m * n];
     for b in 0..batch {
         for i in 0..m {
             for j in 0..n {
-                let sum: f64 = (0..k)
-                    .map(|p| x[(b * m + i) * k + p] * y[(b * k + p) * n + j])
-                    .sum();
+                let sum: f64 =
+                    (0..k).map(|p| x[(b * m + i) * k + p] * y[(b * k + p) * n + j]).sum();
                 let at = (b * m + i) * n + j;
                 expected[at] = alpha * sum + beta * z[at];
             }
@@ -57,39 +45,20 @@ fn check(dtype: DType, case: &Case, seed: u64) {
     let b = arranged(dtype, &[batch, k, n], &y, transposed[1], gap);
     let out = arranged(dtype, &[batch, m, n], &z, transposed[2], gap);
     let add = Tensor::new(dtype, &[batch, m, n], &z);
-    let add = Addend {
-        view: add.view(),
-        beta: Scalar::Float(beta),
-    };
+    let add = Addend { view: add.view(), beta: Scalar::Float(beta) };
     let alpha = Scalar::Float(alpha);
-    matmul(
-        out.view_mut(),
-        a.view(),
-        b.view(),
-        alpha,
-        addend.then_some(add),
-    )
-    .unwrap();
+    matmul(out.view_mut(), a.view(), b.view(), alpha, addend.then_some(add)).unwrap();
     close(&out.values(), &expected, tolerance(dtype));
     if addend {
         out.fill(&z);
-        let add = Addend {
-            view: out.view(),
-            beta: Scalar::Float(beta),
-        };
+        let add = Addend { view: out.view(), beta: Scalar::Float(beta) };
         matmul(out.view_mut(), a.view(), b.view(), alpha, Some(add)).unwrap();
         close(&out.values(), &expected, tolerance(dtype));
     }
 }
 
-const DTYPES: [DType; 6] = [
-    DType::F32,
-    DType::F64,
-    DType::F16,
-    DType::BF16,
-    DType::I64,
-    DType::C64,
-];
+const DTYPES: [DType; 6] =
+    [DType::F32, DType::F64, DType::F16, DType::BF16, DType::I64, DType::C64];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
@@ -138,12 +107,8 @@ fn results_do_not_depend_on_threads() {
         (1, 3000, 900, false),
         (9, 2000, 600, true),
     ] {
-        let x: Vec<f64> = (0..m * k)
-            .map(|_| values.bits() as f64 / 1e15 - 4.0)
-            .collect();
-        let y: Vec<f64> = (0..n * k)
-            .map(|_| values.bits() as f64 / 1e15 - 4.0)
-            .collect();
+        let x: Vec<f64> = (0..m * k).map(|_| values.bits() as f64 / 1e15 - 4.0).collect();
+        let y: Vec<f64> = (0..n * k).map(|_| values.bits() as f64 / 1e15 - 4.0).collect();
         let a = Tensor::new(DType::F32, &[1, m, k], &x);
         let b = arranged(DType::F32, &[1, k, n], &y, flip, 0);
         let run = |threads: usize| {
@@ -162,30 +127,13 @@ fn results_do_not_depend_on_threads() {
 fn a_repeated_row_is_a_bias() {
     let (m, n, k) = (70, 90, 33);
     let mut values = Values::new(3);
-    let (x, y, z) = (
-        values.integers(m * k),
-        values.integers(k * n),
-        values.integers(n),
-    );
-    let (a, b) = (
-        Tensor::new(DType::F32, &[m, k], &x),
-        Tensor::new(DType::F32, &[k, n], &y),
-    );
+    let (x, y, z) = (values.integers(m * k), values.integers(k * n), values.integers(n));
+    let (a, b) = (Tensor::new(DType::F32, &[m, k], &x), Tensor::new(DType::F32, &[k, n], &y));
     let mut bias = Tensor::new(DType::F32, &[n], &z);
     bias.layout = bias.layout.expand(&[m, n]);
     let out = Tensor::stale(DType::F32, &[m, n]);
-    let add = Addend {
-        view: bias.view(),
-        beta: Scalar::Int(1),
-    };
-    matmul(
-        out.view_mut(),
-        a.view(),
-        b.view(),
-        Scalar::Int(1),
-        Some(add),
-    )
-    .unwrap();
+    let add = Addend { view: bias.view(), beta: Scalar::Int(1) };
+    matmul(out.view_mut(), a.view(), b.view(), Scalar::Int(1), Some(add)).unwrap();
     for (at, value) in out.values().into_iter().enumerate() {
         let (i, j) = (at / n, at % n);
         let sum: f64 = (0..k).map(|p| x[i * k + p] * y[p * n + j]).sum();
@@ -208,24 +156,12 @@ fn complex_numbers_multiply_as_such() {
 
 #[test]
 fn a_zero_beta_does_not_read_the_addend() {
-    let (a, b) = (
-        Tensor::new(DType::F32, &[1, 1], &[2.0]),
-        Tensor::new(DType::F32, &[1, 1], &[3.0]),
-    );
+    let (a, b) =
+        (Tensor::new(DType::F32, &[1, 1], &[2.0]), Tensor::new(DType::F32, &[1, 1], &[3.0]));
     let nan = Tensor::new(DType::F32, &[1, 1], &[f64::NAN]);
-    let add = Addend {
-        view: nan.view(),
-        beta: Scalar::Float(0.0),
-    };
+    let add = Addend { view: nan.view(), beta: Scalar::Float(0.0) };
     let out = Tensor::stale(DType::F32, &[1, 1]);
-    matmul(
-        out.view_mut(),
-        a.view(),
-        b.view(),
-        Scalar::Int(1),
-        Some(add),
-    )
-    .unwrap();
+    matmul(out.view_mut(), a.view(), b.view(), Scalar::Int(1), Some(add)).unwrap();
     assert_eq!(out.values(), [6.0]);
 }
 
@@ -234,10 +170,7 @@ fn bool_and_wrong_dims_are_errors() {
     let b = Tensor::new(DType::Bool, &[2, 2], &[1.0; 4]);
     let err = matmul(b.view_mut(), b.view(), b.view(), Scalar::Int(1), None).unwrap_err();
     assert_eq!(err.kind(), Kind::NotImplemented);
-    let (x, y) = (
-        Tensor::new(DType::F32, &[2, 3], &[1.0; 6]),
-        Tensor::stale(DType::F32, &[2, 2]),
-    );
+    let (x, y) = (Tensor::new(DType::F32, &[2, 3], &[1.0; 6]), Tensor::stale(DType::F32, &[2, 2]));
     assert!(matmul(y.view_mut(), x.view(), x.view(), Scalar::Int(1), None).is_err());
     assert!(level() >= Level::Baseline);
 }

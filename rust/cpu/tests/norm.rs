@@ -15,24 +15,16 @@ const EPS: f64 = 1e-3;
 /// Normalises the positions `at` of `x`: centred or by the mean square.
 fn normalize(x: &[f64], at: &[usize], centered: bool) -> Vec<f64> {
     let n = at.len() as f64;
-    let mean = if centered {
-        at.iter().map(|&i| x[i]).sum::<f64>() / n
-    } else {
-        0.0
-    };
+    let mean = if centered { at.iter().map(|&i| x[i]).sum::<f64>() / n } else { 0.0 };
     let var = at.iter().map(|&i| (x[i] - mean).powi(2)).sum::<f64>() / n;
-    at.iter()
-        .map(|&i| (x[i] - mean) / (var + EPS).sqrt())
-        .collect()
+    at.iter().map(|&i| (x[i] - mean) / (var + EPS).sqrt()).collect()
 }
 
 /// The set of positions normalised together, for each set, of `[n, c, s]`.
 fn sets(kind: usize, [n, c, s]: [usize; 3], groups: usize) -> Vec<Vec<usize>> {
     let at = |i: usize, ch: usize, p: usize| (i * c + ch) * s + p;
     match kind {
-        0 | 1 => (0..n)
-            .map(|i| (0..c * s).map(|j| i * c * s + j).collect())
-            .collect(),
+        0 | 1 => (0..n).map(|i| (0..c * s).map(|j| i * c * s + j).collect()).collect(),
         2 => (0..n * groups)
             .map(|r| {
                 let per = c / groups;
@@ -44,11 +36,7 @@ fn sets(kind: usize, [n, c, s]: [usize; 3], groups: usize) -> Vec<Vec<usize>> {
             })
             .collect(),
         _ => (0..c)
-            .map(|ch| {
-                (0..n)
-                    .flat_map(|i| (0..s).map(move |p| at(i, ch, p)))
-                    .collect()
-            })
+            .map(|ch| (0..n).flat_map(|i| (0..s).map(move |p| at(i, ch, p))).collect())
             .collect(),
     }
 }
@@ -94,22 +82,13 @@ fn kernels(
     let (rows, params) = (sets(kind, shape, groups).len(), w.len());
     let order = if kind == 3 { [0, 2, 1] } else { [0, 1, 2] };
     let input = Tensor::arranged(dtype, &shape, x, &order, 0);
-    let (weight, bias) = (
-        Tensor::new(dtype, &[params], w),
-        Tensor::new(dtype, &[params], b),
-    );
+    let (weight, bias) = (Tensor::new(dtype, &[params], w), Tensor::new(dtype, &[params], b));
     let grad = Tensor::arranged(dtype, &shape, g, &[1, 0, 2], 1);
     let wide = dtype.compute();
     let (mean, rstd) = (Tensor::stale(wide, &[rows]), Tensor::stale(wide, &[rows]));
     let y = Tensor::stale(dtype, &shape);
-    let affine = Affine {
-        weight: Some(weight.view()),
-        bias: Some(bias.view()),
-    };
-    let (gx, gw) = (
-        Tensor::stale(dtype, &shape),
-        Tensor::stale(dtype, &[params]),
-    );
+    let affine = Affine { weight: Some(weight.view()), bias: Some(bias.view()) };
+    let (gx, gw) = (Tensor::stale(dtype, &shape), Tensor::stale(dtype, &[params]));
     let gb = Tensor::stale(dtype, &[params]);
     let to = Gradients {
         input: Some(gx.view_mut()),
@@ -133,13 +112,7 @@ fn kernels(
             group_norm_backward(to, grad.view(), from, saved, w, groups).unwrap();
         }
         _ => {
-            let norm = BatchNorm {
-                affine,
-                running: None,
-                training: true,
-                momentum: 0.1,
-                eps: EPS,
-            };
+            let norm = BatchNorm { affine, running: None, training: true, momentum: 0.1, eps: EPS };
             batch_norm(out, Some(save), from, &norm).unwrap();
             let from = BatchNormGradient {
                 grad: grad.view(),
@@ -154,10 +127,7 @@ fn kernels(
     }
     let _ = n;
     let bias_gradient = if kind == 1 { vec![] } else { gb.values() };
-    Results {
-        y: y.values(),
-        gradients: [gx.values(), gw.values(), bias_gradient],
-    }
+    Results { y: y.values(), gradients: [gx.values(), gw.values(), bias_gradient] }
 }
 
 fn check(kind: usize, which: usize, shape: [usize; 3], groups: usize, seed: u64) {
@@ -210,11 +180,7 @@ fn long_rows_and_many_rows() {
         let count: usize = shape.iter().product();
         let (x, g) = (values.eighths(count), values.eighths(count));
         for kind in 0..4 {
-            let params = if kind < 2 {
-                shape[1] * shape[2]
-            } else {
-                shape[1]
-            };
+            let params = if kind < 2 { shape[1] * shape[2] } else { shape[1] };
             let (w, b) = (values.eighths(params), values.eighths(params));
             let single = kernels(kind, DType::F32, shape, 1, [&x, &w, &b, &g]);
             let exact = kernels(kind, DType::F64, shape, 1, [&x, &w, &b, &g]);
@@ -231,19 +197,12 @@ fn long_rows_and_many_rows() {
 #[test]
 fn running_statistics_of_batch_norm() {
     let x = Tensor::new(DType::F32, &[4, 1], &[1.0, 2.0, 3.0, 6.0]);
-    let (mean, var) = (
-        Tensor::new(DType::F32, &[1], &[10.0]),
-        Tensor::new(DType::F32, &[1], &[2.0]),
-    );
+    let (mean, var) =
+        (Tensor::new(DType::F32, &[1], &[10.0]), Tensor::new(DType::F32, &[1], &[2.0]));
     let y = Tensor::stale(DType::F32, &[4, 1]);
     let running = Some((mean.view_mut(), var.view_mut()));
-    let mut norm = BatchNorm {
-        affine: Affine::default(),
-        running,
-        training: true,
-        momentum: 0.25,
-        eps: 0.0,
-    };
+    let mut norm =
+        BatchNorm { affine: Affine::default(), running, training: true, momentum: 0.25, eps: 0.0 };
     batch_norm(y.view_mut(), None, x.view(), &norm).unwrap();
     // mean 3, unbiased variance 14/3
     close(&mean.values(), &[0.75 * 10.0 + 0.25 * 3.0], 1e-6);
@@ -254,10 +213,7 @@ fn running_statistics_of_batch_norm() {
     batch_norm(y.view_mut(), None, x.view(), &norm).unwrap();
     close(&y.values(), &[0.0, 0.5, 1.0, 2.5], 1e-6);
     let grad = Tensor::new(DType::F32, &[4, 1], &[1.0, 0.0, 2.0, 0.0]);
-    let (gx, invstd) = (
-        Tensor::stale(DType::F32, &[4, 1]),
-        Tensor::new(DType::F32, &[1], &[0.5]),
-    );
+    let (gx, invstd) = (Tensor::stale(DType::F32, &[4, 1]), Tensor::new(DType::F32, &[1], &[0.5]));
     let from = BatchNormGradient {
         grad: grad.view(),
         x: x.view(),
@@ -266,10 +222,7 @@ fn running_statistics_of_batch_norm() {
         weight: None,
         training: false,
     };
-    let to = Gradients {
-        input: Some(gx.view_mut()),
-        ..Gradients::default()
-    };
+    let to = Gradients { input: Some(gx.view_mut()), ..Gradients::default() };
     batch_norm_backward(to, &from).unwrap();
     assert_eq!(gx.values(), [0.5, 0.0, 1.0, 0.0]);
 }

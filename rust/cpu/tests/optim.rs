@@ -1,4 +1,5 @@
-//! Optimizer updates against parameters recorded with PyTorch (tests/data/optim.py), in every layout.
+//! Optimizer updates against parameters recorded with PyTorch (tests/data/optim.py), in every
+//! layout.
 #![allow(clippy::unwrap_used)]
 
 mod kit;
@@ -8,22 +9,15 @@ use cpu::optim::*;
 use kit::{Tensor, close};
 
 const START: [f64; 4] = [1.0, -2.0, 0.5, 3.0];
-const GRADS: [[f64; 4]; 3] = [
-    [0.5, -1.0, 0.0, 2.0],
-    [-0.25, -1.5, 0.75, 1.0],
-    [0.125, 2.0, 0.5, -3.0],
-];
+const GRADS: [[f64; 4]; 3] =
+    [[0.5, -1.0, 0.0, 2.0], [-0.25, -1.5, 0.75, 1.0], [0.125, 2.0, 0.5, -3.0]];
 
 /// The parameters PyTorch reached after each step.
 fn recorded(name: &str) -> Vec<Vec<f64>> {
     let line = include_str!("data/optim.txt")
         .lines()
         .find_map(|l| l.strip_prefix(name)?.strip_prefix(": "));
-    let numbers: Vec<f64> = line
-        .unwrap()
-        .split(' ')
-        .map(|v| v.parse().unwrap())
-        .collect();
+    let numbers: Vec<f64> = line.unwrap().split(' ').map(|v| v.parse().unwrap()).collect();
     numbers.chunks(4).map(<[f64]>::to_vec).collect()
 }
 
@@ -41,16 +35,15 @@ fn tensor(dtype: DType, values: &[f64], turned: bool, gap: usize) -> Tensor {
     Tensor::arranged(dtype, &[2, 2], values, &order, gap)
 }
 
-/// Runs nine steps on every dtype and layout; `step` gets the parameter, gradient, state and number.
+/// Runs nine steps on every dtype and layout; `step` gets the parameter, gradient, state and
+/// number.
 fn check(name: &str, initial: &[f64], step: impl Fn(&Tensor, &Tensor, &[Tensor], f64)) {
     for (dtype, tol) in [(DType::F64, 1e-12), (DType::F32, 3e-5), (DType::BF16, 0.15)] {
         for place in [Place::RowMajor, Place::ColumnMajor, Place::Mixed] {
             let turned = !matches!(place, Place::RowMajor);
             let p = tensor(dtype, &START, turned, 0);
-            let state: Vec<Tensor> = initial
-                .iter()
-                .map(|&v| tensor(dtype, &[v; 4], turned, 0))
-                .collect();
+            let state: Vec<Tensor> =
+                initial.iter().map(|&v| tensor(dtype, &[v; 4], turned, 0)).collect();
             for (i, expected) in recorded(name).iter().enumerate() {
                 let mixed = matches!(place, Place::Mixed);
                 let g = tensor(dtype, &GRADS[i % 3], turned != mixed, usize::from(mixed));
@@ -72,41 +65,15 @@ fn sgd_steps() {
         maximize: false,
         first_step: false,
     };
-    check("sgd", &[], |p, g, _, _| {
-        sgd(p.view_mut(), g.view(), None, &plain).unwrap()
-    });
-    let decay = Sgd {
-        weight_decay: 0.2,
-        maximize: true,
-        ..plain
-    };
-    check("sgd decay", &[], |p, g, _, _| {
-        sgd(p.view_mut(), g.view(), None, &decay).unwrap()
-    });
+    check("sgd", &[], |p, g, _, _| sgd(p.view_mut(), g.view(), None, &plain).unwrap());
+    let decay = Sgd { weight_decay: 0.2, maximize: true, ..plain };
+    check("sgd decay", &[], |p, g, _, _| sgd(p.view_mut(), g.view(), None, &decay).unwrap());
     for (name, by) in [
-        (
-            "sgd momentum",
-            Sgd {
-                momentum: 0.9,
-                dampening: 0.3,
-                ..plain
-            },
-        ),
-        (
-            "sgd nesterov",
-            Sgd {
-                momentum: 0.9,
-                nesterov: true,
-                weight_decay: 0.1,
-                ..plain
-            },
-        ),
+        ("sgd momentum", Sgd { momentum: 0.9, dampening: 0.3, ..plain }),
+        ("sgd nesterov", Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.1, ..plain }),
     ] {
         check(name, &[f64::NAN], |p, g, s, t| {
-            let by = Sgd {
-                first_step: t == 1.0,
-                ..by
-            };
+            let by = Sgd { first_step: t == 1.0, ..by };
             sgd(p.view_mut(), g.view(), Some(s[0].view_mut()), &by).unwrap();
         });
     }
@@ -115,11 +82,7 @@ fn sgd_steps() {
 #[test]
 fn asgd_steps() {
     check("asgd", &[0.0], |p, g, s, t| {
-        let eta = if t == 1.0 {
-            0.1
-        } else {
-            0.1 / (1.0 + 1e-4 * 0.1 * (t - 1.0)).powf(0.75)
-        };
+        let eta = if t == 1.0 { 0.1 } else { 0.1 / (1.0 + 1e-4 * 0.1 * (t - 1.0)).powf(0.75) };
         let by = Asgd {
             lambd: 1e-4,
             weight_decay: 0.1,
@@ -144,40 +107,14 @@ fn adam_steps() {
     };
     let run = |p: &Tensor, g: &Tensor, s: &[Tensor], by: &Adam| {
         let largest = s.get(2).map(Tensor::view_mut);
-        adam(
-            p.view_mut(),
-            g.view(),
-            [s[0].view_mut(), s[1].view_mut()],
-            largest,
-            by,
-        )
-        .unwrap();
+        adam(p.view_mut(), g.view(), [s[0].view_mut(), s[1].view_mut()], largest, by).unwrap();
     };
     check("adam", &[0.0; 2], |p, g, s, t| run(p, g, s, &by(t)));
     check("adam amsgrad", &[0.0; 3], |p, g, s, t| {
-        run(
-            p,
-            g,
-            s,
-            &Adam {
-                weight_decay: 0.1,
-                betas: [0.4, 0.5],
-                ..by(t)
-            },
-        );
+        run(p, g, s, &Adam { weight_decay: 0.1, betas: [0.4, 0.5], ..by(t) });
     });
     check("adamw", &[0.0; 2], |p, g, s, t| {
-        run(
-            p,
-            g,
-            s,
-            &Adam {
-                weight_decay: 0.3,
-                decoupled: true,
-                maximize: true,
-                ..by(t)
-            },
-        );
+        run(p, g, s, &Adam { weight_decay: 0.3, decoupled: true, maximize: true, ..by(t) });
     });
 }
 
@@ -192,13 +129,7 @@ fn kin_of_adam() {
             maximize: false,
             step,
         };
-        adamax(
-            p.view_mut(),
-            g.view(),
-            [s[0].view_mut(), s[1].view_mut()],
-            &by,
-        )
-        .unwrap();
+        adamax(p.view_mut(), g.view(), [s[0].view_mut(), s[1].view_mut()], &by).unwrap();
     });
     for (name, decoupled) in [("nadam", false), ("nadam decoupled", true)] {
         check(name, &[0.0; 2], |p, g, s, step| {
@@ -215,13 +146,7 @@ fn kin_of_adam() {
                 mu: [mu(step), mu(step + 1.0)],
                 mu_product,
             };
-            nadam(
-                p.view_mut(),
-                g.view(),
-                [s[0].view_mut(), s[1].view_mut()],
-                &by,
-            )
-            .unwrap();
+            nadam(p.view_mut(), g.view(), [s[0].view_mut(), s[1].view_mut()], &by).unwrap();
         });
     }
     for (name, beta2, weight_decay) in [("radam", 0.999, 0.1), ("radam rectified", 0.9999, 0.0)] {
@@ -235,13 +160,7 @@ fn kin_of_adam() {
                 maximize: false,
                 step,
             };
-            radam(
-                p.view_mut(),
-                g.view(),
-                [s[0].view_mut(), s[1].view_mut()],
-                &by,
-            )
-            .unwrap();
+            radam(p.view_mut(), g.view(), [s[0].view_mut(), s[1].view_mut()], &by).unwrap();
         });
     }
 }
@@ -270,48 +189,22 @@ fn adaptive_steps() {
     check("rmsprop", &[0.0], |p, g, s, _| {
         rmsprop(p.view_mut(), g.view(), s[0].view_mut(), [None, None], &by).unwrap();
     });
-    let by = Rmsprop {
-        weight_decay: 0.0,
-        momentum: 0.9,
-        ..by
-    };
+    let by = Rmsprop { weight_decay: 0.0, momentum: 0.9, ..by };
     check("rmsprop centered", &[0.0; 3], |p, g, s, _| {
         let more = [Some(s[1].view_mut()), Some(s[2].view_mut())];
         rmsprop(p.view_mut(), g.view(), s[0].view_mut(), more, &by).unwrap();
     });
     check("adadelta", &[0.0; 2], |p, g, s, _| {
-        let by = Adadelta {
-            lr: 0.5,
-            rho: 0.9,
-            eps: 1e-6,
-            weight_decay: 0.1,
-            maximize: false,
-        };
-        adadelta(
-            p.view_mut(),
-            g.view(),
-            [s[0].view_mut(), s[1].view_mut()],
-            &by,
-        )
-        .unwrap();
+        let by = Adadelta { lr: 0.5, rho: 0.9, eps: 1e-6, weight_decay: 0.1, maximize: false };
+        adadelta(p.view_mut(), g.view(), [s[0].view_mut(), s[1].view_mut()], &by).unwrap();
     });
 }
 
 #[test]
 fn rprop_steps() {
     check("rprop", &[0.0, 0.1], |p, g, s, _| {
-        let by = Rprop {
-            etas: [0.5, 1.2],
-            step_sizes: [1e-6, 50.0],
-            maximize: false,
-        };
-        rprop(
-            p.view_mut(),
-            g.view(),
-            [s[0].view_mut(), s[1].view_mut()],
-            &by,
-        )
-        .unwrap();
+        let by = Rprop { etas: [0.5, 1.2], step_sizes: [1e-6, 50.0], maximize: false };
+        rprop(p.view_mut(), g.view(), [s[0].view_mut(), s[1].view_mut()], &by).unwrap();
     });
 }
 
@@ -320,11 +213,7 @@ fn complex_parameters_are_pairs_of_reals() {
     let c = |re, im| Scalar::Complex(base::Complex64::new(re, im));
     for turned in [false, true] {
         let layout = Layout::contiguous(&[2, 1]);
-        let layout = if turned {
-            Layout::dense_in_order(&[2, 1], &[1, 0])
-        } else {
-            layout
-        };
+        let layout = if turned { Layout::dense_in_order(&[2, 1], &[1, 0]) } else { layout };
         let p = Tensor::with_layout(DType::C128, layout);
         p.fill_scalars(&[c(1.0, -2.0), c(0.5, 3.0)]);
         let mut grad = Tensor::stale(DType::C128, &[4, 1]);
@@ -345,14 +234,8 @@ fn complex_parameters_are_pairs_of_reals() {
                 maximize: false,
                 step: (i + 1) as f64,
             };
-            adam(
-                p.view_mut(),
-                grad.view(),
-                [state[0].view_mut(), state[1].view_mut()],
-                None,
-                &by,
-            )
-            .unwrap();
+            adam(p.view_mut(), grad.view(), [state[0].view_mut(), state[1].view_mut()], None, &by)
+                .unwrap();
             let parts: Vec<f64> = p
                 .scalars()
                 .into_iter()
@@ -365,10 +248,7 @@ fn complex_parameters_are_pairs_of_reals() {
 
 #[test]
 fn integers_and_strangers_are_refused() {
-    let (p, g) = (
-        Tensor::new(DType::I64, &[1], &[1.0]),
-        Tensor::new(DType::I64, &[1], &[1.0]),
-    );
+    let (p, g) = (Tensor::new(DType::I64, &[1], &[1.0]), Tensor::new(DType::I64, &[1], &[1.0]));
     let by = Sgd {
         lr: 0.1,
         momentum: 0.0,
@@ -379,9 +259,6 @@ fn integers_and_strangers_are_refused() {
         first_step: false,
     };
     assert!(sgd(p.view_mut(), g.view(), None, &by).is_err());
-    let (p, g) = (
-        Tensor::new(DType::F32, &[1], &[1.0]),
-        Tensor::new(DType::F32, &[2], &[1.0; 2]),
-    );
+    let (p, g) = (Tensor::new(DType::F32, &[1], &[1.0]), Tensor::new(DType::F32, &[2], &[1.0; 2]));
     assert!(sgd(p.view_mut(), g.view(), None, &by).is_err());
 }

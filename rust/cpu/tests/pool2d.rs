@@ -25,9 +25,8 @@ fn windows(input: &[usize], lines: &[Vec<Line>]) -> Vec<(Vec<usize>, usize)> {
             .flat_map(|(at, count)| {
                 lines.iter().map(move |line| {
                     let inside = line.iter().flatten();
-                    let next = at
-                        .iter()
-                        .flat_map(|a| inside.clone().map(move |i| a * input[d] + i));
+                    let next =
+                        at.iter().flat_map(|a| inside.clone().map(move |i| a * input[d] + i));
                     (next.collect(), count * line.len())
                 })
             })
@@ -57,11 +56,7 @@ fn fixed(input: usize, [k, s, p, d]: [usize; 4], ceil: bool) -> Vec<Line> {
 
 fn adaptive(input: usize, output: usize) -> Vec<Line> {
     (0..output)
-        .map(|o| {
-            (o * input / output..((o + 1) * input).div_ceil(output))
-                .map(Some)
-                .collect()
-        })
+        .map(|o| (o * input / output..((o + 1) * input).div_ceil(output)).map(Some).collect())
         .collect()
 }
 
@@ -79,13 +74,7 @@ fn data(lead: [usize; 2], input: &[usize], lines: &[Vec<Line>], seed: u64) -> Da
     let y_dims = [lead.to_vec(), lines.iter().map(Vec::len).collect()].concat();
     let x = values.integers(x_dims.iter().product());
     let g = values.integers(y_dims.iter().product());
-    Data {
-        x,
-        g,
-        x_dims,
-        y_dims,
-        windows: windows(input, lines),
-    }
+    Data { x, g, x_dims, y_dims, windows: windows(input, lines) }
 }
 
 impl Data {
@@ -140,12 +129,7 @@ impl Data {
         }
         let make = |dims: &[usize], v: &[f64]| Tensor::arranged(dtype, dims, v, &order, 0);
         let (x, g) = (make(&self.x_dims, &self.x), make(&self.y_dims, &self.g));
-        [
-            x,
-            g,
-            make(&self.y_dims, &self.g),
-            make(&self.x_dims, &self.x),
-        ]
+        [x, g, make(&self.y_dims, &self.g), make(&self.x_dims, &self.x)]
     }
 }
 
@@ -156,13 +140,7 @@ fn check_max(data: &Data, dtype: DType, turned: bool, pool: impl Fn(&Tensor, &Te
     let [expected, positions, gradient] = data.max();
     assert_eq!(y.values(), expected);
     assert_eq!(indices.values(), positions);
-    max_pool_backward(
-        gx.view_mut(),
-        g.view(),
-        indices.view(),
-        data.x_dims.len() - 2,
-    )
-    .unwrap();
+    max_pool_backward(gx.view_mut(), g.view(), indices.view(), data.x_dims.len() - 2).unwrap();
     close(&gx.values(), &gradient, tolerance(dtype));
 }
 
@@ -186,7 +164,8 @@ proptest! {
         let input: Vec<usize> = sizes.iter().map(|s| s.0).collect();
         let lines: Vec<Vec<Line>> = sizes.iter().map(|s| fixed(s.0, s.1, ceil)).collect();
         let list = |i: usize| sizes.iter().map(|s| s.1[i]).collect::<Dims>();
-        let geometry = PoolGeometry { kernel: list(0), stride: list(1), padding: list(2), dilation: list(3) };
+        let [kernel, stride, padding, dilation] = [0, 1, 2, 3].map(list);
+        let geometry = PoolGeometry { kernel, stride, padding, dilation };
         let data = data(lead, &input, &lines, seed);
         check_max(&data, dtype, turned, |y, indices, x| {
             max_pool(y.view_mut(), Some(indices.view_mut()), x.view(), &geometry).unwrap();
@@ -232,21 +211,13 @@ proptest! {
 
 fn line(kernel: usize, stride: usize) -> PoolGeometry {
     let one = |v| Dims::from_slice(&[v]);
-    PoolGeometry {
-        kernel: one(kernel),
-        stride: one(stride),
-        padding: one(0),
-        dilation: one(1),
-    }
+    PoolGeometry { kernel: one(kernel), stride: one(stride), padding: one(0), dilation: one(1) }
 }
 
 #[test]
 fn nan_is_the_largest() {
     let x = Tensor::new(DType::F32, &[1, 4], &[1.0, f64::NAN, 5.0, 2.0]);
-    let (y, at) = (
-        Tensor::stale(DType::F32, &[1, 2]),
-        Tensor::stale(DType::I64, &[1, 2]),
-    );
+    let (y, at) = (Tensor::stale(DType::F32, &[1, 2]), Tensor::stale(DType::I64, &[1, 2]));
     max_pool(y.view_mut(), Some(at.view_mut()), x.view(), &line(2, 2)).unwrap();
     assert!(y.values()[0].is_nan());
     assert_eq!((y.values()[1], at.values()), (5.0, vec![1.0, 2.0]));
@@ -254,16 +225,11 @@ fn nan_is_the_largest() {
 
 #[test]
 fn indices_outside_and_windows_that_miss_are_errors() {
-    let (g, at) = (
-        Tensor::new(DType::F32, &[1, 1], &[1.0]),
-        Tensor::new(DType::I64, &[1, 1], &[4.0]),
-    );
+    let (g, at) =
+        (Tensor::new(DType::F32, &[1, 1], &[1.0]), Tensor::new(DType::I64, &[1, 1], &[4.0]));
     let gx = Tensor::stale(DType::F32, &[1, 4]);
     let err = max_pool_backward(gx.view_mut(), g.view(), at.view(), 1).unwrap_err();
     assert_eq!((err.kind(), gx.values()), (Kind::Index, vec![77.0; 4]));
-    let (x, y) = (
-        Tensor::new(DType::F32, &[1, 2], &[1.0; 2]),
-        Tensor::stale(DType::F32, &[1, 3]),
-    );
+    let (x, y) = (Tensor::new(DType::F32, &[1, 2], &[1.0; 2]), Tensor::stale(DType::F32, &[1, 3]));
     assert!(max_pool(y.view_mut(), None, x.view(), &line(2, 2)).is_err());
 }

@@ -54,13 +54,15 @@ proptest! {
         let mut values = Values::new(seed);
         let (gates, c) = (values.eighths(n * 4 * hidden), values.eighths(n * hidden));
         let g = values.eighths(2 * n * hidden);
-        let expected = lstm([n, hidden], &gates, &c);
+        let size = [n, hidden];
+        let expected = lstm(size, &gates, &c);
         for dtype in DTYPES {
             let new = |cols: usize, v: &[f64]| Tensor::new(dtype, &[n, cols * hidden], v);
             let stale = |cols: usize| Tensor::stale(dtype, &[n, cols * hidden]);
             let (tg, tc) = (new(4, &gates), new(1, &c));
             let (h, after, kept) = (stale(1), stale(1), stale(4));
-            lstm_cell([h.view_mut(), after.view_mut(), kept.view_mut()], tg.view(), tc.view()).unwrap();
+            let to = [h.view_mut(), after.view_mut(), kept.view_mut()];
+            lstm_cell(to, tg.view(), tc.view()).unwrap();
             close(&[h.values(), after.values()].concat(), &expected, tolerance(dtype));
             let (gh, gc) = (new(1, &g[..n * hidden]), new(1, &g[n * hidden..]));
             let (gg, past) = (stale(4), stale(1));
@@ -68,11 +70,12 @@ proptest! {
             let cells = [tc.view(), after.view()];
             lstm_cell_backward(to, [Some(gh.view()), Some(gc.view())], kept.view(), cells).unwrap();
             if dtype == DType::F64 {
-                close(&gg.values(), &numeric_gradient(&gates, &g, |x| lstm([n, hidden], x, &c)), 1e-6);
-                close(&past.values(), &numeric_gradient(&c, &g, |x| lstm([n, hidden], &gates, x)), 1e-6);
+                close(&gg.values(), &numeric_gradient(&gates, &g, |x| lstm(size, x, &c)), 1e-6);
+                let by_cell = |g: &[f64]| numeric_gradient(&c, g, |x| lstm(size, &gates, x));
+                close(&past.values(), &by_cell(&g), 1e-6);
                 let only_h = [&g[..n * hidden], &vec![0.0; n * hidden][..]].concat();
                 lstm_cell_backward(to, [Some(gh.view()), None], kept.view(), cells).unwrap();
-                close(&past.values(), &numeric_gradient(&c, &only_h, |x| lstm([n, hidden], &gates, x)), 1e-6);
+                close(&past.values(), &by_cell(&only_h), 1e-6);
             }
         }
     }
@@ -98,7 +101,8 @@ proptest! {
             if dtype == DType::F64 {
                 close(&gi.values(), &numeric_gradient(&i, &g, |i| gru(size, i, &x, &before)), 1e-6);
                 close(&gx.values(), &numeric_gradient(&x, &g, |x| gru(size, &i, x, &before)), 1e-6);
-                close(&past.values(), &numeric_gradient(&before, &g, |b| gru(size, &i, &x, b)), 1e-6);
+                let by_state = numeric_gradient(&before, &g, |b| gru(size, &i, &x, b));
+                close(&past.values(), &by_state, 1e-6);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Reductions against loops over the logical elements, in f64.
 #![deny(unsafe_code)]
+#![allow(clippy::unwrap_used)] // A test may end where its expectation does not hold.
 
 #[allow(unsafe_code)]
 mod kit;
@@ -53,7 +54,15 @@ struct Case {
 }
 
 impl Case {
-    fn check(&self, kernel: Kernel, x: &[f64], from: DType, to: DType, tol: f64, exact: fn(&[f64]) -> f64) {
+    fn check(
+        &self,
+        kernel: Kernel,
+        x: &[f64],
+        from: DType,
+        to: DType,
+        tol: f64,
+        exact: fn(&[f64]) -> f64,
+    ) {
         let input = Tensor::arranged(from, &self.dims, x, &self.order, self.gap);
         let dims = out_dims(&self.dims, &self.mask, self.keep);
         let blank = vec![55.0; dims.iter().product()];
@@ -75,21 +84,27 @@ fn any_case() -> impl Strategy<Value = Case> {
         Just(vec![70_000]),
         Just(vec![2, 600, 9]),
     ];
-    (dims, 0..16usize, prop::bool::ANY, 0..6usize, 0..2usize).prop_map(|(dims, bits, keep, which, gap)| {
-        let rank = dims.len();
-        let mask = (0..rank).map(|d| bits >> d & 1 == 1).collect();
-        let mut order: Vec<usize> = (0..rank).collect();
-        order.rotate_left(if rank > 0 { which % rank } else { 0 });
-        if which >= 3 {
-            order.reverse();
-        }
-        Case { dims, mask, keep, order, gap }
-    })
+    (dims, 0..16usize, prop::bool::ANY, 0..6usize, 0..2usize).prop_map(
+        |(dims, bits, keep, which, gap)| {
+            let rank = dims.len();
+            let mask = (0..rank).map(|d| bits >> d & 1 == 1).collect();
+            let mut order: Vec<usize> = (0..rank).collect();
+            order.rotate_left(if rank > 0 { which % rank } else { 0 });
+            if which >= 3 {
+                order.reverse();
+            }
+            Case { dims, mask, keep, order, gap }
+        },
+    )
 }
 
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} by {:?} keep {} order {:?} gap {}", self.dims, self.mask, self.keep, self.order, self.gap)
+        write!(
+            f,
+            "{:?} by {:?} keep {} order {:?} gap {}",
+            self.dims, self.mask, self.keep, self.order, self.gap
+        )
     }
 }
 
@@ -99,7 +114,15 @@ fn variance(g: &[f64]) -> f64 {
 }
 
 const REAL: [DType; 9] = [
-    DType::Bool, DType::U8, DType::I8, DType::I32, DType::I64, DType::F16, DType::BF16, DType::F32, DType::F64,
+    DType::Bool,
+    DType::U8,
+    DType::I8,
+    DType::I32,
+    DType::I64,
+    DType::F16,
+    DType::BF16,
+    DType::F32,
+    DType::F64,
 ];
 
 proptest! {
@@ -142,7 +165,7 @@ proptest! {
         case.check(|o, x, m| norm(o, x, m, 3.0), &x, dtype, dtype, tol, |g| {
             g.iter().map(|v| v.abs().powi(3)).sum::<f64>().cbrt()
         });
-        case.check(|o, x, m| norm(o, x, m, 0.0), &x, dtype, dtype, tol, |g| {
+        case.check(|o, x, m| norm(o, x, m, 0.0), &x, dtype, DType::F32, 0.0, |g| {
             g.iter().filter(|v| **v != 0.0).count() as f64
         });
         case.check(|o, x, m| norm(o, x, m, f64::INFINITY), &x, dtype, dtype, tol, |g| {
@@ -245,7 +268,8 @@ fn infinities_do_not_become_nan() {
     for (mask, n) in [([false, true], 3), ([true, false], 2)] {
         let out = Tensor::stale(DType::F32, &[n]);
         logsumexp(out.view_mut(), x.view(), &mask).unwrap();
-        let expected = if n == 3 { vec![-inf, inf, 0.0] } else { vec![inf, (1f64.exp() + 1.0).ln()] };
+        let expected =
+            if n == 3 { vec![-inf, inf, 0.0] } else { vec![inf, (1f64.exp() + 1.0).ln()] };
         close(&out.values(), &expected, 1e-6);
     }
 }
@@ -271,7 +295,8 @@ fn a_long_sum_is_accurate_and_the_same_on_any_number_of_threads() {
 
 #[test]
 fn complex_moments_and_norms() {
-    let parts = [(3.0, 4.0), (0.0, -1.0)].map(|(re, im)| base::Scalar::Complex(base::Complex64::new(re, im)));
+    let parts = [(3.0, 4.0), (0.0, -1.0)]
+        .map(|(re, im)| base::Scalar::Complex(base::Complex64::new(re, im)));
     let x = Tensor::stale(DType::C64, &[2]);
     x.fill_scalars(&parts);
     let out = Tensor::stale(DType::F32, &[]);

@@ -85,11 +85,7 @@ fn large_values_and_infinities() {
     softmax(y.view_mut(), x.view(), 1).unwrap();
     assert_eq!(y.values(), [0.5, 0.5, 0.0, 0.0, 1.0, 0.0]);
     log_softmax(y.view_mut(), x.view(), 1).unwrap();
-    close(
-        &y.values()[3..],
-        &[f64::NEG_INFINITY, 0.0, f64::NEG_INFINITY],
-        0.0,
-    );
+    close(&y.values()[3..], &[f64::NEG_INFINITY, 0.0, f64::NEG_INFINITY], 0.0);
     let none = Tensor::new(DType::F32, &[2], &[f64::NEG_INFINITY; 2]);
     let y = Tensor::stale(DType::F32, &[2]);
     softmax(y.view_mut(), none.view(), 0).unwrap();

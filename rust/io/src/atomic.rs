@@ -1,7 +1,8 @@
 //! Replacing a file whole: written beside it, flushed to the disk, then renamed over it.
 //!
-//! A reader, or a process killed at any moment, sees the old file or the new one. Symbolic links are
-//! followed and the mode is kept. What is no regular file (a pipe, a device) is written in place.
+//! Whoever reads, and whenever the writer is killed, the file is the old one or the new one; at worst
+//! a `.pyrite-*.tmp` stays beside it. Symbolic links are followed and the mode is kept. What is no
+//! regular file (a pipe, a device) is written in place.
 
 use crate::{Error, Result};
 use std::fs::{self, File, Metadata, OpenOptions};

@@ -66,7 +66,7 @@ crate::unary! { ACTIVATION:
     /// x where positive, else alpha (exp(x) - 1): parameters alpha, scale, input scale.
     elu { out: Same, unary_with: [Float => |x, p| elu_scalar(x, p)], wgsl: "elu(x)", vjp: [|g, x, p| { let high = p[1] * &g; let low = (p[0] * p[1] * p[2]) * (g * (p[2] * &x).exp()); high.where_(x.gt(0i64), low) }], sample: -4.0..4.0 }
     /// x limited to two bounds.
-    hardtanh { out: Same, unary_with: [Float => |x, p| Ordered::clamp_to(x, Real::from_f64(p[0]), Real::from_f64(p[1]))], wgsl: "clamp(x, lo, hi)",
+    hardtanh { out: Same, unary_with: [Float => |x, p| Ordered::clamp_to(x, Real::from_f64(p[0]), Real::from_f64(p[1])), Int => |x, p| Ordered::clamp_to(x, p[0] as _, p[1] as _)], wgsl: "clamp(x, lo, hi)",
         vjp: [|g, x, p| { let zero = 0.0 * &g; zero.where_(x.clone().le(p[0]).logical_or(x.ge(p[1])), g) }], sample: -4.0..4.0 }
     /// relu6(x + 3) / 6.
     hardsigmoid { out: Same, unary: [Float => |x| Ordered::clamp_to(x + 3.0, 0.0, 6.0) / 6.0], wgsl: "clamp(x + 3, 0, 6) / 6",

@@ -1,6 +1,6 @@
 //! The algebra the tape needs, in terms of this crate's ops.
 
-use crate::{Var, binary, cast, create, inplace, map, reduce, view};
+use crate::{Var, binary, cast, compare, create, inplace, map, reduce, view};
 use base::{DType, Device, Layout, Result, Scalar, shape};
 use tape::{Algebra, Tensor};
 
@@ -54,6 +54,18 @@ impl Algebra for Ops {
 
     fn as_strided(&self, value: &Tensor, layout: &Layout) -> Result<Tensor> {
         Ok(view::as_strided_to(value, layout))
+    }
+
+    fn has_nan(&self, value: &Tensor) -> Result<bool> {
+        let device = value.device();
+        if !value.dtype().is_differentiable() || device.kind == base::DeviceKind::Meta {
+            return Ok(false);
+        }
+        let _off = tape::set_grad_enabled(false);
+        let x = Var::from(value);
+        let unequal = map::apply(&compare::ne::OP, &[x.clone(), x], map::NONE)?;
+        let count = reduce::sum(&unequal, None, false, None)?;
+        Ok(array::dispatch::item(&count.array())?.to_i64() != 0)
     }
 
     fn copy_into(&self, into: &Tensor, value: &Tensor) -> Result<()> {

@@ -40,6 +40,11 @@ pub fn sub(dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
     sub_scaled(dest, a, b, Scalar::Int(1))
 }
 
+/// The operator `/` with a number on the left: the reciprocal times the number, as PyTorch has it.
+pub fn divide_into(number: Var, x: Var) -> Result<Tensor> {
+    map(&binary::mul::OP, &[x.reciprocal(), number], NONE, Dest::New)
+}
+
 /// The operator `//`.
 pub fn floor_divide(dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
     divided(&binary::floor_divide::OP, dest, a, b)

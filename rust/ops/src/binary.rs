@@ -1,7 +1,14 @@
 //! Elementwise ops of two inputs, broadcasting.
 
+use crate::Var;
 use base::B8;
 use cpu::math::{Field, Integer, Number, Ordered, Real};
+
+/// 1 / (a² + b²), and 0 at the origin.
+fn inverse_square(a: Var, b: Var) -> Var {
+    let square = a.square() + b.square();
+    Var::from(0.0).where_(square.clone().eq(0i64), square.reciprocal())
+}
 
 crate::binary! { BINARY:
     /// The elementwise sum (logical or for bool).
@@ -21,13 +28,13 @@ crate::binary! { BINARY:
     /// The remainder with the dividend's sign, as C's `fmod`.
     fmod { out: Same, binary: [Real => |a, b| Ordered::rem_trunc(a, b)], wgsl: "a % b", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&trunc_divide::OP, a, b)], sample: 0.5..4.0 }
     /// The left element to the power of the right one.
-    pow as "PowBackward1" { out: Same, binary: [Field => |a, b| Field::pow(a, b), Int => |a, b| Ordered::power(a, b), Bool => |a, b| B8::from(a.get() | !b.get())], wgsl: "pow(a, b)", a: [|g, a, b| crate::power::base_vjp(g, a, b)], b: [|g, a, b, y| crate::power::exponent_vjp(g, a, b, y)], sample: 0.5..3.0 }
+    pow as "PowBackward1|PowBackward2|PowBackward0" { out: Same, binary: [Field => |a, b| Field::pow(a, b), Int => |a, b| Ordered::power(a, b), Bool => |a, b| B8::from(a.get() | !b.get())], wgsl: "pow(a, b)", a: [|g, a, b| crate::power::base_vjp(g, a, b)], b: [|g, a, b, y| crate::power::exponent_vjp(g, a, b, y)], sample: 0.5..3.0 }
     /// The larger element; NaN wins.
     maximum { out: Same, binary: [Real => |a, b| Ordered::maximum(a, b), Bool => |a, b| B8::from(a.get() | b.get())], wgsl: "max_nan(a, b)", a: [|g, a, b| crate::extremum::winner_vjp(g, a.clone().gt(b.clone()), a.eq(b))], b: [|g, a, b| crate::extremum::winner_vjp(g, b.clone().gt(a.clone()), a.eq(b))], sample: -4.0..4.0 }
     /// The smaller element; NaN wins.
     minimum { out: Same, binary: [Real => |a, b| Ordered::minimum(a, b), Bool => |a, b| B8::from(a.get() & b.get())], wgsl: "min_nan(a, b)", a: [|g, a, b| crate::extremum::winner_vjp(g, a.clone().lt(b.clone()), a.eq(b))], b: [|g, a, b| crate::extremum::winner_vjp(g, b.clone().lt(a.clone()), a.eq(b))], sample: -4.0..4.0 }
     /// The angle of the point (b, a), in radians.
-    atan2 { out: Same, binary: [Float => |a, b| Real::atan2(a, b)], wgsl: "atan2(a, b)", a: [|g, a, b| g * &b / (a.square() + b.clone().square())], b: [|g, a, b| -g * &a / (a.clone().square() + b.square())], sample: 0.5..4.0 }
+    atan2 { out: Same, binary: [Float => |a, b| Real::atan2(a, b)], wgsl: "atan2(a, b)", a: [|g, a, b| g * &b * inverse_square(a, b)], b: [|g, a, b| -g * &a * inverse_square(a, b)], sample: 0.5..4.0 }
     /// The length of the hypotenuse.
     hypot { out: Same, binary: [Float => |a, b| Real::hypot(a, b)], wgsl: "length(vec2(a, b))", a: [|g, a, y| g * (a / y)], b: [|g, b, y| g * (b / y)], sample: 0.5..4.0 }
     /// The magnitude of the left with the sign of the right.

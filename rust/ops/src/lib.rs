@@ -3,36 +3,70 @@
 //! Elementwise ops are rows (`unary.rs`, `binary.rs`, `compare.rs`); public signatures are rows of
 //! [`table`]. Every public call enters through [`call::call`].
 #![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
 
 pub mod activation;
+pub mod advanced;
 pub mod arith;
 pub mod algebra;
+pub mod attention;
 pub mod binary;
+pub mod blend;
 pub mod call;
 pub mod cast;
+pub mod clamp;
 pub mod compare;
 pub mod complex;
+pub mod contract;
+pub mod conv;
 pub mod create;
+pub mod distance;
+pub mod dropout;
+pub mod embedding;
 pub mod extremum;
+pub mod gate;
+pub mod grid;
+pub mod index;
+pub mod fused;
 pub mod inplace;
+pub mod interpolate;
 pub mod join;
+pub mod loss;
 pub mod map;
+pub mod margin_loss;
 pub mod matmul;
+pub mod moments;
+pub mod nll_loss;
 pub mod node;
+pub mod norm;
 pub mod optim;
+pub mod options;
+pub mod pad;
+pub mod pool;
+pub mod pieces;
 pub mod power;
+pub mod random;
 pub mod range;
+pub mod rearrange;
+pub mod recurrent;
 pub mod reduce;
+pub mod scan;
 pub mod schema;
 pub mod select;
+pub mod shuffle;
 pub mod signatures;
+pub mod sort;
+pub mod softmax;
 pub mod special;
 mod strided;
 pub mod table;
+pub mod triangle;
 pub mod unary;
 pub mod value;
 pub mod var;
+pub mod vector_norm;
 pub mod view;
+pub mod window;
 pub mod write;
 
 pub use algebra::init;

@@ -51,7 +51,8 @@ pub struct MapRow {
     pub op: MapOp,
     /// What it computes.
     pub doc: &'static str,
-    /// The node's name where it is not `<Op>Backward0`.
+    /// The node's name where it is not `<Op>Backward0`. Three names between bars: for two tensors,
+    /// for a number on the left, for a number on the right.
     pub node: Option<&'static str>,
     /// Type of the result.
     pub out: Out,
@@ -69,11 +70,12 @@ impl MapRow {
         self.op.cpu[DType::I64 as usize].is_none()
     }
 
-    fn node_name(&self) -> &str {
-        self.name.get_or_init(|| match self.node {
-            Some(name) => name.to_string(),
-            None => crate::node::camel(self.op.name) + "Backward0",
-        })
+    fn node_name(&'static self, ins: &[Var]) -> &'static str {
+        let Some(names) = self.node else {
+            return self.name.get_or_init(|| crate::node::camel(self.op.name) + "Backward0");
+        };
+        let number = ins.iter().position(|v| matches!(v, Var::S(_))).map_or(0, |i| i + 1);
+        names.split('|').nth(number).or_else(|| names.split('|').next()).unwrap_or(names)
     }
 }
 
@@ -182,15 +184,17 @@ fn map_in_place(
     if recorded && keeps(row, &ins) & 1 != 0 {
         ins[0] = Var::T(write::snapshot(target)?);
     }
-    let edges = edges(&ins);
+    if !recorded {
+        run(row, plan.compute, &array, &ins, &params)?;
+        target.bump_version();
+        return Ok(target.clone());
+    }
+    let edges = edges(&ins)?;
+    let mut slots = MapBody::inputs(row, &ins)?;
     run(row, plan.compute, &array, &ins, &params)?;
     target.bump_version();
-    if recorded {
-        let alias = target.detach();
-        let body = MapBody::new(row, &ins, params, &alias)?;
-        tape::attach(&alias, edges, body);
-        tape::rebase_history(target, alias.gradient_edge());
-    }
+    MapBody::keep_output(row, &ins, &mut slots, target)?;
+    tape::record_write(target, edges, MapBody::new(row, &ins, params, slots))?;
     Ok(target.clone())
 }
 
@@ -228,8 +232,10 @@ fn wants_history(ins: &[Var]) -> bool {
     tape::grad_enabled() && ins.iter().any(|v| as_tensor(v).is_some_and(Tensor::requires_grad))
 }
 
-fn edges(ins: &[Var]) -> SmallVec<[Edge; 2]> {
-    ins.iter().map(|v| as_tensor(v).map(Tensor::gradient_edge).unwrap_or_default()).collect()
+fn edges(ins: &[Var]) -> Result<SmallVec<[Edge; 2]>> {
+    ins.iter()
+        .map(|v| as_tensor(v).map_or_else(|| Ok(Edge::default()), Tensor::gradient_edge))
+        .collect()
 }
 
 /// The union of what the halves that will be taken need.
@@ -244,12 +250,14 @@ fn keeps(row: &MapRow, ins: &[Var]) -> u8 {
 fn record(row: &'static MapRow, ins: &[Var], params: Params, out: &Tensor) -> Result<()> {
     let derivable = row.vjps.iter().any(Option::is_some);
     if derivable && out.dtype().is_differentiable() && wants_history(ins) {
-        let body = MapBody::new(row, ins, params, out)?;
-        tape::attach(out, edges(ins), body);
+        let mut slots = MapBody::inputs(row, ins)?;
+        MapBody::keep_output(row, ins, &mut slots, out)?;
+        tape::attach(out, edges(ins)?, MapBody::new(row, ins, params, slots));
     }
     Ok(())
 }
 
+#[derive(Clone)]
 enum Slot {
     Empty,
     Scalar(base::Scalar),
@@ -257,15 +265,32 @@ enum Slot {
     Output(SavedOutput),
 }
 
+impl Slot {
+    /// Reading it runs a user's code.
+    fn is_packed(&self) -> bool {
+        match self {
+            Slot::Input(input) => input.is_packed(),
+            Slot::Output(output) => output.is_packed(),
+            Slot::Empty | Slot::Scalar(_) => false,
+        }
+    }
+}
+
+/// Inputs 0..3, then the output.
+type Slots = [Slot; 4];
+
 /// The node of an elementwise op.
 struct MapBody {
     row: &'static MapRow,
+    name: &'static str,
     params: Params,
-    saved: Mutex<Option<[Slot; 4]>>,
+    saved: Mutex<Option<Slots>>,
 }
 
 impl MapBody {
-    fn new(row: &'static MapRow, ins: &[Var], params: Params, out: &Tensor) -> Result<MapBody> {
+    /// What the derivatives need of the inputs; taken before a write in place, whose mark on an
+    /// input that is also the target then shows.
+    fn inputs(row: &MapRow, ins: &[Var]) -> Result<Slots> {
         let mask = keeps(row, ins);
         let mut slots = [Slot::Empty, Slot::Empty, Slot::Empty, Slot::Empty];
         for (i, input) in ins.iter().enumerate().filter(|(i, _)| mask & (1 << i) != 0) {
@@ -275,33 +300,53 @@ impl MapBody {
                 Var::Bad(error) => return Err(error.clone()),
             };
         }
-        if mask & 8 != 0 {
-            slots[3] = Slot::Output(SavedOutput::new(out, 0)?);
-        }
-        Ok(MapBody { row, params, saved: Mutex::new(Some(slots)) })
+        Ok(slots)
     }
 
-    fn kept(&self, cx: &Context<'_>) -> Result<Kept> {
+    fn keep_output(row: &MapRow, ins: &[Var], slots: &mut Slots, out: &Tensor) -> Result<()> {
+        if keeps(row, ins) & 8 != 0 {
+            slots[3] = Slot::Output(SavedOutput::new(out, 0)?);
+        }
+        Ok(())
+    }
+
+    fn new(row: &'static MapRow, ins: &[Var], params: Params, slots: Slots) -> MapBody {
+        MapBody { row, name: row.node_name(ins), params, saved: Mutex::new(Some(slots)) }
+    }
+
+    /// Reads what is saved; the lock is not held where that runs a user's code.
+    fn with_saved<R>(&self, read: impl FnOnce(&Slots) -> Result<R>) -> Result<R> {
         let saved = self.saved.lock();
         let Some(slots) = &*saved else {
             return tape::again();
         };
-        let mut vars = [const { Var::S(base::Scalar::Int(0)) }; 4];
-        for (var, slot) in vars.iter_mut().zip(slots) {
-            match slot {
-                Slot::Empty => {}
-                Slot::Scalar(scalar) => *var = Var::S(*scalar),
-                Slot::Input(input) => *var = Var::T(input.get(self.row.node_name())?),
-                Slot::Output(output) => *var = Var::T(output.get(cx.node)?),
-            }
+        if !slots.iter().any(Slot::is_packed) {
+            return read(slots);
         }
-        Ok(Kept { vars, params: self.params })
+        let slots = slots.clone();
+        drop(saved);
+        read(&slots)
+    }
+
+    fn kept(&self, cx: &Context<'_>) -> Result<Kept> {
+        self.with_saved(|slots| {
+            let mut vars = [const { Var::S(base::Scalar::Int(0)) }; 4];
+            for (var, slot) in vars.iter_mut().zip(slots) {
+                match slot {
+                    Slot::Empty => {}
+                    Slot::Scalar(scalar) => *var = Var::S(*scalar),
+                    Slot::Input(input) => *var = Var::T(input.get(self.name)?),
+                    Slot::Output(output) => *var = Var::T(output.get(cx.node)?),
+                }
+            }
+            Ok(Kept { vars, params: self.params })
+        })
     }
 }
 
 impl Backward for MapBody {
     fn name(&self) -> &str {
-        self.row.node_name()
+        self.name
     }
 
     fn vjp(&self, grads: &[Option<Tensor>], cx: &Context<'_>) -> Result<Grads> {
@@ -312,15 +357,46 @@ impl Backward for MapBody {
         let kept = self.kept(cx)?;
         (0..inputs)
             .map(|i| match &self.row.vjps[i] {
-                Some(half) if cx.needs(i) => (half.vjp)(Var::T(grad.clone()), &kept).tensor().map(Some),
+                Some(half) if cx.needs(i) => {
+                    let found = (half.vjp)(Var::T(grad.clone()), &kept).tensor()?;
+                    let varies = |k: usize| {
+                        half.keeps & (1 << k) != 0
+                            && as_tensor(&kept.vars[k]).is_some_and(Tensor::requires_grad)
+                    };
+                    Ok(Some(if (0..4).any(varies) {
+                        crate::node::piecewise(found, &cx.node.edges)
+                    } else {
+                        found
+                    }))
+                }
                 _ => Ok(None),
             })
             .collect()
     }
 
     fn release(&self) {
-        let saved = self.saved.lock().take();
+        let mut saved = self.saved.lock();
+        let keeps = saved.iter().flatten().any(|slot| !matches!(slot, Slot::Empty));
+        let old = if keeps { saved.take() } else { None };
         drop(saved);
+        drop(old);
+    }
+
+    fn saved(&self, name: &str, node: &tape::NodeRef) -> Option<Result<Tensor>> {
+        let at = match name {
+            "self" => 0,
+            "other" | "exponent" => 1,
+            "result" => 3,
+            _ => return None,
+        };
+        self.with_saved(|slots| {
+            Ok(match &slots[at] {
+                Slot::Input(input) => Some(input.get(self.name)?),
+                Slot::Output(output) => Some(output.get(node)?),
+                Slot::Empty | Slot::Scalar(_) => None,
+            })
+        })
+        .transpose()
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -26,7 +26,7 @@ fn check_dtypes(a: &Tensor, b: &Tensor, op: &str) -> Result<()> {
 }
 
 /// The C++ name of a dtype, as in PyTorch's message.
-fn c_name(dtype: base::DType) -> &'static str {
+pub(crate) fn c_name(dtype: base::DType) -> &'static str {
     use base::DType as D;
     match dtype {
         D::Bool => "bool",
@@ -44,25 +44,42 @@ fn c_name(dtype: base::DType) -> &'static str {
     }
 }
 
-/// Both have the same batch dimensions; the last two are multiplied.
-fn product(a: &Tensor, b: &Tensor, dims: &[usize], kind: Kind) -> Result<Tensor> {
+/// Both have the same batch dimensions; the last two are multiplied and a bias of one number a
+/// column is added, where there is one. Each operand is kept only for the gradient of the other.
+fn product(
+    a: &Tensor,
+    b: &Tensor,
+    bias: Option<&Tensor>,
+    dims: &[usize],
+    kind: Kind,
+) -> Result<Tensor> {
     check_dtypes(a, b, kind.op)?;
     let out = Array::empty_contiguous(dims, a.dtype(), a.device())?;
-    dispatch::matmul(&out, &a.array(), &b.array())?;
-    tape::record(out, &[a, b], |_| {
+    match bias {
+        Some(bias) => {
+            let rows = bias.array().view(bias.layout().expand(dims));
+            dispatch::matmul_add(&out, &a.array(), &b.array(), &rows)?;
+        }
+        None => dispatch::matmul(&out, &a.array(), &b.array())?,
+    }
+    let inputs: Vec<&Tensor> = bias.into_iter().chain([a, b]).collect();
+    tape::record(out, &inputs, |_| {
         let wants = (tape::needs_history(&[a]), tape::needs_history(&[b]));
         let keep_a = wants.1.then_some(a);
         let keep_b = wants.0.then_some(b);
         let keeps: Vec<Keep<'_>> = keep_a.into_iter().chain(keep_b).map(Keep::Input).collect();
-        let has_a = keep_a.is_some();
-        Formula::new(kind.node, 2, &keeps, move |grads, saved| {
+        let (has_a, first) = (keep_a.is_some(), inputs.len() - 2);
+        Formula::new(kind.node, inputs.len(), &keeps, move |grads, saved| {
             let g = Var::from(grads[0].clone().map_or_else(crate::node::absent, Ok));
             let a = saved.vars.first().cloned();
             let b = saved.vars.get(usize::from(has_a)).cloned();
-            Ok(vec![
-                saved.needs[0].then(|| times(g.clone(), b.map(|b| b.mt().conj()))),
-                saved.needs[1].then(|| times_left(a.map(|a| a.mt().conj()), g)),
-            ])
+            let mut found = Vec::with_capacity(first + 2);
+            if first == 1 {
+                found.push(saved.needs[0].then(|| g.clone()));
+            }
+            found.push(saved.needs[first].then(|| times(g.clone(), b.map(|b| b.mt().conj()))));
+            found.push(saved.needs[first + 1].then(|| times_left(a.map(|a| a.mt().conj()), g)));
+            Ok(found)
         })
     })
 }
@@ -91,7 +108,7 @@ pub fn mm(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     ensure!(b.rank() == 2, Runtime, "mat2 must be a matrix");
     let (x, y) = (a.dims(), b.dims());
     check_inner(&x, &y)?;
-    product(a, b, &[x[0], y[1]], Kind { op: "mm", node: "MmBackward0" })
+    product(a, b, None, &[x[0], y[1]], Kind { op: "mm", node: "MmBackward0" })
 }
 
 fn check_inner(x: &[usize], y: &[usize]) -> Result<()> {
@@ -121,7 +138,7 @@ pub fn bmm(a: &Tensor, b: &Tensor) -> Result<Tensor> {
         y[0],
         y[1]
     );
-    product(a, b, &[x[0], x[1], y[2]], Kind { op: "bmm", node: "BmmBackward0" })
+    product(a, b, None, &[x[0], x[1], y[2]], Kind { op: "bmm", node: "BmmBackward0" })
 }
 
 /// The inner product of two vectors.
@@ -237,11 +254,46 @@ fn batched(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     view::reshape_to(&out, &dims)
 }
 
+/// `a @ b + bias`, a bias of one number a column, as one node.
+fn affine(bias: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let (x, y) = (a.dims(), b.dims());
+    check_inner(&x, &y)?;
+    let dims = [x[0], y[1]];
+    ensure!(
+        *bias.dims() == [y[1]] || *bias.dims() == [1],
+        Shape,
+        "The expanded size of the tensor ({}) must match the existing size ({}) at non-singleton dimension 1.  Target sizes: {}.  Tensor sizes: {}",
+        y[1],
+        bias.numel(),
+        shape::show(&dims),
+        shape::show(&bias.dims())
+    );
+    ensure!(
+        bias.dtype() == a.dtype(),
+        Runtime,
+        "self and mat2 must have the same dtype, but got {} and {}",
+        bias.dtype().type_name(),
+        b.dtype().type_name()
+    );
+    product(a, b, Some(bias), &dims, Kind { op: "linear", node: "AddmmBackward0" })
+}
+
 /// `x @ weight.T + bias`, `(.., k) x (n, k) -> (.., n)`.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let out = matmul(x, &view::t(weight)?)?;
-    match bias {
-        Some(bias) => (Var::from(out) + Var::from(bias)).tensor(),
-        None => Ok(out),
+    let columns = view::t(weight)?;
+    let Some(bias) = bias else {
+        return matmul(x, &columns);
+    };
+    if x.rank() < 2 || weight.rank() != 2 || bias.rank() != 1 {
+        return (Var::from(matmul(x, &columns)?) + Var::from(bias)).tensor();
     }
+    if x.rank() == 2 {
+        return affine(bias, x, &columns);
+    }
+    let mut dims = x.dims();
+    let last = dims.len() - 1;
+    let rows: usize = dims[..last].iter().product();
+    let out = affine(bias, &view::reshape_to(x, &[rows, dims[last]])?, &columns)?;
+    dims[last] = out.dims()[1];
+    view::reshape_to(&out, &dims)
 }

@@ -5,29 +5,37 @@ use array::Array;
 use base::Result;
 use parking_lot::Mutex;
 use std::any::Any;
-use tape::{Backward, Context, Grads, SavedInput, SavedOutput, Tensor};
+use tape::{Backward, Context, Edge, Grads, SavedInput, SavedOutput, Tensor};
 
-/// `log_softmax` to `LogSoftmax`.
+/// `log_softmax` to `LogSoftmax`, `log1p` to `Log1P`.
 pub fn camel(name: &str) -> String {
-    name.split('_')
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            let mut chars = part.chars();
-            chars.next().map_or_else(String::new, |c| c.to_ascii_uppercase().to_string() + chars.as_str())
-        })
-        .collect()
+    let mut upper = true;
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c != '_' {
+            out.push(if upper { c.to_ascii_uppercase() } else { c });
+        }
+        upper = c == '_' || c.is_ascii_digit();
+    }
+    out
 }
 
 /// A linear op of one input: nothing is kept but what the closure captured (shapes, numbers).
 pub struct Linear<F> {
     name: &'static str,
     vjp: F,
+    piecewise: bool,
 }
 
 impl<F: Fn(Var) -> Var + Send + Sync + 'static> Linear<F> {
     /// A node whose input gradient is `vjp` of the output gradient.
     pub fn new(name: &'static str, vjp: F) -> Self {
-        Linear { name, vjp }
+        Linear { name, vjp, piecewise: false }
+    }
+
+    /// A node that is linear only where the input stays within one piece (a maximum, a choice).
+    pub fn piecewise(name: &'static str, vjp: F) -> Self {
+        Linear { name, vjp, piecewise: true }
     }
 }
 
@@ -36,10 +44,14 @@ impl<F: Fn(Var) -> Var + Send + Sync + 'static> Backward for Linear<F> {
         self.name
     }
 
-    fn vjp(&self, grads: &[Option<Tensor>], _: &Context<'_>) -> Result<Grads> {
+    fn vjp(&self, grads: &[Option<Tensor>], cx: &Context<'_>) -> Result<Grads> {
         let grad = match &grads[0] {
             Some(grad) => Some((self.vjp)(Var::from(grad)).tensor()?),
             None => None,
+        };
+        let grad = match grad {
+            Some(grad) if self.piecewise => Some(piecewise(grad, &cx.node.edges)),
+            grad => grad,
         };
         Ok(std::iter::once(grad).collect())
     }
@@ -47,6 +59,34 @@ impl<F: Fn(Var) -> Var + Send + Sync + 'static> Backward for Linear<F> {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// The node of a gradient that is constant in the inputs of its op: its own gradient is nothing.
+struct Flat;
+
+impl Backward for Flat {
+    fn name(&self) -> &'static str {
+        "FlatBackward0"
+    }
+
+    fn vjp(&self, _: &[Option<Tensor>], cx: &Context<'_>) -> Result<Grads> {
+        Ok(std::iter::repeat_n(None, cx.node.edges.len()).collect())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The gradient of a piecewise linear op. Recorded, it does not depend on the inputs, which lie
+/// behind `edges`: its derivative towards them is zero, which is not the same as no history.
+pub(crate) fn piecewise(grad: Tensor, edges: &[Edge]) -> Tensor {
+    if !tape::grad_enabled() || grad.requires_grad() {
+        return grad;
+    }
+    let flat = grad.detach();
+    tape::attach(&flat, edges.iter().cloned().collect(), Flat);
+    flat
 }
 
 /// What a [`Formula`] is given.
@@ -65,12 +105,25 @@ pub struct Formula {
     inputs: usize,
     saved: Mutex<Option<Vec<Slot>>>,
     rule: Box<Rule>,
+    joint: bool,
 }
 
+#[derive(Clone)]
 enum Slot {
     Input(SavedInput),
     Output(SavedOutput),
     Bare(Array),
+}
+
+impl Slot {
+    /// Reading it runs a user's code.
+    fn is_packed(&self) -> bool {
+        match self {
+            Slot::Input(input) => input.is_packed(),
+            Slot::Output(output) => output.is_packed(),
+            Slot::Bare(_) => false,
+        }
+    }
 }
 
 /// Something a formula keeps.
@@ -101,7 +154,39 @@ impl Formula {
                 })
             })
             .collect::<Result<Vec<Slot>>>()?;
-        Ok(Formula { name, inputs, saved: Mutex::new(Some(slots)), rule: Box::new(rule) })
+        Ok(Formula { name, inputs, saved: Mutex::new(Some(slots)), rule: Box::new(rule), joint: false })
+    }
+
+    /// All gradients count as results of one op of all inputs: recorded, each has their history even
+    /// where it does not depend on them.
+    #[must_use]
+    pub fn joint(self) -> Formula {
+        Formula { joint: true, ..self }
+    }
+}
+
+impl Formula {
+    /// What is saved; the lock is not held where reading it runs a user's code.
+    fn saved_vars(&self, node: &tape::NodeRef) -> Result<Vec<Var>> {
+        let read = |slots: &[Slot]| slots.iter().map(|slot| self.read(slot, node)).collect();
+        let saved = self.saved.lock();
+        let Some(slots) = saved.as_deref() else {
+            return tape::again();
+        };
+        if !slots.iter().any(Slot::is_packed) {
+            return read(slots);
+        }
+        let slots = slots.to_vec();
+        drop(saved);
+        read(&slots)
+    }
+
+    fn read(&self, slot: &Slot, node: &tape::NodeRef) -> Result<Var> {
+        Ok(Var::T(match slot {
+            Slot::Input(input) => input.get(self.name)?,
+            Slot::Output(output) => output.get(node)?,
+            Slot::Bare(array) => Tensor::new(array.clone()),
+        }))
     }
 }
 
@@ -114,30 +199,19 @@ impl Backward for Formula {
         if grads.iter().all(Option::is_none) {
             return Ok(std::iter::repeat_n(None, self.inputs).collect());
         }
-        let vars = {
-            let saved = self.saved.lock();
-            let Some(slots) = &*saved else {
-                return tape::again();
-            };
-            slots
-                .iter()
-                .map(|slot| {
-                    Ok(Var::T(match slot {
-                        Slot::Input(input) => input.get(self.name)?,
-                        Slot::Output(output) => output.get(cx.node)?,
-                        Slot::Bare(array) => Tensor::new(array.clone()),
-                    }))
-                })
-                .collect::<Result<Vec<Var>>>()?
-        };
+        let vars = self.saved_vars(cx.node)?;
         let needs = (0..self.inputs).map(|i| cx.needs(i)).collect();
         let grads = (self.rule)(grads, &Saved { vars, needs })?;
-        grads.into_iter().map(|g| g.map(Var::tensor).transpose()).collect()
+        let settled = |g: Tensor| if self.joint { piecewise(g, &cx.node.edges) } else { g };
+        grads.into_iter().map(|g| g.map(Var::tensor).transpose().map(|g| g.map(settled))).collect()
     }
 
     fn release(&self) {
-        let saved = self.saved.lock().take();
+        let mut saved = self.saved.lock();
+        let keeps = saved.as_ref().is_some_and(|slots| !slots.is_empty());
+        let old = if keeps { saved.take() } else { None };
         drop(saved);
+        drop(old);
     }
 
     fn as_any(&self) -> &dyn Any {

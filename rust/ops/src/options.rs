@@ -40,9 +40,9 @@ impl<'a> Arg<'a> for Options {
     }
 
     fn take(values: &mut std::slice::Iter<'a, Value>) -> Result<Self> {
-        let dtype = Option::take(values)?;
+        let dtype = Arg::take(values)?;
         let _layout: &Value = Arg::take(values)?;
-        let device = Option::take(values)?;
+        let device = Arg::take(values)?;
         let _pinned: &Value = Arg::take(values)?;
         Ok(Options { dtype, device })
     }

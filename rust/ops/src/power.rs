@@ -29,8 +29,7 @@ pub(crate) fn base_vjp(g: Var, a: Var, b: Var) -> Var {
     }
     let less = &b - &Var::from(1i64);
     let slope = g * (&b * &a.pow(less)).conj();
-    let zero = 0.0 * &slope;
-    zero.where_(b.eq(0i64), slope)
+    Var::from(0.0).where_(b.eq(0i64), slope)
 }
 
 fn minus_one(s: Scalar) -> Scalar {
@@ -44,8 +43,7 @@ fn minus_one(s: Scalar) -> Scalar {
 /// d/db a^b = a^b ln a, and 0 where a is 0 and b is not negative.
 pub(crate) fn exponent_vjp(g: Var, a: Var, b: Var, y: Var) -> Var {
     let slope = g * (y * a.clone().log()).conj();
-    let zero = 0.0 * &slope;
     let real_exponent = !matches!(&b, Var::T(t) if t.dtype().is_complex());
     let masked = if real_exponent { a.eq(0i64).logical_and(b.ge(0i64)) } else { a.eq(0i64) };
-    zero.where_(masked, slope)
+    Var::from(0.0).where_(masked, slope)
 }

@@ -1,7 +1,7 @@
 //! Folds over some or all dimensions: sums, means, products, counts and logic.
 
 use crate::node::{Formula, Keep, Linear};
-use crate::{Var, cast, map, unary, view};
+use crate::{Var, binary, cast, map, rearrange, scan, unary, view};
 use array::Array;
 use array::dispatch::{self, Reduction, reduce};
 use base::promote::default_dtype;
@@ -59,12 +59,7 @@ pub(crate) fn float_of(x: &Tensor) -> Result<Tensor> {
 }
 
 /// The sum over dimensions (all when none are named).
-pub fn sum(
-    x: &Tensor,
-    dim: Option<&[i64]>,
-    keepdim: bool,
-    dtype: Option<DType>,
-) -> Result<Tensor> {
+pub fn sum(x: &Tensor, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {
     let Span { mask, dims, kept } = span(x, dim, keepdim)?;
     let out = Array::empty_contiguous(&dims, sum_dtype(x, dtype), x.device())?;
     reduce(Reduction::Sum, &out, &x.array(), &mask)?;
@@ -107,11 +102,7 @@ pub fn nansum(
     keepdim: bool,
     dtype: Option<DType>,
 ) -> Result<Tensor> {
-    ensure!(
-        !x.dtype().is_complex(),
-        Runtime,
-        "nansum does not support complex inputs"
-    );
+    ensure!(!x.dtype().is_complex(), Runtime, "nansum does not support complex inputs");
     let Span { mask, dims, kept } = span(x, dim, keepdim)?;
     let out = Array::empty_contiguous(&dims, sum_dtype(x, dtype), x.device())?;
     reduce(Reduction::NanSum, &out, &x.array(), &mask)?;
@@ -137,7 +128,8 @@ pub fn nanmean(
         "nanmean(): expected input to have floating point or complex dtype but got {}",
         x.dtype().type_name()
     );
-    let present = Var::from(x).isnan().then(|m| map::apply(&unary::logical_not::OP, &[m.into()], map::NONE));
+    let present =
+        Var::from(x).isnan().then(|m| map::apply(&unary::logical_not::OP, &[m.into()], map::NONE));
     let count = present.then(|m| sum(m, dim, keepdim, None));
     (Var::from(nansum(x, dim, keepdim, dtype)) / count).tensor()
 }
@@ -145,7 +137,9 @@ pub fn nanmean(
 /// Whether any, or all, elements are non-zero.
 fn logic(fold: Reduction, x: &Tensor, dim: Option<&[i64]>, keepdim: bool) -> Result<Tensor> {
     let span = match dim {
-        Some([]) => return map::apply(&crate::compare::ne::OP, &[x.into(), Var::from(0i64)], map::NONE),
+        Some([]) => {
+            return map::apply(&crate::compare::ne::OP, &[x.into(), Var::from(0i64)], map::NONE);
+        }
         dim => span(x, dim, keepdim)?,
     };
     let dtype = if x.dtype() == DType::U8 { DType::U8 } else { DType::Bool };
@@ -216,8 +210,25 @@ pub(crate) fn has_zero(x: &Var) -> Result<bool> {
 }
 
 fn products_of_others(x: &Tensor, dim: Option<i64>) -> Result<Tensor> {
-    let _ = dim;
-    bail!(NotImplemented, "prod: the gradient at zeros of {x:?} is not available", x = x.dims())
+    let Some(dim) = dim else {
+        let flat = view::reshape_to(x, &[x.numel()])?;
+        return view::reshape_to(&products_of_others(&flat, Some(0))?, &x.dims());
+    };
+    if x.rank() == 0 || x.numel() == 0 {
+        return crate::create::full_like(x, base::Scalar::Int(1), None, None, None);
+    }
+    let d = shape::wrap_dim(dim, x.rank())?;
+    let n = x.dims()[d] as i64;
+    let mut edge = x.dims();
+    edge[d] = 1;
+    let d = d as i64;
+    let one = crate::create::full(&edge, base::Scalar::Int(1), x.dtype(), x.device())?;
+    let before = crate::join::cat(&[one.clone(), view::narrow(x, d, 0, n - 1)?], d)?;
+    let after = crate::join::cat(&[view::narrow(x, d, 1, n - 1)?, one], d)?;
+    let before = scan::cumprod(&before, d, None)?;
+    let reversed = scan::cumprod(&rearrange::flip(&after, &[d])?, d, None)?;
+    let after = rearrange::flip(&reversed, &[d])?;
+    map::apply(&binary::mul::OP, &[before.into(), after.into()], map::NONE)
 }
 
 /// log(sum(exp(x))), without overflow.
@@ -227,16 +238,21 @@ pub fn logsumexp(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
     let out = Array::empty_contiguous(&dims, x.dtype(), x.device())?;
     reduce(Reduction::LogSumExp, &out, &x.array(), &mask)?;
     record(out, &[x], |y| {
-        Formula::new("LogsumexpBackward0", 1, &[Keep::Input(x), Keep::Output(y, 0)], move |grads, saved| {
-            let g = keep_dims(Var::grad(grads), &kept);
-            let y = keep_dims(saved.vars[1].clone(), &kept);
-            let floor = if matches!(&y, Var::T(t) if t.dtype().is_complex()) {
-                y
-            } else {
-                Var::from(0.0).where_(y.clone().eq(f64::NEG_INFINITY), y)
-            };
-            Ok(vec![Some(g * (saved.vars[0].clone() - floor).exp().conj())])
-        })
+        Formula::new(
+            "LogsumexpBackward0",
+            1,
+            &[Keep::Input(x), Keep::Output(y, 0)],
+            move |grads, saved| {
+                let g = keep_dims(Var::grad(grads), &kept);
+                let y = keep_dims(saved.vars[1].clone(), &kept);
+                let floor = if matches!(&y, Var::T(t) if t.dtype().is_complex()) {
+                    y
+                } else {
+                    Var::from(0.0).where_(y.clone().eq(f64::NEG_INFINITY), y)
+                };
+                Ok(vec![Some(g * (saved.vars[0].clone() - floor).exp().conj())])
+            },
+        )
     })
 }
 

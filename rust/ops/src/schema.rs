@@ -51,8 +51,6 @@ pub struct Schema {
     pub parameters: Vec<Parameter>,
     /// The text behind `->`.
     pub returns: &'static str,
-    /// It makes tensors from nothing but options: `requires_grad` may be given too.
-    pub makes: bool,
 }
 
 /// What `TensorOptions options={}` stands for; see [`crate::options::Options`].
@@ -71,7 +69,6 @@ impl Schema {
         let (list, returns) = rest.rsplit_once(") -> ").ok_or_else(broken)?;
         let name = head.split('.').next().unwrap_or(head);
         let mut keyword_only = false;
-        let mut makes = false;
         let mut parameters = Vec::new();
         for part in split_parameters(list) {
             if part == "*" {
@@ -80,12 +77,11 @@ impl Schema {
             }
             if part.starts_with("TensorOptions ") {
                 parameters.extend(OPTIONS.iter().filter_map(|text| parameter(text, true)));
-                makes = true;
                 continue;
             }
             parameters.push(parameter(part, keyword_only).ok_or_else(broken)?);
         }
-        Ok(Schema { name, parameters, returns, makes })
+        Ok(Schema { name, parameters, returns })
     }
 }
 

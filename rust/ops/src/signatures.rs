@@ -1,15 +1,8 @@
 //! Public signatures of ops that are plain functions of this crate.
 
-use crate::cast::resolve;
-use crate::{Var, activation, complex, create, inplace, join, matmul, range, reduce, select, view};
-use base::promote::default_dtype;
-use base::{DType, Result, Scalar, shape};
+use crate::{Var, activation, complex, create, inplace, join, matmul, reduce, select, view};
+use base::{Result, Scalar};
 use tape::Tensor;
-
-fn filled(size: &[i64], value: i64, dtype: Option<DType>, device: Option<base::Device>) -> Result<Tensor> {
-    let dims = shape::sizes(size)?;
-    create::full(&dims, Scalar::Int(value), dtype.unwrap_or_else(default_dtype), resolve(device))
-}
 
 crate::ops! {
     /// Views and shapes.
@@ -63,33 +56,46 @@ crate::ops! {
 }
 
 crate::ops! {
-    /// Creation and copies.
-    CREATION:
-    /// Zeros.
-    fo "zeros(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |size, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| filled(size, 0, dtype, device));
-    /// Ones.
-    fo "ones(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |size, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| filled(size, 1, dtype, device));
-    /// From start in steps.
-    fo "arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |end, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| range::arange(Scalar::Int(0), end, Scalar::Int(1), dtype, resolve(device)));
-    /// From start in steps.
-    fo "arange.start(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |start, end, step, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| range::arange(start, end, step, dtype, resolve(device)));
-    /// Evenly spaced numbers.
-    fo "linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |start, end, steps, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| range::linspace(start, end, steps, dtype, resolve(device)));
-    /// Ones on the diagonal.
-    fo "eye(int n, int? m=None, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor" => |n, m, dtype, _layout, device, _pin| typed(_layout, _pin).and_then(|()| range::eye(n, m, dtype, resolve(device)));
+    /// Copies and fills.
+    COPIES:
     /// A copy with history.
     fm "clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x, format| create::clone(x, format);
     /// Overwrites with the values of another tensor.
     m "copy_(Tensor self, Operand src, bool non_blocking=False) -> Tensor" => |x, src, _non_blocking| copy(x, src, _non_blocking);
     /// Overwrites with one value.
-    m "fill_(Tensor self, Scalar value) -> Tensor" => |x, value| inplace::fill_(x, value);
+    fm "fill_.Tensor(Tensor self, Tensor value) -> Tensor" => |x, value| inplace::fill_with_(x, value);
+    /// Overwrites with one value.
+    fm "fill_(Tensor self, Scalar value) -> Tensor" => |x, value| inplace::fill_(x, value);
     /// Overwrites with zeros.
-    m "zero_(Tensor self) -> Tensor" => |x| inplace::zero_(x);
+    fm "zero_(Tensor self) -> Tensor" => |x| inplace::zero_(x);
 }
 
-/// `layout` and `pin_memory` change nothing for dense host tensors.
-fn typed(_layout: Option<&crate::Value>, _pin: Option<bool>) -> Result<()> {
-    Ok(())
+crate::ops! {
+    /// Changes of a tensor's own geometry.
+    RESHAPED:
+    /// Swaps two dimensions.
+    m "transpose_(Tensor self, int dim0, int dim1) -> Tensor" => |x, a, b| inplace::transpose_(x, a, b);
+    /// Swaps two dimensions.
+    m "swapdims_(Tensor self, int dim0, int dim1) -> Tensor" => |x, a, b| inplace::transpose_(x, a, b);
+    /// Swaps two dimensions.
+    m "swapaxes_(Tensor self, int axis0, int axis1) -> Tensor" => |x, a, b| inplace::transpose_(x, a, b);
+    /// Transposes a matrix.
+    m "t_(Tensor self) -> Tensor" => |x| inplace::t_(x);
+    /// Puts in a dimension of size 1.
+    m "unsqueeze_(Tensor self, int dim) -> Tensor" => |x, dim| inplace::unsqueeze_(x, dim);
+    /// Drops dimensions of size 1.
+    m "squeeze_(Tensor self, int[1]? dim=None) -> Tensor" => |x, dims| inplace::squeeze_(x, dims);
+    /// Takes any geometry over the storage.
+    fm "as_strided_(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor" => |x, size, stride, at| inplace::as_strided_(x, size, stride, at);
+    /// Changes the size.
+    m "resize_(Tensor self, int[] size, *, MemoryFormat? memory_format=None) -> Tensor" => |x, size, format| inplace::resize_(x, size, format);
+    /// Takes the size of another tensor.
+    fm "resize_as_(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor" => |x, like, format| resize_as(x, like, format);
+}
+
+fn resize_as(x: &Tensor, like: &Tensor, format: Option<base::MemoryFormat>) -> Result<Tensor> {
+    let size: Vec<i64> = like.dims().iter().map(|&n| n as i64).collect();
+    inplace::resize_(x, &size, format)
 }
 
 fn copy(x: &Tensor, src: Var, _non_blocking: bool) -> Result<Tensor> {
@@ -123,7 +129,7 @@ crate::ops! {
     /// The inner product of two vectors.
     fmo "dot(Tensor self, Tensor tensor) -> Tensor" => |a, b| matmul::dot(a, b);
     /// `input @ weight.T + bias`.
-    f "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor" => |x, w, b| matmul::linear(x, w, b);
+    fo "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor" => |x, w, b| matmul::linear(x, w, b);
 }
 
 crate::ops! {
@@ -147,7 +153,7 @@ crate::filling_ops! {
     /// Activations with parameters.
     ACTIVATIONS:
     /// log(1 + exp(beta x)) / beta.
-    f "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor" => |dest, x, beta, limit| activate(&activation::softplus::OP, dest, x, [beta, limit, ZERO, ZERO]);
+    fo "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor" => |dest, x, beta, limit| activate(&activation::softplus::OP, dest, x, [beta, limit, ZERO, ZERO]);
     /// x where positive, else slope times x.
     fi "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor" => |dest, x, slope| activate(&activation::leaky_relu::OP, dest, x, [slope, ZERO, ZERO, ZERO]);
     /// x where positive, else alpha (exp(x) - 1).
@@ -155,7 +161,7 @@ crate::filling_ops! {
     /// x limited to two bounds.
     fi "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor" => |dest, x, lo, hi| activate(&activation::hardtanh::OP, dest, x, [lo, hi, ZERO, ZERO]);
     /// GELU, exact or by its tanh approximation.
-    f "gelu(Tensor self, *, str approximate='none') -> Tensor" => |dest, x, kind| gelu(dest, x, kind);
+    fo "gelu(Tensor self, *, str approximate='none') -> Tensor" => |dest, x, kind| gelu(dest, x, kind);
 }
 
 const ZERO: Scalar = Scalar::Float(0.0);

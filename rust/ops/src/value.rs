@@ -118,4 +118,5 @@ result! {
     DType => |v| Value::DType(v);
     (Tensor, Tensor) => |v| Value::Tuple(vec![v.0.into(), v.1.into()]);
     (Tensor, Tensor, Tensor) => |v| Value::Tuple(vec![v.0.into(), v.1.into(), v.2.into()]);
+    (Tensor, Tensor, Tensor, Tensor) => |v| Value::Tuple(vec![v.0.into(), v.1.into(), v.2.into(), v.3.into()]);
 }

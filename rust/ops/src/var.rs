@@ -106,7 +106,7 @@ macro_rules! methods {
     )*};
 }
 
-methods! { abs sgn sign square sqrt rsqrt reciprocal exp log sin cos tan sinh cosh tanh sigmoid erf digamma isnan }
+methods! { relu log_sigmoid abs sgn sign square sqrt rsqrt reciprocal exp log sin cos tan sinh cosh tanh sigmoid erf digamma isnan }
 
 impl Var {
     /// `self` to the power of `exponent`.

@@ -26,7 +26,7 @@ pub(crate) fn tensors(values: &[Value]) -> Vec<&Tensor> {
 pub(crate) fn snapshot(target: &Tensor) -> Result<Tensor> {
     let copy = target.array().copied_as(base::layout::preserved_layout(&target.layout()), target.dtype())?;
     let alias = Tensor::new(copy);
-    alias.set_gradient_edge(target.gradient_edge());
+    alias.set_gradient_edge(target.gradient_edge()?);
     Ok(alias)
 }
 
@@ -75,9 +75,9 @@ pub(crate) fn in_place(op: &'static OpDef, values: &[Value], target: &Tensor) ->
 pub(crate) fn overwrite(target: &Tensor, array: &Array, result: &Tensor) -> Result<()> {
     dispatch::copy(array, &result.array())?;
     target.bump_version();
-    let edge = result.gradient_edge();
+    let edge = result.gradient_edge()?;
     if edge.leads_somewhere() {
-        rebase_history(target, edge);
+        rebase_history(target, edge)?;
     }
     Ok(())
 }
@@ -101,6 +101,24 @@ fn into_out_one(target: &Tensor, result: &Tensor) -> Result<()> {
     dispatch::copy(&target.array(), &result.array())?;
     target.bump_version();
     Ok(())
+}
+
+/// Brings a new result of a row that honours `dest` itself to where the user wants it.
+pub(crate) fn deliver(dest: Dest<'_>, inputs: &[&Tensor], result: Tensor) -> Result<Tensor> {
+    match dest {
+        Dest::New => Ok(result),
+        Dest::InPlace(target) => {
+            let array = target.array();
+            check_fits(&array, &result.dims(), result.dtype())?;
+            overwrite(target, &array, &result)?;
+            Ok(target.clone())
+        }
+        Dest::Out(target) => {
+            check_out("out", inputs, target)?;
+            into_out_one(target, &result)?;
+            Ok(target.clone())
+        }
+    }
 }
 
 /// Gives an `out=` tensor the result's shape, keeping its memory where that is large enough.

@@ -22,6 +22,8 @@ pub trait Algebra: Send + Sync {
     fn clone_as(&self, value: &Tensor, like: &Layout) -> Result<Tensor>;
     /// A view of the same storage with any geometry.
     fn as_strided(&self, value: &Tensor, layout: &Layout) -> Result<Tensor>;
+    /// Whether any element is NaN.
+    fn has_nan(&self, value: &Tensor) -> Result<bool>;
     /// `into[...] = value`, recorded.
     fn copy_into(&self, into: &Tensor, value: &Tensor) -> Result<()>;
 }

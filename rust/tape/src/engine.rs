@@ -2,10 +2,11 @@
 //! number, so no pass over the graph is needed to count dependencies.
 
 use crate::node::{Context, Edge, Grads, NodeRef, drop_node};
-use crate::{Tensor, algebra, leaf, set_grad_enabled};
+use crate::{Tensor, algebra, anomaly, running, set_grad_enabled};
 use base::{Result, bail, ensure, shape};
 use smallvec::smallvec;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 /// What a backward walk is asked for.
 #[derive(Clone, Copy, Default)]
@@ -25,14 +26,8 @@ pub fn backward(
     inputs: Option<&[Tensor]>,
     request: Request,
 ) -> Result<()> {
-    let captured = walk(roots, seeds, inputs, request)?;
-    let _mode = set_grad_enabled(request.create_graph);
-    for (input, grad) in inputs.unwrap_or_default().iter().zip(captured) {
-        if let Some(grad) = grad {
-            leaf::accumulate(input, grad)?;
-        }
-    }
-    Ok(())
+    inputs.unwrap_or_default().iter().try_for_each(Tensor::retain_grad)?;
+    walk(roots, seeds, inputs, false, request).map(drop)
 }
 
 /// The gradients of the roots with respect to `inputs`.
@@ -42,7 +37,7 @@ pub fn gradients(
     inputs: &[Tensor],
     request: Request,
 ) -> Result<Vec<Option<Tensor>>> {
-    let captured = walk(roots, seeds, Some(inputs), request)?;
+    let captured = walk(roots, seeds, Some(inputs), true, request)?;
     ensure!(
         request.allow_unused || captured.iter().all(Option::is_some),
         Runtime,
@@ -55,18 +50,23 @@ fn walk(
     roots: &[Tensor],
     seeds: Vec<Option<Tensor>>,
     inputs: Option<&[Tensor]>,
+    capture: bool,
     request: Request,
 ) -> Result<Vec<Option<Tensor>>> {
-    let mut walk = Walk::new(inputs, request)?;
+    // The starts come first: they keep alive the node of a leaf that is root and target at once.
     let starts = start(roots, seeds)?;
+    let mut walk = Walk::new(inputs, capture, request)?;
     let _mode = set_grad_enabled(request.create_graph);
     if inputs.is_some() {
         walk.find_path(&starts);
     }
-    for (edge, seed) in starts {
-        walk.deliver(&edge, seed, "root")?;
+    let nodes = starts.iter().filter_map(|(edge, _)| edge.node().cloned()).collect();
+    let running = running::Guard::enter(nodes, walk.path.clone());
+    for (i, (edge, seed)) in starts.into_iter().enumerate() {
+        walk.deliver(&edge, seed, "root", i)?;
     }
     walk.run()?;
+    running.finish()?;
     Ok(walk.captured)
 }
 
@@ -74,7 +74,7 @@ fn walk(
 fn start(roots: &[Tensor], seeds: Vec<Option<Tensor>>) -> Result<Vec<(Edge, Tensor)>> {
     let mut starts = Vec::new();
     for (i, (root, seed)) in roots.iter().zip(seeds).enumerate() {
-        let edge = root.gradient_edge();
+        let edge = root.gradient_edge()?;
         ensure!(
             edge.leads_somewhere(),
             Runtime,
@@ -98,6 +98,12 @@ fn start(roots: &[Tensor], seeds: Vec<Option<Tensor>>) -> Result<Vec<(Edge, Tens
                     Runtime,
                     "grad can be implicitly created only for scalar outputs"
                 );
+                ensure!(
+                    !root.dtype().is_complex(),
+                    Runtime,
+                    "grad can be implicitly created only for real scalar outputs but got torch.{}",
+                    root.dtype().name()
+                );
                 algebra()?.ones_like(root)?
             }
         };
@@ -112,18 +118,20 @@ struct Walk {
     pending: BTreeMap<u64, (NodeRef, Grads)>,
     /// The only waiting node of a chain, which thus never touches the map.
     next: Option<(NodeRef, Grads)>,
-    /// Where gradients are to be caught: node and output to position.
+    /// The nodes of `inputs`, each with the outputs asked for and their positions.
     targets: HashMap<u64, Vec<(usize, usize)>>,
+    /// Whether gradients are caught at the targets, or accumulated as elsewhere.
+    capture: bool,
     captured: Vec<Option<Tensor>>,
     /// With targets: the nodes that lead to one.
-    path: Option<HashSet<u64>>,
+    path: Option<Rc<HashSet<u64>>>,
 }
 
 impl Walk {
-    fn new(inputs: Option<&[Tensor]>, request: Request) -> Result<Walk> {
+    fn new(inputs: Option<&[Tensor]>, capture: bool, request: Request) -> Result<Walk> {
         let mut targets: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
         for (i, input) in inputs.unwrap_or_default().iter().enumerate() {
-            let edge = input.gradient_edge();
+            let edge = input.gradient_edge()?;
             match edge.node() {
                 Some(node) => targets.entry(node.sequence()).or_default().push((edge.output, i)),
                 None => bail!(Runtime, "One of the differentiated Tensors does not require grad"),
@@ -134,6 +142,7 @@ impl Walk {
             pending: BTreeMap::new(),
             next: None,
             targets,
+            capture,
             captured: vec![None; inputs.map_or(0, <[Tensor]>::len)],
             path: None,
         })
@@ -159,7 +168,7 @@ impl Walk {
                 path.insert(*sequence);
             }
         }
-        self.path = Some(path);
+        self.path = Some(Rc::new(path));
     }
 
     fn wanted(&self, node: &NodeRef) -> bool {
@@ -167,11 +176,11 @@ impl Walk {
     }
 
     /// Adds a gradient to what waits at the end of an edge.
-    fn deliver(&mut self, edge: &Edge, grad: Tensor, from: &str) -> Result<()> {
+    fn deliver(&mut self, edge: &Edge, grad: Tensor, from: &str, index: usize) -> Result<()> {
         let Some(node) = edge.node().filter(|n| self.wanted(n)) else {
             return Ok(());
         };
-        let grad = node.outputs[edge.output].conform(grad, from)?;
+        let grad = node.outputs[edge.output].conform(grad, from, index)?;
         let sequence = node.sequence();
         if let Some((next, grads)) = &mut self.next {
             if next.sequence() == sequence {
@@ -198,6 +207,9 @@ impl Walk {
             self.next.take().or_else(|| self.pending.pop_last().map(|(_, entry)| entry))
         {
             let result = self.step(&node, grads);
+            if result.is_err() {
+                anomaly::report(&node);
+            }
             drop_node(node);
             result?;
         }
@@ -207,23 +219,22 @@ impl Walk {
     fn step(&mut self, node: &NodeRef, mut grads: Grads) -> Result<()> {
         let hooked = !node.hooks.is_empty();
         if hooked {
+            node.hooks.on_tensors(&mut grads)?;
+        }
+        node.body.enter(&mut grads)?;
+        if self.ends_at(node, &grads) {
+            return Ok(());
+        }
+        if hooked {
             node.hooks.before(&mut grads)?;
         }
-        if let Some(places) = self.targets.get(&node.sequence()) {
-            for &(output, at) in places {
-                self.captured[at].clone_from(&grads[output]);
-            }
-            let goes_on = |e: &Edge| e.node().is_some_and(|n| self.wanted(n));
-            if !node.edges.iter().any(goes_on) {
-                return Ok(());
-            }
-        }
-        let path = &self.path;
+        let path = self.path.as_deref();
         let needed = |i: usize| match (path, node.edges[i].node()) {
             (Some(path), Some(to)) => path.contains(&to.sequence()),
             _ => true,
         };
         let mut out = node.body.vjp(&grads, &Context::new(node, &needed))?;
+        anomaly::check(node, &out)?;
         if hooked {
             node.hooks.after(&mut out, &grads)?;
         }
@@ -231,12 +242,27 @@ impl Walk {
         if !self.request.retain_graph {
             node.body.release();
         }
-        for (edge, grad) in node.edges.iter().zip(out) {
+        for (i, (edge, grad)) in node.edges.iter().zip(out).enumerate() {
             if let Some(grad) = grad {
-                self.deliver(edge, grad, node.body.name())?;
+                self.deliver(edge, grad, node.body.name(), i)?;
             }
         }
         Ok(())
+    }
+
+    /// Catches what is wanted of this node's gradients; true when nothing behind it is.
+    fn ends_at(&mut self, node: &NodeRef, grads: &Grads) -> bool {
+        let Some(places) = self.targets.get(&node.sequence()) else {
+            return false;
+        };
+        if self.capture {
+            for &(output, at) in places {
+                self.captured[at].clone_from(&grads[output]);
+            }
+        }
+        let accumulates = !self.capture && node.edges.is_empty();
+        let goes_on = |edge: &Edge| edge.node().is_some_and(|n| self.wanted(n));
+        !accumulates && !node.edges.iter().any(goes_on)
     }
 }
 

@@ -1,8 +1,9 @@
 //! In-place writes under autograd: what is allowed, and how the history of bases and views follows.
 
 use crate::node::{Backward, Context, Edge, Grads, Node, NodeRef, OutputMeta};
-use crate::{Creation, Tensor, algebra, grad_enabled, inference_mode};
-use base::{Layout, Result, bail, ensure};
+use crate::view::{Write, check_creation};
+use crate::{Replay, Tensor, algebra, grad_enabled, inference_mode};
+use base::{Layout, Result, ensure};
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
 use std::any::Any;
@@ -17,7 +18,9 @@ pub fn check_inplace(target: &Tensor, recorded: bool) -> Result<()> {
     if !grad_enabled() || !(recorded || target.requires_grad()) {
         return Ok(());
     }
-    let Some(base) = target.view_base() else {
+    let Some((base, creation, edge)) = target.meta(|m| {
+        m.and_then(|m| m.view.as_ref().map(|v| (v.base.clone(), v.creation, m.edge.clone())))
+    }) else {
         ensure!(
             !(target.requires_grad() && target.is_leaf()),
             Runtime,
@@ -25,8 +28,7 @@ pub fn check_inplace(target: &Tensor, recorded: bool) -> Result<()> {
         );
         return Ok(());
     };
-    let name = target.grad_fn().map(|n| n.body.name().to_string());
-    check_view(target.view_creation(), name.as_deref().unwrap_or("<unknown>"))?;
+    check_creation(creation, &edge, Write::Direct)?;
     ensure!(
         !(base.requires_grad() && base.is_leaf()),
         Runtime,
@@ -35,45 +37,23 @@ pub fn check_inplace(target: &Tensor, recorded: bool) -> Result<()> {
     Ok(())
 }
 
-fn check_view(creation: Option<Creation>, producer: &str) -> Result<()> {
-    let place = format!("Output 0 of {producer} is a view and is being modified inplace.");
-    match creation {
-        None | Some(Creation::Default) => Ok(()),
-        Some(Creation::MultiOutput) => bail!(
-            Runtime,
-            "{place} This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one."
-        ),
-        Some(Creation::NoGrad) => bail!(
-            Runtime,
-            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
-        ),
-        Some(Creation::Inference) => bail!(
-            Runtime,
-            "A view was created in inference mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the inference_mode block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
-        ),
-        Some(Creation::Function) => bail!(
-            Runtime,
-            "{place} This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function."
-        ),
-    }
-}
-
 /// After a recorded write: `target` becomes the result of `edge`. When it is a view, its base gets
 /// a [`CopySlices`] node, and the view's own node is made anew from the base when asked for.
-pub fn rebase_history(target: &Tensor, edge: Edge) {
+pub fn rebase_history(target: &Tensor, edge: Edge) -> Result<()> {
     let Some(base) = target.view_base() else {
         target.set_gradient_edge(edge);
-        return;
+        return Ok(());
     };
     let Some(inner) = edge.node().cloned() else {
-        return;
+        return Ok(());
     };
-    let mut edges: SmallVec<[Edge; 2]> = smallvec![base.gradient_edge()];
+    let mut edges: SmallVec<[Edge; 2]> = smallvec![base.gradient_edge()?];
     edges.extend(inner.edges.iter().skip(1).cloned());
     let meta = base.with_array(OutputMeta::of);
     let body = CopySlices {
         base: base.layout(),
         view: target.layout(),
+        replay: target.view_replay(),
         inner: Mutex::new(Some(inner)),
     };
     base.set_gradient_edge(Edge::to(Node::create(edges, smallvec![meta], body), 0));
@@ -82,7 +62,7 @@ pub fn rebase_history(target: &Tensor, edge: Edge) {
             view.seen = u64::MAX;
         }
     });
-    target.refresh_view();
+    target.refresh_view()
 }
 
 /// A write through a view, seen from the base: the gradient of the written part passes through the
@@ -90,6 +70,7 @@ pub fn rebase_history(target: &Tensor, edge: Edge) {
 struct CopySlices {
     base: Layout,
     view: Layout,
+    replay: Option<Replay>,
     inner: Mutex<Option<NodeRef>>,
 }
 
@@ -108,13 +89,18 @@ impl Backward for CopySlices {
         let algebra = algebra()?;
         let base = Layout { offset: 0, ..self.base.clone() };
         let result = algebra.clone_as(&grad, &base)?;
-        let offset = self.view.offset - self.base.offset;
-        let part = algebra.as_strided(&result, &Layout { offset, ..self.view.clone() })?;
+        let part = match &self.replay {
+            Some(replay) => replay(&result)?,
+            None => {
+                let offset = self.view.offset - self.base.offset;
+                algebra.as_strided(&result, &Layout { offset, ..self.view.clone() })?
+            }
+        };
         let entering = [Some(algebra.clone_as(&part, &part.layout())?)];
         let needed = |i: usize| i == 0 || cx.needs(i);
         let mut out = inner.body.vjp(&entering, &Context::new(&inner, &needed))?;
         let through = match out.first_mut().and_then(Option::take) {
-            Some(through) => inner.outputs[0].conform(through, inner.body.name())?,
+            Some(through) => inner.outputs[0].conform(through, inner.body.name(), 0)?,
             None => algebra.zeros(&part.dims(), part.dtype(), part.device())?,
         };
         algebra.copy_into(&part, &through)?;

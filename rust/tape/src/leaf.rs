@@ -5,7 +5,7 @@
 
 use crate::node::{Backward, Context, Grads, Node, NodeRef, OutputMeta};
 use crate::{Tensor, algebra, grad_enabled};
-use base::Result;
+use base::{Layout, Result};
 use smallvec::{SmallVec, smallvec};
 use std::any::Any;
 
@@ -32,15 +32,9 @@ impl Backward for AccumulateGrad {
     }
 
     fn vjp(&self, grads: &[Option<Tensor>], _: &Context<'_>) -> Result<Grads> {
-        let Some(mut grad) = grads.first().cloned().flatten() else {
+        let Some(grad) = grads.first().cloned().flatten() else {
             return Ok(Grads::new());
         };
-        let hooks = self.tensor.meta(|m| m.map_or_else(Vec::new, |m| m.hooks.on_grad.clone()));
-        for (_, hook) in hooks {
-            if let Some(other) = hook.call(&grad)? {
-                grad = other;
-            }
-        }
         accumulate(&self.tensor, grad)?;
         let after =
             self.tensor.meta(|m| m.map_or_else(Vec::new, |m| m.hooks.after_accumulate.clone()));
@@ -50,18 +44,35 @@ impl Backward for AccumulateGrad {
         Ok(Grads::new())
     }
 
+    fn enter(&self, grads: &mut Grads) -> Result<()> {
+        let hooks = self.tensor.meta(|m| m.map_or_else(Vec::new, |m| m.hooks.on_grad.clone()));
+        for (_, hook) in hooks {
+            if let Some(grad) = grads[0].clone()
+                && let Some(other) = hook.call(&grad)?
+            {
+                grads[0] = Some(other);
+            }
+        }
+        Ok(())
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
 }
 
-/// `tensor.grad += grad`: keeps the object in place when possible, so that holders see the sum.
+/// `tensor.grad += grad`: keeps the object in place when possible, so that holders see the sum. A
+/// first gradient is laid out as the tensor is, or row by row where that has gaps or overlaps.
 pub(crate) fn accumulate(tensor: &Tensor, grad: Tensor) -> Result<()> {
     match tensor.grad() {
-        None if grad_enabled() => tensor.set_grad(Some(grad)),
         None => {
-            let layout = tensor.layout();
-            let fits = grad.is_unshared() && grad.with_array(|a| a.layout().strides == layout.strides);
+            let own = tensor.layout();
+            let layout =
+                if own.is_dense() { own } else { Layout::contiguous(&own.dims) };
+            let recording = grad_enabled();
+            let fits = !recording
+                && grad.is_unshared()
+                && grad.with_array(|a| a.layout().strides == layout.strides);
             let owned = if fits { grad.detach() } else { algebra()?.clone_as(&grad, &layout)? };
             tensor.set_grad(Some(owned));
         }

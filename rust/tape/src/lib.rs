@@ -7,29 +7,36 @@
 #![forbid(unsafe_code)]
 
 mod algebra;
+mod anomaly;
 mod engine;
+mod gc;
 mod hooks;
 mod inplace;
 mod leaf;
 mod mode;
 mod node;
 mod record;
+mod running;
 mod saved;
 mod tensor;
 mod version;
 mod view;
 
 pub use algebra::{Algebra, algebra, install};
+pub use anomaly::{Observer, anomaly_mode, observe_anomalies, set_anomaly_mode};
 pub use engine::{Request, backward, gradients};
-pub use hooks::{Hook, HookId, NodeHook, NodeHooks, PostHook, PreHook};
+pub use hooks::{Hook, HookId, HookPlace, NodeHook, NodeHooks, PostHook, PreHook};
 pub use inplace::{check_inplace, rebase_history};
 pub use leaf::AccumulateGrad;
 pub use mode::{
-    PackHooks, Restore, Unpack, grad_enabled, inference_mode, pop_saved_hooks, push_saved_hooks,
+    PackHooks, Restore, Unpack, grad_enabled, has_saved_hooks, inference_mode, pop_saved_hooks, push_saved_hooks,
     set_grad_enabled, set_inference_mode,
 };
 pub use node::{Backward, Context, Edge, Grads, Node, NodeRef, OutputMeta};
-pub use record::{attach, needs_history, record, record_many, record_view};
+pub use record::{
+    alias, attach, needs_history, record, record_many, record_view, record_write, share,
+};
+pub use running::{Callback, current_walk, queue_callback, will_run};
 pub use saved::{SavedInput, SavedOutput, again};
 pub use tensor::{Tensor, WeakTensor, live_tensors};
 pub use version::Version;

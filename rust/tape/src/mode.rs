@@ -1,7 +1,7 @@
 //! Modes of the current thread: gradients on or off, inference, packing of saved values.
 
 use crate::Tensor;
-use base::Result;
+use base::{Result, ensure};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ pub fn set_inference_mode(on: bool) -> bool {
 /// Stores saved values elsewhere (`saved_tensors_hooks`): packs one and gives it back later.
 pub trait PackHooks: Send + Sync {
     /// Takes a value that an op wants to keep.
-    fn pack(&self, tensor: &Tensor) -> Result<Box<dyn Unpack>>;
+    fn pack(&self, tensor: &Tensor) -> Result<Arc<dyn Unpack>>;
 }
 
 /// A packed value.
@@ -63,7 +63,7 @@ pub trait Unpack: Send + Sync {
     fn unpack(&self) -> Result<Tensor>;
 }
 
-pub(crate) type Packed = Box<dyn Unpack>;
+pub(crate) type Packed = Arc<dyn Unpack>;
 
 /// Pushes hooks (`None` disables those below); the guard pops them.
 pub fn push_saved_hooks(hooks: Option<Arc<dyn PackHooks>>) {
@@ -75,14 +75,28 @@ pub fn pop_saved_hooks() {
     PACKERS.with(|p| p.borrow_mut().pop());
 }
 
-/// Packs a value to be saved when hooks are active. Hooks do not see what they save themselves.
+/// Whether any hooks are active on this thread.
+pub fn has_saved_hooks() -> bool {
+    PACKERS.with(|p| !p.borrow().is_empty())
+}
+
+/// Packs a value to be saved when hooks are active. Hooks do not see what
+/// they save themselves.
 pub(crate) fn pack(tensor: &Tensor) -> Result<Option<Packed>> {
     let top = PACKERS.with(|p| p.borrow().last().cloned().flatten());
     let Some(hooks) = top else {
         return Ok(None);
     };
+    let version = tensor.version_count();
     push_saved_hooks(None);
+    let off = set_grad_enabled(false);
     let packed = hooks.pack(tensor);
+    drop(off);
     pop_saved_hooks();
+    ensure!(
+        packed.is_err() || tensor.version_count() == version,
+        Runtime,
+        "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be modified by in-place operations as this can lead to unexpected side-effects. Please open an issue if you need to perform in-place operations on the input to a pack hook."
+    );
     packed.map(Some)
 }

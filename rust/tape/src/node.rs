@@ -1,13 +1,13 @@
 //! Nodes of the graph: one per recorded op, with edges towards the inputs.
 
 use crate::hooks::NodeHooks;
-use crate::{Tensor, algebra};
+use crate::{Tensor, algebra, anomaly};
 use base::{DType, Device, Dims, Result, bail, shape};
 use smallvec::SmallVec;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A shared node of any kind.
 pub type NodeRef = Arc<Node>;
@@ -20,8 +20,18 @@ pub trait Backward: Send + Sync + Any {
     fn name(&self) -> &str;
     /// Gradients of the inputs given those of the outputs.
     fn vjp(&self, grads: &[Option<Tensor>], cx: &Context<'_>) -> Result<Grads>;
+    /// Runs the hooks of a leaf on its gradient, before anybody sees it.
+    fn enter(&self, _grads: &mut Grads) -> Result<()> {
+        Ok(())
+    }
     /// Lets go of everything saved; a later `vjp` is an error.
     fn release(&self) {}
+    /// The saved value of this name (`result`, `self`, `other`), where the op has one.
+    fn saved(&self, _name: &str, _node: &NodeRef) -> Option<Result<Tensor>> {
+        None
+    }
+    /// Shows `visit` the objects of layers above that it owns alone, for a garbage collector.
+    fn visit_owned(&self, _visit: &mut dyn FnMut(&dyn Any)) {}
     /// For layers above that need their own body back.
     fn as_any(&self) -> &dyn Any;
 }
@@ -63,7 +73,7 @@ impl OutputMeta {
     }
 
     /// Brings a gradient to this shape and type: sums away what was broadcast, casts.
-    pub fn conform(&self, grad: Tensor, op: &str) -> Result<Tensor> {
+    pub fn conform(&self, grad: Tensor, op: &str, index: usize) -> Result<Tensor> {
         let (same_dims, dtype) = grad.with_array(|a| (*a.layout().dims == *self.dims, a.dtype()));
         let mut grad = grad;
         if !same_dims {
@@ -72,7 +82,7 @@ impl OutputMeta {
                 Ok(whole) if whole == have => grad = algebra()?.sum_to(&grad, &self.dims)?,
                 _ => bail!(
                     Runtime,
-                    "Function {op} returned an invalid gradient at index 0 - got {} but expected shape compatible with {}",
+                    "Function {op} returned an invalid gradient at index {index} - got {} but expected shape compatible with {}",
                     shape::show(&have),
                     shape::show(&self.dims)
                 ),
@@ -95,6 +105,7 @@ pub struct Node<B: ?Sized = dyn Backward> {
     pub outputs: SmallVec<[OutputMeta; 1]>,
     pub(crate) sequence: u64,
     pub(crate) hooks: NodeHooks,
+    wrapper: AtomicUsize,
     /// The op's own part.
     pub body: B,
 }
@@ -107,7 +118,8 @@ impl<B: Backward> Node<B> {
         body: B,
     ) -> NodeRef {
         let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Node { edges, outputs, sequence, hooks: NodeHooks::default(), body })
+        let hooks = NodeHooks::noted(anomaly::note());
+        Arc::new(Node { edges, outputs, sequence, hooks, wrapper: AtomicUsize::new(0), body })
     }
 }
 
@@ -120,6 +132,11 @@ impl Node {
     /// Hooks registered on the node.
     pub fn hooks(&self) -> &NodeHooks {
         &self.hooks
+    }
+
+    /// Slot for the address of the user-facing object (see the binding layer).
+    pub fn wrapper(&self) -> &AtomicUsize {
+        &self.wrapper
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::mode::{self, Packed};
 use crate::tensor::Meta;
-use crate::{Edge, NodeRef, Tensor, Version};
+use crate::{Edge, NodeRef, Tensor, Unpack, Version};
 use array::Array;
 use base::{Result, bail, ensure};
 
@@ -15,14 +15,18 @@ pub fn again<T>() -> Result<T> {
     )
 }
 
+#[derive(Clone)]
 enum Kept<T> {
     Plain(T),
     Packed(Packed),
 }
 
 /// An input of an op, kept with its history.
+#[derive(Clone)]
 pub struct SavedInput {
     kept: Kept<Tensor>,
+    /// Where gradients of a packed input go; a plain one knows by itself.
+    edge: Edge,
     version: u64,
 }
 
@@ -34,20 +38,26 @@ impl SavedInput {
             Runtime,
             "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
         );
-        let kept = match mode::pack(tensor)? {
-            Some(packed) => Kept::Packed(packed),
-            None => Kept::Plain(tensor.clone()),
+        let (kept, edge) = match mode::pack(tensor)? {
+            Some(packed) => (Kept::Packed(packed), tensor.gradient_edge()?),
+            None => (Kept::Plain(tensor.clone()), Edge::default()),
         };
-        Ok(SavedInput { kept, version: tensor.version_count() })
+        Ok(SavedInput { kept, edge, version: tensor.version_count() })
+    }
+
+    /// Whether getting it runs a user's code: no lock may be held then.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.kept, Kept::Packed(_))
     }
 
     /// The tensor, unless its memory was written since. `op` names the op that kept it.
     pub fn get(&self, op: &str) -> Result<Tensor> {
         match &self.kept {
-            Kept::Packed(packed) => packed.unpack(),
+            Kept::Packed(packed) => unpack(&**packed, &self.edge),
             Kept::Plain(tensor) => {
                 check(&tensor.array(), tensor.version_count(), self.version, op, || {
-                    tensor.grad_fn().map(|node| (node, 0))
+                    let node = tensor.grad_fn().ok().flatten()?;
+                    Some((node, tensor.output_number()))
                 })?;
                 Ok(tensor.clone())
             }
@@ -56,6 +66,7 @@ impl SavedInput {
 }
 
 /// An output of an op, kept bare so that node and tensor do not own each other.
+#[derive(Clone)]
 pub struct SavedOutput {
     kept: Kept<(Array, Version)>,
     version: u64,
@@ -72,14 +83,16 @@ impl SavedOutput {
         Ok(SavedOutput { kept, version: tensor.version_count(), index })
     }
 
+    /// Whether getting it runs a user's code: no lock may be held then.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.kept, Kept::Packed(_))
+    }
+
     /// The output, attached to its own `node` again.
     pub fn get(&self, node: &NodeRef) -> Result<Tensor> {
         let edge = Edge::to(node.clone(), self.index);
         match &self.kept {
-            Kept::Packed(packed) => {
-                let tensor = packed.unpack()?;
-                Ok(Tensor::with_edge(tensor.array(), edge))
-            }
+            Kept::Packed(packed) => unpack(&**packed, &edge),
             Kept::Plain((array, version)) => {
                 let at = || Some((node.clone(), self.index));
                 check(array, version.get(), self.version, node.body.name(), at)?;
@@ -89,6 +102,15 @@ impl SavedOutput {
             }
         }
     }
+}
+
+/// What unpacking gives, as the result of the node that made the packed value.
+fn unpack(packed: &dyn Unpack, edge: &Edge) -> Result<Tensor> {
+    let tensor = packed.unpack()?;
+    if edge.leads_somewhere() {
+        return Ok(Tensor::with_edge(tensor.array(), edge.clone()));
+    }
+    Ok(tensor)
 }
 
 fn check(

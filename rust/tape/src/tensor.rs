@@ -65,6 +65,11 @@ impl WeakTensor {
     pub fn upgrade(&self) -> Option<Tensor> {
         self.0.upgrade().map(Tensor)
     }
+
+    /// Whether this is a handle to `tensor`.
+    pub(crate) fn is(&self, tensor: &Tensor) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&tensor.0))
+    }
 }
 
 impl Tensor {
@@ -121,6 +126,17 @@ impl Tensor {
         drop(old);
     }
 
+    /// Exchanges the array and keeps version and identity (`.data =`). The accumulator goes, since it
+    /// expects gradients of the old shape and dtype.
+    pub fn set_data(&self, array: Array) {
+        self.replace_array(array);
+        self.meta(|m| {
+            if let Some(m) = m {
+                m.accumulator = None;
+            }
+        });
+    }
+
     /// Sizes.
     pub fn dims(&self) -> Dims {
         self.with_array(|a| a.layout().dims.clone())
@@ -165,7 +181,7 @@ impl Tensor {
 
     /// Nobody else holds this tensor or its memory.
     pub(crate) fn is_unshared(&self) -> bool {
-        Arc::strong_count(&self.0) == 1 && self.with_array(Array::is_unshared)
+        self.is_last_handle() && self.with_array(Array::is_unshared)
     }
 
     /// Slot for the address of the user-facing wrapper object (see the binding layer).
@@ -219,6 +235,20 @@ impl Tensor {
         change(self.0.meta.lock().get_or_insert_with(Box::default))
     }
 
+    /// Looks at the autograd data unless somebody else does just now.
+    pub(crate) fn try_meta(&self, look: impl FnOnce(&Meta)) {
+        if let Some(meta) = self.0.meta.try_lock()
+            && let Some(meta) = meta.as_deref()
+        {
+            look(meta);
+        }
+    }
+
+    /// Nobody else holds this tensor.
+    pub(crate) fn is_last_handle(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// Gradients flow to or through it.
     #[inline]
     pub fn requires_grad(&self) -> bool {
@@ -226,31 +256,38 @@ impl Tensor {
             m.is_some_and(|m| {
                 m.requires_grad
                     || m.edge.leads_somewhere()
-                    || m.view.as_ref().is_some_and(|v| v.inherits_grad(self))
+                    || m.view.as_ref().is_some_and(|view| view.base.requires_grad())
             })
         })
     }
 
     /// Not the result of a recorded op.
     pub fn is_leaf(&self) -> bool {
-        self.grad_fn().is_none()
+        let refreshed = self.refresh_view();
+        refreshed.is_ok() && !self.meta(|m| m.is_some_and(|m| m.edge.leads_somewhere()))
     }
 
     /// The node that produced it. A view written through its base gets its node anew here.
-    pub fn grad_fn(&self) -> Option<NodeRef> {
-        self.refresh_view();
-        self.meta(|m| m.and_then(|m| m.edge.node().cloned()))
+    /// Fails for a view that may not be written, once its base was.
+    pub fn grad_fn(&self) -> Result<Option<NodeRef>> {
+        self.refresh_view()?;
+        Ok(self.meta(|m| m.and_then(|m| m.edge.node().cloned())))
     }
 
-    /// Where gradients of this tensor go: its node, its accumulator, or nowhere.
-    pub fn gradient_edge(&self) -> Edge {
-        self.refresh_view();
-        let edge = self.meta(|m| m.map(|m| (m.edge.clone(), m.requires_grad)));
-        match edge {
-            Some((edge, _)) if edge.leads_somewhere() => edge,
-            Some((_, true)) => Edge::to(self.accumulator(), 0),
-            _ => Edge::default(),
+    /// Where gradients of this tensor go: its node, its accumulator, or nowhere. Fails as
+    /// [`Tensor::grad_fn`] does.
+    pub fn gradient_edge(&self) -> Result<Edge> {
+        self.refresh_view()?;
+        let edge = self.meta(|m| m.map(|m| m.edge.clone())).unwrap_or_default();
+        if edge.leads_somewhere() || !self.requires_grad() {
+            return Ok(edge);
         }
+        Ok(Edge::to(self.accumulator(), 0))
+    }
+
+    /// Which output of its node it is.
+    pub fn output_number(&self) -> usize {
+        self.meta(|m| m.map_or(0, |m| m.edge.output))
     }
 
     /// The leaf's accumulation node; one lives at a time.
@@ -265,7 +302,11 @@ impl Tensor {
 
     /// Makes the tensor a result of `edge`'s node.
     pub fn set_gradient_edge(&self, edge: Edge) {
-        let old = self.meta_mut(|m| std::mem::replace(&mut m.edge, edge));
+        let (old, retains) =
+            self.meta_mut(|m| (std::mem::replace(&mut m.edge, edge), m.retains_grad));
+        if retains {
+            self.move_retained(old.node());
+        }
         drop(old);
         let seen = self.version_count();
         self.meta_mut(|m| {
@@ -345,6 +386,15 @@ impl Tensor {
         Ok(())
     }
 
+    /// Lets go of history, hooks and gradient when this is the last handle: what a garbage collector
+    /// does to a tensor that nothing but a cycle holds.
+    pub fn clear_owned(&self) {
+        if self.is_last_handle() {
+            let meta = self.0.meta.lock().take();
+            drop(meta);
+        }
+    }
+
     // ---- views
 
     /// A view of another tensor that autograd tracks.
@@ -355,6 +405,20 @@ impl Tensor {
     /// The tensor this is a view of (never itself a view).
     pub fn view_base(&self) -> Option<Tensor> {
         self.meta(|m| m.and_then(|m| m.view.as_ref().map(|v| v.base.clone())))
+    }
+
+    /// Changes how the view is said to have come about.
+    pub fn set_view_creation(&self, creation: Creation) {
+        self.meta(|m| {
+            if let Some(view) = m.and_then(|m| m.view.as_mut()) {
+                view.creation = creation;
+            }
+        });
+    }
+
+    /// What makes the view again from its base where geometry alone does not.
+    pub(crate) fn view_replay(&self) -> Option<crate::Replay> {
+        self.meta(|m| m.and_then(|m| m.view.as_ref().and_then(|v| v.replay.clone())))
     }
 
     /// How the view came about.

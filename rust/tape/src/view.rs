@@ -1,8 +1,8 @@
 //! Views: a tensor that shares memory with a base. Writing through either changes the history of
 //! both; a view whose base was written since gets its node anew, lazily.
 
-use crate::{Edge, Tensor, algebra};
-use base::{Layout, Result};
+use crate::{Edge, NodeRef, Tensor, algebra};
+use base::{Layout, Result, bail};
 use std::sync::Arc;
 
 /// Makes the view again from its base, for views that geometry alone does not describe.
@@ -32,33 +32,76 @@ pub struct ViewMeta {
     pub seen: u64,
 }
 
-impl ViewMeta {
-    /// A view of a tensor that got its history by a later write has that history too.
-    pub(crate) fn inherits_grad(&self, view: &Tensor) -> bool {
-        self.seen != view.version_count() && self.base.requires_grad()
+/// What a refused write did: it went through the view itself, or through its base or a sibling.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Write {
+    Direct,
+    Indirect,
+}
+
+/// Refuses a write under autograd that the view's way of coming about does not allow. `edge` is the
+/// view's own, for the name of what made it.
+pub(crate) fn check_creation(creation: Creation, edge: &Edge, write: Write) -> Result<()> {
+    let object = match write {
+        Write::Direct => "is being",
+        Write::Indirect => "its base or another view of its base has been",
+    };
+    let place = |node: &NodeRef| {
+        let name = node.body.name().trim_end_matches(|c: char| c.is_ascii_digit());
+        let name = name.strip_suffix("Backward").unwrap_or(name);
+        format!("Output {} of {name} is a view", edge.output)
+    };
+    let made_off = |mode: &str, remedy: &str| -> Result<()> {
+        let made = match edge.node() {
+            Some(node) => format!("{} of a view which was created in", place(node)),
+            None => "A view was created in".to_string(),
+        };
+        bail!(
+            Runtime,
+            "{made} {mode} mode and {object} modified inplace with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the {remedy} block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+        )
+    };
+    let place = || edge.node().map_or_else(|| "A view".to_string(), place);
+    match creation {
+        Creation::Default => Ok(()),
+        Creation::NoGrad => made_off("no_grad", "no_grad"),
+        Creation::Inference => made_off("inference", "inference_mode"),
+        Creation::MultiOutput => bail!(
+            Runtime,
+            "{} and {object} modified inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+            place()
+        ),
+        Creation::Function => bail!(
+            Runtime,
+            "{} and {object} modified inplace. This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function.",
+            place()
+        ),
     }
 }
 
 impl Tensor {
-    /// Regenerates the node of a view whose memory was written since the node was made.
-    pub(crate) fn refresh_view(&self) {
-        let Some(view) = self.meta(|m| m.and_then(|m| m.view.clone())) else {
-            return;
+    /// Regenerates the node of a view whose memory was written since the node was made. Fails where
+    /// the view's way of coming about does not allow such a write.
+    pub fn refresh_view(&self) -> Result<()> {
+        let Some((view, edge)) =
+            self.meta(|m| m.and_then(|m| m.view.clone().map(|view| (view, m.edge.clone()))))
+        else {
+            return Ok(());
         };
         let now = self.version_count();
         if view.seen == now || !view.base.requires_grad() {
-            return;
+            return Ok(());
         }
-        let layout = self.layout();
-        if let Ok(edge) = regenerate(&view, &layout) {
-            let old = self.meta_mut(|m| {
-                if let Some(v) = &mut m.view {
-                    v.seen = now;
-                }
-                std::mem::replace(&mut m.edge, edge)
-            });
-            drop(old);
-        }
+        check_creation(view.creation, &edge, Write::Indirect)?;
+        let edge = regenerate(&view, &self.layout())?;
+        let old = self.meta_mut(|m| {
+            if let Some(v) = &mut m.view {
+                v.seen = now;
+            }
+            std::mem::replace(&mut m.edge, edge)
+        });
+        drop(old);
+        Ok(())
     }
 }
 
@@ -68,5 +111,5 @@ fn regenerate(view: &ViewMeta, layout: &Layout) -> Result<Edge> {
         Some(replay) => replay(&view.base)?,
         None => algebra()?.as_strided(&view.base, layout)?,
     };
-    Ok(again.gradient_edge())
+    again.gradient_edge()
 }

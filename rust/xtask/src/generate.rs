@@ -4,7 +4,7 @@
 //! target may own a whole file or only the part between two markers.
 
 use crate::tree::Tree;
-use crate::{Outcome, layers};
+use crate::{Outcome, layers, stub};
 
 /// One generated file.
 struct Target {
@@ -13,10 +13,16 @@ struct Target {
 }
 
 /// Everything that `gen` writes. A new generator is a row here and a function.
-const TARGETS: &[Target] = &[Target {
-    path: "README.md",
-    render: readme,
-}];
+const TARGETS: &[Target] = &[
+    Target {
+        path: "README.md",
+        render: readme,
+    },
+    Target {
+        path: "pyfrontend/pyrite/_C.pyi",
+        render: type_stub,
+    },
+];
 
 /// Writes every target that differs, and names it.
 pub fn write(tree: &Tree) -> Outcome {
@@ -62,6 +68,13 @@ fn readme(tree: &Tree, present: &str) -> Outcome<String> {
         &diagram,
     )
     .map_err(|error| format!("README.md: {error}"))
+}
+
+/// The op table's functions and methods in the type stub; the rest of the stub is written by hand.
+fn type_stub(_: &Tree, present: &str) -> Outcome<String> {
+    replace_between(present, "    # <methods>\n", "    # </methods>\n", &stub::methods())
+        .and_then(|text| replace_between(&text, "# <functions>\n", "# </functions>\n", &stub::functions()))
+        .map_err(|error| format!("_C.pyi: {error}"))
 }
 
 fn replace_between(text: &str, start: &str, end: &str, inner: &str) -> Outcome<String> {

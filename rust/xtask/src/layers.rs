@@ -26,11 +26,12 @@ struct Room {
 /// The tools, then the layers from the top to the bottom.
 const HOUSE: &[Room] = &[
     room("xtask", "--", "checks and generated files", &["ops"]),
+    // `cpu` only for foreign memory, the number of threads and counters.
     room(
         "binding",
         "L5",
         "PyO3: convert, release the GIL, map errors",
-        &["ops", "tape", "array", "base", "io"],
+        &["ops", "tape", "array", "cpu", "base", "io"],
     ),
     // `cpu` only for the macros that expand a row's kernels.
     room(

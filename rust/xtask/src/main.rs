@@ -8,6 +8,7 @@ mod generate;
 mod layers;
 mod size;
 mod sources;
+mod stub;
 mod tree;
 
 use std::process::ExitCode;

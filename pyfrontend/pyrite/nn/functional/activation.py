@@ -9,52 +9,62 @@ from __future__ import annotations
 import warnings
 
 from pyrite import _C
-from pyrite._C import Tensor
+from pyrite._C import (
+    Tensor,
+    celu_,
+    elu_,
+    gelu,
+    hardshrink,
+    hardtanh_,
+    leaky_relu_,
+    prelu,
+    relu_,
+    rrelu_,
+    selu_,
+    softplus,
+    softshrink,
+    threshold_,
+)
 from pyrite._C import log_sigmoid as logsigmoid
-
-from ._natives import bind
 
 __all__ = [
     "celu",
+    "celu_",
     "elu",
+    "elu_",
+    "gelu",
     "glu",
     "gumbel_softmax",
+    "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "leaky_relu",
+    "leaky_relu_",
     "log_softmax",
     "logsigmoid",
     "mish",
+    "prelu",
     "relu",
     "relu6",
+    "relu_",
     "rrelu",
+    "rrelu_",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "softmax",
     "softmin",
+    "softplus",
+    "softshrink",
     "softsign",
     "tanh",
     "tanhshrink",
     "threshold",
-]
-__all__ += bind(
-    globals(),
-    "celu_",
-    "elu_",
-    "gelu",
-    "hardshrink",
-    "hardtanh_",
-    "leaky_relu_",
-    "prelu",
-    "relu_",
-    "rrelu_",
-    "selu_",
-    "softplus",
-    "softshrink",
     "threshold_",
-)
+]
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:

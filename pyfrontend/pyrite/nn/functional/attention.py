@@ -14,16 +14,14 @@ import math
 import warnings
 
 from pyrite import _C
-from pyrite._C import Tensor
+from pyrite._C import Tensor, scaled_dot_product_attention
 
-from ._natives import bind
 from .activation import softmax
 from .dropout import dropout
 from .linear import linear
 from .vision import pad
 
-__all__ = ["multi_head_attention_forward"]
-__all__ += bind(globals(), "scaled_dot_product_attention")
+__all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
 
 
 def _require(condition: bool, message: str) -> None:

@@ -8,14 +8,30 @@ column, `(N, C, *spatial) -> (N, C * prod(kernel), blocks)`; `fold` adds the col
 from __future__ import annotations
 
 from pyrite import _C
-from pyrite._C import Tensor
+from pyrite._C import (
+    Tensor,
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_tbc,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 
 from ..sizes import IntOrTuple, pair
-from ._natives import bind
 
-__all__ = ["fold", "unfold"]
-__all__ += bind(globals(), "conv1d", "conv2d", "conv3d", "conv_tbc")
-__all__ += bind(globals(), "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+__all__ = [
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "fold",
+    "unfold",
+]
 
 
 def unfold(

@@ -7,6 +7,6 @@
 
 from __future__ import annotations
 
-from ._natives import bind
+from pyrite._C import cosine_similarity, pairwise_distance, pdist
 
-__all__ = bind(globals(), "cosine_similarity", "pairwise_distance", "pdist")
+__all__ = ["cosine_similarity", "pairwise_distance", "pdist"]

@@ -10,12 +10,9 @@ from __future__ import annotations
 import warnings
 
 from pyrite import _C
-from pyrite._C import Tensor
+from pyrite._C import Tensor, one_hot
 
-from ._natives import bind
-
-__all__ = ["embedding", "embedding_bag"]
-__all__ += bind(globals(), "one_hot")
+__all__ = ["embedding", "embedding_bag", "one_hot"]
 
 _BAG_MODES = {"sum": 0, "mean": 1, "max": 2}
 

@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-from pyrite._C import linear
+from pyrite._C import bilinear, linear
 
-from ._natives import bind
-
-__all__ = ["linear"]
-__all__ += bind(globals(), "bilinear")
+__all__ = ["bilinear", "linear"]

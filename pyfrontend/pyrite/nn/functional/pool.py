@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable, Sequence
 
 from pyrite import _C
-from pyrite._C import Tensor
+from pyrite._C import Tensor, adaptive_avg_pool1d, avg_pool1d, avg_pool2d, avg_pool3d
 
 from ..sizes import FloatOrTuple, IntOrTuple, OptionalIntOrTuple, pair, single, triple, with_default
-from ._natives import bind
 
 __all__ = [
+    "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
     "adaptive_max_pool1d",
@@ -25,6 +25,9 @@ __all__ = [
     "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
     "adaptive_max_pool3d_with_indices",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "fractional_max_pool2d",
     "fractional_max_pool2d_with_indices",
     "fractional_max_pool3d",
@@ -42,7 +45,6 @@ __all__ = [
     "max_unpool2d",
     "max_unpool3d",
 ]
-__all__ += bind(globals(), "adaptive_avg_pool1d", "avg_pool1d", "avg_pool2d", "avg_pool3d")
 
 ValuesAndIndices = tuple[Tensor, Tensor]
 

@@ -12,25 +12,32 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyrite import _C
-from pyrite._C import Tensor
+from pyrite._C import (
+    Tensor,
+    channel_shuffle,
+    native_channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
 
 from ..sizes import FloatOrTuple, IntOrTuple
 from . import pool
-from ._natives import bind
 
 __all__ = [
     "GRID_SAMPLE_INTERPOLATION_MODES",
     "GRID_SAMPLE_PADDING_MODES",
     "affine_grid",
+    "channel_shuffle",
     "grid_sample",
     "interpolate",
+    "native_channel_shuffle",
     "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "upsample",
     "upsample_bilinear",
     "upsample_nearest",
 ]
-__all__ += bind(globals(), "channel_shuffle", "native_channel_shuffle")
-__all__ += bind(globals(), "pixel_shuffle", "pixel_unshuffle")
 
 GRID_SAMPLE_INTERPOLATION_MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
 GRID_SAMPLE_PADDING_MODES = {"zeros": 0, "border": 1, "reflection": 2}

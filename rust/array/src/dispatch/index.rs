@@ -119,4 +119,3 @@ pub fn flip(out: &Array, x: &Array, dims: &[usize]) -> Result<()> {
 pub fn roll(out: &Array, x: &Array, shifts: &[i64], dims: &[usize]) -> Result<()> {
     on_cpu(out, |target| kernels::roll(target, view(x)?, shifts, dims))
 }
-

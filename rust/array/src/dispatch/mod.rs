@@ -3,8 +3,28 @@
 
 pub mod optim;
 pub mod index;
+mod attention;
+mod conv;
+mod embedding;
+mod interpolate;
+mod loss;
+mod norm;
+mod pool;
+mod softmax;
+pub mod random;
 mod reduce;
+mod scan;
+pub mod sort;
 
+pub use attention::{Attention, attention, attention_backward};
+pub use conv::{ConvGeometry, conv, conv_input, conv_weight};
+pub use embedding::{embedding, embedding_backward};
+pub use interpolate::{Interpolation, interpolate, interpolate_backward};
+pub use loss::{LossReduction, NllLoss, nll_loss, nll_loss_backward};
+pub use norm::{Affine, BatchNorm, Moments, NormGradients, batch_norm, batch_norm_backward, group_norm, group_norm_backward, layer_norm, layer_norm_backward, rms_norm, rms_norm_backward};
+pub use pool::{Divisor, PoolGeometry, Windows, avg_pool, avg_pool_backward, max_pool, max_pool_backward};
+pub use softmax::{Softmax, softmax, softmax_backward};
+pub use scan::{Scan, running_extreme, scan};
 pub use reduce::{Extreme, Reduction, Statistic, arg_extreme, extreme, reduce, statistic};
 
 use crate::storage::Memory;
@@ -160,9 +180,32 @@ pub fn linspace(out: &Array, start: Scalar, end: Scalar) -> Result<()> {
     on_cpu(out, |target| cpu::range::linspace(target, start, end))
 }
 
+/// Fails when the elements lie at addresses that their dtype cannot have.
+pub fn check_alignment(array: &Array) -> Result<()> {
+    on_cpu(array, |_| view(array).map(drop))
+}
+
+/// `base` to the power of evenly spaced exponents.
+pub fn logspace(out: &Array, start: Scalar, end: Scalar, base: f64) -> Result<()> {
+    on_cpu(out, |target| cpu::range::logspace(target, start, end, base))
+}
+
+/// Row and column numbers of a triangle of a matrix.
+pub fn triangle(out: &Array, size: (usize, usize), offset: i64, lower: bool) -> Result<()> {
+    on_cpu(out, |target| cpu::range::triangle(target, size, offset, lower))
+}
+
 /// Matrix products with equal batch dimensions.
 pub fn matmul(out: &Array, a: &Array, b: &Array) -> Result<()> {
     on_cpu(out, |target| cpu::matmul::matmul(target, view(a)?, view(b)?, Scalar::Int(1), None))
+}
+
+/// [`matmul`] plus an array of the result's dimensions (a bias is a row repeated).
+pub fn matmul_add(out: &Array, a: &Array, b: &Array, addend: &Array) -> Result<()> {
+    on_cpu(out, |target| {
+        let addend = cpu::matmul::Addend { view: view(addend)?, beta: Scalar::Int(1) };
+        cpu::matmul::matmul(target, view(a)?, view(b)?, Scalar::Int(1), Some(addend))
+    })
 }
 
 /// Stores numbers, in order, into a row-major host array.

@@ -75,22 +75,13 @@ impl<T: Float> Forward<'_, T> {
         let pointwise = plan.is_pointwise();
         let mut scratch = Scratch::new::<T>(if pointwise { 0 } else { depth * width });
         let b = if pointwise {
-            Matrix {
-                ptr: x.ptr(),
-                row: plan.input_len() as isize,
-                col: 1,
-            }
-            .from(0, first)
+            Matrix { ptr: x.ptr(), row: plan.input_len() as isize, col: 1 }.from(0, first)
         } else {
             // SAFETY: the scratch was made with this many elements; the arrays are bounds-checked.
             unsafe {
                 let windows = Out::from_raw(scratch.ptr::<T>(), depth * width);
                 gather(plan, x, first, last, windows);
-                Matrix {
-                    ptr: windows.read().ptr(),
-                    row: width as isize,
-                    col: 1,
-                }
+                Matrix { ptr: windows.read().ptr(), row: width as isize, col: 1 }
             }
         };
         let w = self.w.part(group * channels * depth, channels * depth);
@@ -100,25 +91,14 @@ impl<T: Float> Forward<'_, T> {
             None => Start::Zero,
             Some(bias) => {
                 let bias = bias.part(group * channels, channels);
-                Start::Scaled(
-                    T::ONE,
-                    Matrix {
-                        ptr: bias.ptr(),
-                        row: 1,
-                        col: 0,
-                    },
-                )
+                Start::Scaled(T::ONE, Matrix { ptr: bias.ptr(), row: 1, col: 0 })
             }
         };
         let product = Product {
             m: channels,
             n: width,
             k: depth,
-            a: Matrix {
-                ptr: w.ptr(),
-                row: depth as isize,
-                col: 1,
-            },
+            a: Matrix { ptr: w.ptr(), row: depth as isize, col: 1 },
             b,
             c: y.ptr().wrapping_add(first),
             c_row: plan.output_len() as isize,

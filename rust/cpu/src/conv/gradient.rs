@@ -27,10 +27,7 @@ pub fn conv_input_gradient(
     let plan = Plan::new(grad_input.dims(), weight.dims(), grad.dims(), geometry)?;
     let g = Input::new(grad)?;
     let dtype = g.dtype();
-    let (w, gx) = (
-        Input::cast(weight, dtype)?,
-        Output::cast(grad_input, dtype)?,
-    );
+    let (w, gx) = (Input::cast(weight, dtype)?, Output::cast(grad_input, dtype)?);
     let bias = input_or_none(bias, dtype)?;
     dispatch!("conv_transpose", dtype, [float], T => {
         let (g, w, gx) = (g.values::<T>(), w.values::<T>(), gx.values::<T>());
@@ -63,19 +60,13 @@ fn input_block<T: Float>(
 ) {
     let (positions, taps, columns) = (plan.input_len(), plan.taps(), plan.output_len());
     let (rows, group) = ((last - first) * taps, plane % plan.groups);
-    let gx = gx.part(
-        (plane * plan.in_channels + first) * positions,
-        (last - first) * positions,
-    );
+    let gx = gx.part((plane * plan.in_channels + first) * positions, (last - first) * positions);
     for c in 0..last - first {
         let channel = group * plan.in_channels + first + c;
         let start = bias.map_or(T::ZERO, |bias| bias.at(channel));
         gx.part(c * positions, positions).fill(start);
     }
-    let g = g.part(
-        plane * plan.out_channels * columns,
-        plan.out_channels * columns,
-    );
+    let g = g.part(plane * plan.out_channels * columns, plan.out_channels * columns);
     let filters = plan.out_channels * plan.depth();
     let w = w.part(group * filters, filters);
     let block = plan.block(rows, WINDOWS);
@@ -91,18 +82,9 @@ fn input_block<T: Float>(
                 m: rows,
                 n: width,
                 k: plan.out_channels,
-                a: Matrix {
-                    ptr: w.ptr(),
-                    row: 1,
-                    col: plan.depth() as isize,
-                }
-                .from(first * taps, 0),
-                b: Matrix {
-                    ptr: g.ptr(),
-                    row: columns as isize,
-                    col: 1,
-                }
-                .from(0, from),
+                a: Matrix { ptr: w.ptr(), row: 1, col: plan.depth() as isize }
+                    .from(first * taps, 0),
+                b: Matrix { ptr: g.ptr(), row: columns as isize, col: 1 }.from(0, from),
                 c: windows.ptr(),
                 c_row: width as isize,
                 alpha: T::ONE,
@@ -135,10 +117,7 @@ pub fn conv_weight_gradient(
 fn weight_gradient<T: Float>(plan: &Plan, operands: [In<'_, T>; 2], gw: Out<'_, T>) -> Result<()> {
     let channels = channel_block(plan, plan.groups);
     let blocks = plan.in_channels.div_ceil(channels);
-    let parts = TASKS
-        .div_ceil((plan.groups * blocks).max(1))
-        .min(plan.samples)
-        .max(1);
+    let parts = TASKS.div_ceil((plan.groups * blocks).max(1)).min(plan.samples).max(1);
     let samples = plan.samples.div_ceil(parts);
     let sums = Shared::<T>::new(if parts > 1 { parts * gw.len() } else { 0 })?;
     let sums = if parts > 1 { sums.values() } else { gw };
@@ -177,23 +156,13 @@ fn weight_block<T: Float>(
     let (rows, depth) = ((last - first) * taps, plan.depth());
     let block = plan.block(rows, WINDOWS);
     let mut scratch = Scratch::new::<T>(rows * block);
-    let c = Matrix {
-        ptr: gw.ptr().cast_const(),
-        row: depth as isize,
-        col: 1,
-    }
-    .from(0, first * taps);
+    let c =
+        Matrix { ptr: gw.ptr().cast_const(), row: depth as isize, col: 1 }.from(0, first * taps);
     let mut start = Start::Zero;
     for sample in range[0]..range[1] {
         let plane = sample * plan.groups + group;
-        let x = x.part(
-            (plane * plan.in_channels + first) * positions,
-            (last - first) * positions,
-        );
-        let g = g.part(
-            plane * plan.out_channels * columns,
-            plan.out_channels * columns,
-        );
+        let x = x.part((plane * plan.in_channels + first) * positions, (last - first) * positions);
+        let g = g.part(plane * plan.out_channels * columns, plan.out_channels * columns);
         for from in (0..columns).step_by(block) {
             let to = columns.min(from + block);
             let width = to - from;
@@ -206,17 +175,8 @@ fn weight_block<T: Float>(
                     m: plan.out_channels,
                     n: rows,
                     k: width,
-                    a: Matrix {
-                        ptr: g.ptr(),
-                        row: columns as isize,
-                        col: 1,
-                    }
-                    .from(0, from),
-                    b: Matrix {
-                        ptr: windows.read().ptr(),
-                        row: 1,
-                        col: width as isize,
-                    },
+                    a: Matrix { ptr: g.ptr(), row: columns as isize, col: 1 }.from(0, from),
+                    b: Matrix { ptr: windows.read().ptr(), row: 1, col: width as isize },
                     c: c.ptr.cast_mut(),
                     c_row: c.row,
                     alpha: T::ONE,

@@ -26,7 +26,8 @@ pub struct ConvGeometry {
     pub groups: usize,
 }
 
-/// All sizes of a convolution, with three spatial dims (leading ones of size 1 where there are fewer).
+/// All sizes of a convolution, with three spatial dims (leading ones of size 1 where there are
+/// fewer).
 #[derive(Clone, Copy)]
 struct Plan {
     samples: usize,
@@ -43,8 +44,8 @@ struct Plan {
 }
 
 impl Plan {
-    /// From the dims of the input `[n, c_in, ...]`, the filters `[c_out, c_in / groups, ...]` and the
-    /// output `[n, c_out, ...]`.
+    /// From the dims of the input `[n, c_in, ...]`, the filters `[c_out, c_in / groups, ...]` and
+    /// the output `[n, c_out, ...]`.
     fn new(x: &[usize], w: &[usize], y: &[usize], geometry: &ConvGeometry) -> Result<Plan> {
         let rank = x.len();
         let groups = geometry.groups;
@@ -59,11 +60,7 @@ impl Plan {
             && y[1] == w[0]
             && x[1] == w[1] * groups
             && w[0].is_multiple_of(groups);
-        ensure!(
-            fits,
-            Runtime,
-            "internal error: convolution of {x:?} with {w:?} to {y:?}"
-        );
+        ensure!(fits, Runtime, "internal error: convolution of {x:?} with {w:?} to {y:?}");
         Ok(Plan {
             samples: x[0],
             groups,
@@ -110,10 +107,7 @@ impl Plan {
     fn block(&self, rows: usize, elements: usize) -> usize {
         let most = (elements / rows.max(1)).max(64);
         let blocks = self.output_len().div_ceil(most).max(1);
-        self.output_len()
-            .div_ceil(blocks)
-            .next_multiple_of(64)
-            .max(64)
+        self.output_len().div_ceil(blocks).next_multiple_of(64).max(64)
     }
 }
 

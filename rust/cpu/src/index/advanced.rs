@@ -13,19 +13,23 @@ use crate::pool::parallel_chunks;
 use crate::walk::{Value, broadcast_strides};
 use crate::{View, ViewMut};
 use base::iter::Nest;
-use base::{Dims, Kind, Result, Strides, bail, ensure};
+use base::{DType, Dims, Kind, Result, Strides, bail, ensure};
 
 /// Elements of a task.
 const CHUNK: usize = 16 * 1024;
 
-const INDEX: Rule = Rule { wraps: true, kind: Kind::Index, text: Text::OutOfBounds };
-const TAKE: Rule = Rule { wraps: true, kind: Kind::Index, text: Text::OutOfRangeOfElements };
+const INDEX: Rule = Rule { wraps: true, kind: Kind::Index, text: Text::Bounds };
+const TAKE: Rule = Rule { wraps: true, kind: Kind::Index, text: Text::RangeOfElements };
 
 /// `out = x[indices[0], indices[1], ...]`: `indices` (all of shape B, broadcast by strides of 0)
 /// address the first dimensions of `x`, negative ones from the end.
 pub fn index(out: ViewMut<'_>, x: View<'_>, indices: &[View<'_>]) -> Result<()> {
+    pick(out, x, indices, INDEX)
+}
+
+fn pick(out: ViewMut<'_>, x: View<'_>, indices: &[View<'_>], rule: Rule) -> Result<()> {
     ensure!(out.dtype() == x.dtype(), Runtime, "internal error: dtypes differ");
-    let plan = Plan::new(x, indices, INDEX)?;
+    let plan = Plan::new(x, indices, rule)?;
     ensure!(
         out.dims() == &*plan.dims,
         Runtime,
@@ -65,11 +69,10 @@ pub fn take(out: ViewMut<'_>, x: View<'_>, index: View<'_>) -> Result<()> {
     if x.numel() == 0 && index.numel() > 0 {
         bail!(Index, "take(): tried to take from an empty tensor");
     }
-    TAKE.check(index, 0, x.numel())?;
     let (dims, strides) = ([x.numel()], [1]);
     // SAFETY: x is contiguous, so its elements lie one after the other.
     let flat = unsafe { View::from_raw(x.bytes(), x.dtype(), &dims, &strides) };
-    self::index(out, flat, &[index])
+    pick(out, flat, &[index], TAKE)
 }
 
 /// `x.flatten()[index] = values`, or `+=` if `accumulate`, for a contiguous `x`; values broadcast to
@@ -136,20 +139,24 @@ impl Plan {
         let mut offsets = vec![0isize; shape.iter().product()];
         for (d, view) in indices.iter().enumerate() {
             let (size, step) = (x.dims()[d], x.strides()[d]);
-            rule.check(*view, d, size)?;
+            ensure!(view.dtype() == DType::I64, Runtime, "internal error: index is not int64");
             let nest = Nest::in_order(shape, [view.strides()]);
             let (start, stride) = (view.ptr::<i64>(), nest.inner_stride(0));
-            let mut at = 0;
+            let (mut at, mut bad) = (0, None);
             nest.for_each_run(0..nest.numel(), |[first], n| {
-                for k in 0..n as isize {
+                for (k, offset) in offsets[at..at + n].iter_mut().enumerate() {
                     // SAFETY: an element of the index.
-                    let i = unsafe { *start.offset(first + k * stride) };
-                    // A value changed since the check stays inside, at 0.
-                    let position = rule.position(i, size).unwrap_or(0);
-                    offsets[at] += position as isize * step;
-                    at += 1;
+                    let i = unsafe { *start.offset(first + k as isize * stride) };
+                    match rule.position(i, size) {
+                        Some(position) => *offset += position as isize * step,
+                        None => bad = bad.or(Some(i)),
+                    }
                 }
+                at += n;
             });
+            if let Some(i) = bad {
+                return Err(rule.error(i, d, size));
+            }
         }
         let dims = shape.iter().chain(&x.dims()[indices.len()..]).copied().collect();
         Ok(Plan { offsets, dims, rank: shape.len(), indexed: indices.len() })
@@ -179,7 +186,7 @@ struct Walk {
 impl Walk {
     /// Calls `visit(offset in x, offset in the other, length, steps of both)` for runs of elements,
     /// in parallel over the picks; steps are within the remaining dimensions.
-    fn run_picks(&self, visit: &(dyn Fn(isize, isize, usize, [isize; 2]) + Sync)) {
+    fn run_picks(&self, visit: &(impl Fn(isize, isize, usize, [isize; 2]) + Sync)) {
         let inner = self.rest.numel();
         if inner == 0 {
             return;
@@ -193,7 +200,7 @@ impl Walk {
         &self,
         picks: std::ops::Range<usize>,
         rest: std::ops::Range<usize>,
-        visit: &(dyn Fn(isize, isize, usize, [isize; 2]) + Sync),
+        visit: &(impl Fn(isize, isize, usize, [isize; 2]) + Sync),
     ) {
         let steps = [self.rest.inner_stride(0), self.rest.inner_stride(1)];
         let stride = self.picks.inner_stride(0);
@@ -202,6 +209,10 @@ impl Walk {
             for k in 0..n as isize {
                 let (from, to) = (self.offsets[pick], at + k * stride);
                 pick += 1;
+                if self.rest.dims.is_empty() {
+                    visit(from, to, 1, steps);
+                    continue;
+                }
                 self.rest.for_each_run(rest.clone(), |[x, other], n| {
                     visit(from + x, to + other, n, steps);
                 });

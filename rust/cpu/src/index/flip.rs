@@ -29,9 +29,7 @@ pub fn flip(out: ViewMut<'_>, x: View<'_>, dims: &[usize]) -> Result<()> {
 /// `x` with its elements moved by `shifts` along `dims`, those pushed out coming back in.
 pub fn roll(out: ViewMut<'_>, x: View<'_>, shifts: &[i64], dims: &[usize]) -> Result<()> {
     ensure!(
-        out.dims() == x.dims()
-            && shifts.len() == dims.len()
-            && dims.iter().all(|&d| d < x.rank()),
+        out.dims() == x.dims() && shifts.len() == dims.len() && dims.iter().all(|&d| d < x.rank()),
         Runtime,
         "internal error: roll {:?} along {dims:?} into {:?}",
         x.dims(),
@@ -58,7 +56,8 @@ fn roll_from(out: ViewMut<'_>, x: View<'_>, shift: &[usize], d: usize) -> Result
         let (mut out_dims, mut x_dims) = (Dims::from_slice(out.dims()), Dims::from_slice(x.dims()));
         out_dims[d] = len;
         x_dims[d] = len;
-        let offset = |i: usize, strides: &[isize], size: usize| i as isize * strides[d] * size as isize;
+        let offset =
+            |i: usize, strides: &[isize], size: usize| i as isize * strides[d] * size as isize;
         let (x_size, out_size) = (x.dtype().size(), out.dtype().size());
         let x_ptr = x.bytes().wrapping_offset(offset(from, x.strides(), x_size));
         let out_ptr = out.bytes().wrapping_offset(offset(to, out.strides(), out_size));

@@ -10,8 +10,8 @@ use base::{Dims, Kind, Result, Strides, ensure};
 /// Elements of a task.
 const CHUNK: usize = 16 * 1024;
 
-const GATHER: Rule = Rule { wraps: false, kind: Kind::Runtime, text: Text::OutOfBounds };
-const SELECT: Rule = Rule { wraps: false, kind: Kind::Index, text: Text::OutOfRangeInSelf };
+const GATHER: Rule = Rule { wraps: false, kind: Kind::Runtime, text: Text::Bounds };
+const SELECT: Rule = Rule { wraps: false, kind: Kind::Index, text: Text::RangeInSelf };
 
 /// `out[i][j][k] = x[i][index[i][j][k]][k]` for `dim` 1, and so on. `out` has `index`'s dims, which
 /// do not exceed `x`'s but along `dim`, and `x`'s dtype.
@@ -68,7 +68,8 @@ fn read_indexed(
     }
     let nest = Nest::plan(out.dims(), [out.strides(), &x_strides, index_strides]);
     let pick = Pick { nest, rule, size, step };
-    let (from, to, index) = (Ptr(x.bytes().cast_mut()), Ptr(out.bytes()), Ptr(index.bytes().cast_mut()));
+    let (from, to, index) =
+        (Ptr(x.bytes().cast_mut()), Ptr(out.bytes()), Ptr(index.bytes().cast_mut()));
     by_size!(out.dtype().size(), T => {
         parallel_chunks(pick.nest.numel(), CHUNK, &|start, end| {
             let (from, to, index) = (from, to, index);

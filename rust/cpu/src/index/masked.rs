@@ -92,7 +92,6 @@ pub fn nonzero(out: ViewMut<'_>, x: View<'_>) -> Result<()> {
     let (to, row, column) = (Ptr(out.bytes()), out.strides()[0], out.strides()[1]);
     let dims = Dims::from_slice(x.dims());
     truth.visit(&starts, &|place, _, position| {
-        let to = to;
         let mut rest = position;
         for d in (0..rank).rev() {
             let at = place as isize * row + d as isize * column;
@@ -137,7 +136,13 @@ impl Truth {
                 unsafe {
                     let from = self.start.wrapping_offset(offset * size as isize);
                     gather(size, from, steps[0], raw.as_mut_ptr().cast(), len);
-                    cast(self.dtype, DType::Bool, raw.as_ptr().cast(), truth.as_mut_ptr().cast(), len);
+                    cast(
+                        self.dtype,
+                        DType::Bool,
+                        raw.as_ptr().cast(),
+                        truth.as_mut_ptr().cast(),
+                        len,
+                    );
                 }
                 for (k, truth) in truth[..len].iter().enumerate() {
                     if truth.get() {
@@ -183,7 +188,7 @@ impl Truth {
 
     /// Calls `visit(place, offsets, position)` for each true element, places counting up from 0. A
     /// mask changed since the count never makes a place of another chunk's, or one past the end.
-    fn visit(&self, starts: &Starts, visit: &(dyn Fn(usize, [isize; 2], usize) + Sync)) {
+    fn visit(&self, starts: &Starts, visit: &(impl Fn(usize, [isize; 2], usize) + Sync)) {
         let starts = &starts.0;
         parallel(starts.len().saturating_sub(1), &|task| {
             let mut place = starts[task];

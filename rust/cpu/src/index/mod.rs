@@ -35,20 +35,20 @@ pub(crate) struct Rule {
 /// Texts of a bad index.
 #[derive(Clone, Copy)]
 pub(crate) enum Text {
-    OutOfBounds,
-    OutOfBoundsIn(&'static str),
-    OutOfRangeInSelf,
-    OutOfRangeOfElements,
+    Bounds,
+    BoundsIn(&'static str),
+    RangeInSelf,
+    RangeOfElements,
 }
 
 impl Rule {
-    fn error(&self, index: i64, dim: usize, size: usize) -> Error {
+    pub fn error(&self, index: i64, dim: usize, size: usize) -> Error {
         let bounds = format!("index {index} is out of bounds for dimension {dim} with size {size}");
         let text = match self.text {
-            Text::OutOfBounds => bounds,
-            Text::OutOfBoundsIn(op) => format!("{op}: {bounds}"),
-            Text::OutOfRangeInSelf => "index out of range in self".to_string(),
-            Text::OutOfRangeOfElements => format!(
+            Text::Bounds => bounds,
+            Text::BoundsIn(op) => format!("{op}: {bounds}"),
+            Text::RangeInSelf => "index out of range in self".to_string(),
+            Text::RangeOfElements => format!(
                 "out of range: tried to access index {index} on a tensor of {size} elements."
             ),
         };
@@ -59,16 +59,15 @@ impl Rule {
     pub fn check(&self, index: View<'_>, dim: usize, size: usize) -> Result<()> {
         ensure!(index.dtype() == DType::I64, Runtime, "internal error: index is not int64");
         let nest = Nest::in_order(index.dims(), [index.strides()]);
-        let start = index.ptr::<i64>();
-        let step = nest.inner_stride(0);
+        let (start, step) = (index.ptr::<i64>(), nest.inner_stride(0));
         let mut bad = None;
         nest.for_each_run(0..nest.numel(), |[at], n| {
-            for k in 0..n as isize {
-                // SAFETY: an element of the view.
-                let i = unsafe { *start.offset(at + k * step) };
-                if self.position(i, size).is_none() && bad.is_none() {
-                    bad = Some(i);
-                }
+            // SAFETY: an element of the view.
+            let get = |k: usize| unsafe { *start.offset(at + k as isize * step) };
+            let is_bad = |i: i64| self.position(i, size).is_none();
+            let any = (0..n).fold(false, |any, k| any | is_bad(get(k)));
+            if any && bad.is_none() {
+                bad = (0..n).map(get).find(|&i| is_bad(i));
             }
         });
         match bad {

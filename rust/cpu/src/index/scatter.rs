@@ -10,7 +10,7 @@ use super::{Rule, Text};
 use crate::dispatch::dispatch;
 use crate::gather::by_size;
 use crate::map::Operand;
-use crate::math::{Field, Ordered};
+use crate::math::Ordered;
 use crate::pool::parallel_chunks;
 use crate::walk::Value;
 use crate::{Buffer, View, ViewMut, binary, copy, map};
@@ -20,11 +20,10 @@ use base::{DType, Dims, Kind, Layout, Result, Scalar, Strides, bail, ensure};
 /// Positions of a task.
 const CHUNK: usize = 4 * 1024;
 
-const SCATTER: Rule = Rule { wraps: false, kind: Kind::Runtime, text: Text::OutOfBounds };
-const IN_SELF: Rule = Rule { wraps: false, kind: Kind::Index, text: Text::OutOfRangeInSelf };
-const FILL: Rule = Rule { wraps: true, kind: Kind::Index, text: Text::OutOfBounds };
-const COPY: Rule =
-    Rule { wraps: false, kind: Kind::Index, text: Text::OutOfBoundsIn("index_copy_()") };
+const SCATTER: Rule = Rule { wraps: false, kind: Kind::Runtime, text: Text::Bounds };
+const IN_SELF: Rule = Rule { wraps: false, kind: Kind::Index, text: Text::RangeInSelf };
+const FILL: Rule = Rule { wraps: true, kind: Kind::Index, text: Text::Bounds };
+const COPY: Rule = Rule { wraps: false, kind: Kind::Index, text: Text::BoundsIn("index_copy_()") };
 
 /// How `scatter_reduce` combines values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -200,15 +199,15 @@ fn identity(op: ScatterOp, dtype: DType) -> Scalar {
 /// `out /= max(counts, 1)`, rounding integers down.
 fn divide(out: ViewMut<'_>, counts: ViewMut<'_>) -> Result<()> {
     let kernel = match out.dtype() {
-        DType::F32 => binary(|a: f32, n: f32| a / n.maximum(1.0)),
-        DType::F64 => binary(|a: f64, n: f64| a / n.maximum(1.0)),
+        DType::F32 => binary(|a: f32, n: f32| a / n.max(1.0)),
+        DType::F64 => binary(|a: f64, n: f64| a / n.max(1.0)),
         DType::C64 => binary(|a: base::Complex32, n: base::Complex32| a / n.re.max(1.0)),
-        DType::C128 => binary(|a: base::Complex64, n: base::Complex64| a / n.re().max(1.0)),
-        DType::U8 => binary(|a: u8, n: u8| a.div_floor(n.max(1))),
-        DType::I8 => binary(|a: i8, n: i8| a.div_floor(n.max(1))),
-        DType::I16 => binary(|a: i16, n: i16| a.div_floor(n.max(1))),
-        DType::I32 => binary(|a: i32, n: i32| a.div_floor(n.max(1))),
-        DType::I64 => binary(|a: i64, n: i64| a.div_floor(n.max(1))),
+        DType::C128 => binary(|a: base::Complex64, n: base::Complex64| a / n.re.max(1.0)),
+        DType::U8 => binary(|a: u8, n: u8| Ordered::div_floor(a, n.max(1))),
+        DType::I8 => binary(|a: i8, n: i8| Ordered::div_floor(a, n.max(1))),
+        DType::I16 => binary(|a: i16, n: i16| Ordered::div_floor(a, n.max(1))),
+        DType::I32 => binary(|a: i32, n: i32| Ordered::div_floor(a, n.max(1))),
+        DType::I64 => binary(|a: i64, n: i64| Ordered::div_floor(a, n.max(1))),
         other => bail!(Runtime, "internal error: mean of {other}"),
     };
     map(&kernel, out, &[out.as_view().into(), counts.as_view().into()], &[0.0; 4])
@@ -292,12 +291,7 @@ impl Write {
     ) -> Result<Write> {
         let (dims, index_strides) = walk;
         let rank = dims.len();
-        ensure!(
-            dim < rank.max(1),
-            Runtime,
-            "internal error: no dim {dim} in {:?}",
-            out.dims()
-        );
+        ensure!(dim < rank.max(1), Runtime, "internal error: no dim {dim} in {:?}", out.dims());
         let size = out.dims().get(dim).copied().unwrap_or(1);
         rule.check(index, dim, size)?;
         let dtype = out.dtype();
@@ -341,8 +335,7 @@ impl Write {
     }
 
     fn combine(&self, op: ScatterOp) -> Result<()> {
-        let bool_as_bytes =
-            if self.dtype == DType::Bool { DType::U8 } else { self.dtype };
+        let bool_as_bytes = if self.dtype == DType::Bool { DType::U8 } else { self.dtype };
         match op {
             ScatterOp::Sum | ScatterOp::Mean => {
                 dispatch!("scatter_add", self.dtype, [all], T => self.run::<T, Plus>());
@@ -373,21 +366,25 @@ impl Write {
         let (out, index, src) =
             (self.out.cast::<T>(), self.index.cast::<i64>(), self.src.cast::<T>());
         let strides = [0, 1, 2].map(|i| self.nest.inner_stride(i));
-        for k in 0..self.count as isize {
-            for j in 0..n as isize {
-                let [o, i, s] =
-                    [0, 1, 2].map(|m| at[m] + j * strides[m] + if m == 0 { 0 } else { k * self.steps[m] });
-                // SAFETY: an element of the index.
-                let i = unsafe { *index.offset(i) };
-                let Some(position) = self.rule.position(i, self.size) else { continue };
-                // SAFETY: positions of out (the one along `dim` was just checked) and of src, or
-                // its only value, whose strides are 0; this task alone writes there.
-                unsafe {
-                    let to = out.offset(o + position as isize * self.steps[0]);
-                    let value = src.offset(s).read_unaligned();
-                    to.write_unaligned(O::apply(to.read_unaligned(), value));
-                }
+        let write = |k: isize, j: isize| {
+            let at = |m: usize| at[m] + j * strides[m] + k * self.steps[m];
+            // SAFETY: an element of the index.
+            let i = unsafe { *index.offset(at(1)) };
+            let Some(position) = self.rule.position(i, self.size) else { return };
+            // SAFETY: positions of out (the one along `dim` was just checked) and of src, or its
+            // only value, whose strides are 0; this task alone writes there.
+            unsafe {
+                let to = out.offset(at(0) + (position as isize - k) * self.steps[0]);
+                let value = src.offset(at(2)).read_unaligned();
+                to.write_unaligned(O::apply(to.read_unaligned(), value));
             }
+        };
+        let (count, n) = (self.count as isize, n as isize);
+        // The walk that is closer in memory goes innermost; either keeps the order along `dim`.
+        if self.steps[0].abs() < strides[0].abs() {
+            (0..n).for_each(|j| (0..count).for_each(|k| write(k, j)));
+        } else {
+            (0..count).for_each(|k| (0..n).for_each(|j| write(k, j)));
         }
     }
 }

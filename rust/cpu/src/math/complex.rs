@@ -52,7 +52,11 @@ fn pow(z: Complex64, exponent: Complex64) -> Complex64 {
         return Complex64::ONE;
     }
     if z.re == 0.0 && z.im == 0.0 {
-        return if exponent.re > 0.0 { Complex64::ZERO } else { Complex64::new(f64::NAN, f64::NAN) };
+        return if exponent.re > 0.0 {
+            Complex64::ZERO
+        } else {
+            Complex64::new(f64::NAN, f64::NAN)
+        };
     }
     if exponent.im == 0.0 && exponent.re.fract() == 0.0 && exponent.re.abs() <= 64.0 {
         return z.powi(exponent.re as i32);

@@ -76,6 +76,10 @@ impl Real for f64 {
     }
     super::real_real! { f64 }
     #[inline]
+    fn atan2(self, x: f64) -> f64 {
+        f64::atan2(self, x)
+    }
+    #[inline]
     fn polygamma(self, n: f64) -> f64 {
         special::polygamma(n, self)
     }

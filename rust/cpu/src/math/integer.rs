@@ -5,8 +5,12 @@ use super::number::{Integer, Number, Ordered};
 
 /// Absolute value as the unsigned type of the same width.
 macro_rules! magnitude {
-    ($v:ident u8) => { $v };
-    ($v:ident $ty:ident) => { $v.unsigned_abs() };
+    ($v:ident u8) => {
+        $v
+    };
+    ($v:ident $ty:ident) => {
+        $v.unsigned_abs()
+    };
 }
 
 macro_rules! integer {

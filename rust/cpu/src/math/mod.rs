@@ -95,10 +95,6 @@ macro_rules! real_real {
             self - $ty::trunc(self)
         }
         #[inline]
-        fn atan2(self, x: $ty) -> $ty {
-            $ty::atan2(self, x)
-        }
-        #[inline]
         fn hypot(self, other: $ty) -> $ty {
             $ty::hypot(self, other)
         }

@@ -227,6 +227,10 @@ impl Real for f32 {
         wide::erfc(f64::from(self)) as f32
     }
     super::real_real! { f32 }
+    #[inline(always)]
+    fn atan2(self, x: f32) -> f32 {
+        wide::atan2(f64::from(self), f64::from(x)) as f32
+    }
     #[inline]
     fn polygamma(self, n: f64) -> f32 {
         special::polygamma(n, f64::from(self)) as f32
@@ -334,7 +338,19 @@ mod tests {
     #[test]
     fn special_values_are_those_of_the_limits() {
         let inf = f32::INFINITY;
-        for f in [Field::exp, Field::ln, Field::tanh, Field::sin, Field::cos, Field::expm1, Real::erf, Real::erfc, Field::atan, Field::log1p, Field::asinh] {
+        for f in [
+            Field::exp,
+            Field::ln,
+            Field::tanh,
+            Field::sin,
+            Field::cos,
+            Field::expm1,
+            Real::erf,
+            Real::erfc,
+            Field::atan,
+            Field::log1p,
+            Field::asinh,
+        ] {
             let f: fn(f32) -> f32 = f;
             assert!(f(f32::NAN).is_nan());
         }
@@ -351,6 +367,8 @@ mod tests {
         assert!(Field::sin(inf).is_nan() && Field::cos(-inf).is_nan() && Field::tan(inf).is_nan());
         assert!(Field::ln(-1.0f32).is_nan() && Field::asin(1.5f32).is_nan());
         assert!(Field::sin(-0.0f32).is_sign_negative() && Field::tanh(-0.0f32).is_sign_negative());
-        assert!(Field::expm1(-0.0f32).is_sign_negative() && Field::sinh(-0.0f32).is_sign_negative());
+        assert!(
+            Field::expm1(-0.0f32).is_sign_negative() && Field::sinh(-0.0f32).is_sign_negative()
+        );
     }
 }

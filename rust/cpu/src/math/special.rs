@@ -251,7 +251,11 @@ fn bessel_far(x: f64, order: f64) -> f64 {
 /// Modified Bessel function of the first kind, order 0.
 pub fn i0(x: f64) -> f64 {
     let x = x.abs();
-    if x > BESSEL_FAR { half_exp(x) * bessel_far(x, 0.0) * half_exp(x) } else { near_or_nan(x, 0.0) }
+    if x > BESSEL_FAR {
+        half_exp(x) * bessel_far(x, 0.0) * half_exp(x)
+    } else {
+        near_or_nan(x, 0.0)
+    }
 }
 
 /// `exp(-|x|) i0(x)`.

@@ -2,7 +2,7 @@
 //! from where a single-precision polynomial would lose digits. Not for results in f64.
 
 /// Adding and subtracting it rounds to an integer, whose low bits then are the sum's low bits.
-pub(crate) const ROUND: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52
+const ROUND: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52
 
 /// `exp(x)` as a power of two and a factor short of 1: `scale * (1 + p)`; |x| is clamped to 700.
 #[inline(always)]
@@ -90,6 +90,20 @@ pub(crate) fn atan(x: f64) -> f64 {
     let angle = if far { angle + std::f64::consts::FRAC_PI_4 } else { angle };
     let angle = if a > 1.0 { std::f64::consts::FRAC_PI_2 - angle } else { angle };
     angle.copysign(x)
+}
+
+/// The angle of the point (`x`, `y`).
+#[inline(always)]
+pub(crate) fn atan2(y: f64, x: f64) -> f64 {
+    use std::f64::consts::{FRAC_PI_4, PI};
+    let (a, b) = (y.abs(), x.abs());
+    let angle = atan(a / b);
+    // 0/0 and inf/inf.
+    let angle = if a == 0.0 && b == 0.0 { 0.0 } else { angle };
+    let angle = if a == f64::INFINITY && b == f64::INFINITY { FRAC_PI_4 } else { angle };
+    let angle = if x.is_sign_negative() { PI - angle } else { angle };
+    let nan = x.is_nan() || y.is_nan();
+    (if nan { f64::NAN } else { angle }).copysign(y)
 }
 
 /// `exp(x^2) erfc(x)` for x >= 0: a polynomial in `(x - 2) / (x + 2)`, fitted at Chebyshev nodes to

@@ -69,11 +69,7 @@ impl<T: Multiply> Product<T> {
         if p.m == 0 || p.n == 0 {
             return;
         }
-        let tasks = if p.work() < SERIAL {
-            1
-        } else {
-            4 * num_threads()
-        };
+        let tasks = if p.work() < SERIAL { 1 } else { 4 * num_threads() };
         let chunk = |len: usize, unit: usize, cross: usize| {
             let least = (SERIAL / 8).div_ceil(cross * p.k.max(1));
             len.div_ceil(tasks).max(least).next_multiple_of(unit)
@@ -114,14 +110,7 @@ impl<T: Multiply> Product<T> {
             Start::Scaled(beta, from) => Start::Scaled(beta, from.transposed()),
         };
         let (a, b) = (self.b.transposed(), self.a.transposed());
-        Product {
-            m: 1,
-            n: self.m,
-            a,
-            b,
-            start,
-            ..*self
-        }
+        Product { m: 1, n: self.m, a, b, start, ..*self }
     }
 
     fn path(&self) -> Path {
@@ -140,39 +129,22 @@ impl<T: Multiply> Product<T> {
             Start::Zero => Start::Zero,
             Start::Scaled(beta, from) => Start::Scaled(beta, from.from(row, col)),
         };
-        let c = self
-            .c
-            .wrapping_offset(row as isize * self.c_row)
-            .wrapping_add(col);
+        let c = self.c.wrapping_offset(row as isize * self.c_row).wrapping_add(col);
         let (a, b) = (self.a.from(row, 0), self.b.from(0, col));
-        Product {
-            m: rows,
-            n: cols,
-            a,
-            b,
-            c,
-            start,
-            ..*self
-        }
+        Product { m: rows, n: cols, a, b, c, start, ..*self }
     }
 
     unsafe fn by_cols(&self, chunk: usize) {
         parallel_chunks(self.n, chunk, &|from, to| {
             // SAFETY: columns of different tasks are disjoint.
-            unsafe {
-                self.piece(0, self.m, from, to - from)
-                    .serial_on(&self.path())
-            }
+            unsafe { self.piece(0, self.m, from, to - from).serial_on(&self.path()) }
         });
     }
 
     unsafe fn by_rows(&self, chunk: usize) {
         parallel_chunks(self.m, chunk, &|from, to| {
             // SAFETY: rows of different tasks are disjoint.
-            unsafe {
-                self.piece(from, to - from, 0, self.n)
-                    .tiles(self.reads_in_place())
-            }
+            unsafe { self.piece(from, to - from, 0, self.n).tiles(self.reads_in_place()) }
         });
     }
 
@@ -263,11 +235,7 @@ impl<T: Multiply> Product<T> {
                         copy.add(i * self.k + p).write(*a.from(i, p).ptr);
                     }
                 }
-                a = Matrix {
-                    ptr: copy.cast_const(),
-                    row: self.k as isize,
-                    col: 1,
-                };
+                a = Matrix { ptr: copy.cast_const(), row: self.k as isize, col: 1 };
             }
             for i in (0..self.m).step_by(4) {
                 for j in (0..self.n).step_by(4) {
@@ -302,14 +270,7 @@ impl<T: Multiply> Product<T> {
                     *x = self.alpha * *self.a.from(0, p + r).ptr;
                 }
                 let b = self.b.from(p, 0);
-                kernel.axpy(&Axpy {
-                    x,
-                    rows,
-                    b: b.ptr,
-                    b_row: b.row,
-                    y: self.c,
-                    cols: self.n,
-                });
+                kernel.axpy(&Axpy { x, rows, b: b.ptr, b_row: b.row, y: self.c, cols: self.n });
             }
         }
     }
@@ -326,11 +287,7 @@ impl<T: Multiply> Product<T> {
                 }
                 return;
             }
-            let cols = if in_place {
-                self.n
-            } else {
-                OWN_COLS.next_multiple_of(kernel.cols())
-            };
+            let cols = if in_place { self.n } else { OWN_COLS.next_multiple_of(kernel.cols()) };
             let width = cols.min(self.n).next_multiple_of(kernel.cols());
             let mut scratch = Scratch::new::<T>(if in_place { 0 } else { width * depth });
             for j in (0..self.n).step_by(cols) {
@@ -404,11 +361,7 @@ impl<T: Multiply> Product<T> {
                     };
                     for i in (0..rows).step_by(height) {
                         let (a, a_row, a_col) = if pack {
-                            (
-                                scratch.ptr::<T>().add(i * k).cast_const(),
-                                1,
-                                height as isize,
-                            )
+                            (scratch.ptr::<T>().add(i * k).cast_const(), 1, height as isize)
                         } else {
                             (left.from(i, 0).ptr, left.row, left.col)
                         };
@@ -470,6 +423,6 @@ unsafe fn pack_panels<T: Multiply>(
     let width = kernel.cols();
     for j in (0..cols).step_by(width) {
         // SAFETY: `to` holds cols rounded up to whole panels.
-        unsafe { pack_right(b.from(0, j), k, width.min(cols - j), width, to.add(j * k)) }
+        unsafe { pack_right(b.from(0, j), k, width.min(cols - j), kernel, to.add(j * k)) }
     }
 }

@@ -9,6 +9,8 @@ mod driver;
 mod pack;
 mod plain;
 mod tile;
+#[cfg(target_arch = "x86_64")]
+mod transpose;
 mod vector;
 
 pub(crate) use driver::{Product, Start};
@@ -49,13 +51,12 @@ pub fn matmul(
         DType::C64 => complex::multiply::<f32>(out, a, b, alpha, addend),
         DType::C128 => complex::multiply::<f64>(out, a, b, alpha, addend),
         DType::U8 | DType::I8 | DType::I16 | DType::I32 | DType::I64 => {
-            dispatch!("matmul", out.dtype(), [int], T => plain::multiply::<T>(out, a, b, alpha, addend));
+            dispatch!("matmul", out.dtype(), [int], T => {
+                plain::multiply::<T>(out, a, b, alpha, addend);
+            });
             Ok(())
         }
-        DType::Bool => bail!(
-            NotImplemented,
-            "\"addmm_impl_cpu_\" not implemented for 'Bool'"
-        ),
+        DType::Bool => bail!(NotImplemented, "\"addmm_impl_cpu_\" not implemented for 'Bool'"),
     }
 }
 
@@ -104,16 +105,8 @@ fn batches(out: ViewMut<'_>, a: View<'_>, b: View<'_>, addend: View<'_>) -> Nest
 fn matrix<T: base::Element>(view: View<'_>) -> Matrix<T> {
     let (dims, strides) = view.geometry();
     let rank = dims.len();
-    let col = if dims[rank - 1] == 1 {
-        1
-    } else {
-        strides[rank - 1]
-    };
-    Matrix {
-        ptr: view.ptr(),
-        row: strides[rank - 2],
-        col,
-    }
+    let col = if dims[rank - 1] == 1 { 1 } else { strides[rank - 1] };
+    Matrix { ptr: view.ptr(), row: strides[rank - 2], col }
 }
 
 fn real<T: Multiply>(
@@ -124,11 +117,7 @@ fn real<T: Multiply>(
     addend: Option<Addend<'_>>,
 ) -> Result<()> {
     let rank = out.rank();
-    let (m, n, k) = (
-        out.dims()[rank - 2],
-        out.dims()[rank - 1],
-        a.dims()[rank - 1],
-    );
+    let (m, n, k) = (out.dims()[rank - 2], out.dims()[rank - 1], a.dims()[rank - 1]);
     let c = matrix::<T>(out.as_view());
     let by_cols = c.col != 1 && (c.row == 1 || m == 1);
     if c.col != 1 && !by_cols {
@@ -141,39 +130,16 @@ fn real<T: Multiply>(
     let alpha = T::from_scalar(alpha);
     run_batches(&walk, m * n * k, &|at| {
         let [oc, oa, ob, os] = walk.offsets(at);
-        let moved = |x: Matrix<T>, by: isize| Matrix {
-            ptr: x.ptr.wrapping_offset(by),
-            ..x
-        };
+        let moved = |x: Matrix<T>, by: isize| Matrix { ptr: x.ptr.wrapping_offset(by), ..x };
         let (a, b, from) = (moved(left, oa), moved(right, ob), moved(start, os));
         let c_ptr = moved(c, oc).ptr.cast_mut();
         let start = |from| beta.map_or(Start::Zero, |beta| Start::Scaled(beta, from));
         if by_cols {
             let (a, b) = (b.transposed(), a.transposed());
             let start = start(from.transposed());
-            Product {
-                m: n,
-                n: m,
-                k,
-                a,
-                b,
-                c: c_ptr,
-                c_row: c.col,
-                alpha,
-                start,
-            }
+            Product { m: n, n: m, k, a, b, c: c_ptr, c_row: c.col, alpha, start }
         } else {
-            Product {
-                m,
-                n,
-                k,
-                a,
-                b,
-                c: c_ptr,
-                c_row: c.row,
-                alpha,
-                start: start(from),
-            }
+            Product { m, n, k, a, b, c: c_ptr, c_row: c.row, alpha, start: start(from) }
         }
     });
     Ok(())
@@ -241,16 +207,10 @@ fn widened(
         None => None,
         Some(add) => {
             crate::copy(target, Operand::View(add.view))?;
-            Some(Addend {
-                view: target.as_view(),
-                beta: add.beta,
-            })
+            Some(Addend { view: target.as_view(), beta: add.beta })
         }
     };
-    let (a, b) = (
-        wide_a.view(DType::F32, &layout_a)?,
-        wide_b.view(DType::F32, &layout_b)?,
-    );
+    let (a, b) = (wide_a.view(DType::F32, &layout_a)?, wide_b.view(DType::F32, &layout_b)?);
     matmul(target, a, b, alpha, addend)?;
     crate::copy(out, Operand::View(target.as_view()))?;
     Ok(())

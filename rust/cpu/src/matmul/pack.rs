@@ -1,7 +1,8 @@
 //! Copies of operand blocks in the order the register tile reads them: `b` as panels of the tile's
-//! width (row p of a panel contiguous, short panels padded with zeros), `a` as panels of its height.
+//! width (row p of a panel contiguous, short panels padded with zeros), `a` as panels of its
+//! height.
 
-use super::tile::Multiply;
+use super::tile::{BLOCK, Kernel, Multiply};
 
 /// A matrix by pointer and steps: element (i, j) at `ptr + i * row + j * col`.
 #[derive(Clone, Copy)]
@@ -21,37 +22,28 @@ impl<T> Matrix<T> {
     #[inline]
     pub fn from(self, i: usize, j: usize) -> Matrix<T> {
         let step = i as isize * self.row + j as isize * self.col;
-        Matrix {
-            ptr: self.ptr.wrapping_offset(step),
-            ..self
-        }
+        Matrix { ptr: self.ptr.wrapping_offset(step), ..self }
     }
 
     /// Rows and columns exchanged.
     #[inline]
     pub fn transposed(self) -> Matrix<T> {
-        Matrix {
-            ptr: self.ptr,
-            row: self.col,
-            col: self.row,
-        }
+        Matrix { ptr: self.ptr, row: self.col, col: self.row }
     }
 }
 
-/// Columns gathered together when `b` is contiguous along k.
-const STRIP: usize = 16;
-
-/// Packs `b[k x cols]`, at most one panel of `width` columns, to `to[k x width]`.
+/// Packs `b[k x cols]`, at most one panel of the kernel's width, to `to[k x width]`.
 ///
 /// # Safety
-/// `b` is readable over k x cols, `to` writable over k x width; `cols <= width`.
+/// `b` is readable over k x cols, `to` writable over k x width; `cols` is at most the width.
 pub(crate) unsafe fn pack_right<T: Multiply>(
     b: Matrix<T>,
     k: usize,
     cols: usize,
-    width: usize,
+    kernel: &Kernel<T>,
     to: *mut T,
 ) {
+    let width = kernel.cols();
     // SAFETY: indices stay below k and cols in `b`, below k and width in `to`.
     unsafe {
         if b.col == 1 {
@@ -64,28 +56,32 @@ pub(crate) unsafe fn pack_right<T: Multiply>(
             }
             return;
         }
-        let mut first = 0;
-        while first < width {
-            let strip = STRIP.min(width - first);
+        for first in (0..width).step_by(BLOCK) {
+            let strip = BLOCK.min(width - first);
             let filled = cols.saturating_sub(first).min(strip);
-            let from = b.from(0, first);
-            for p in 0..k {
-                let row = to.add(p * width + first);
-                let from = from.ptr.offset(p as isize * b.row);
+            let (from, to) = (b.from(0, first), to.add(first));
+            let mut done = 0;
+            if let Some(transpose) = kernel.transpose.filter(|_| b.row == 1 && filled == BLOCK) {
+                while done + BLOCK <= k {
+                    transpose(from.from(done, 0).ptr, b.col, to.add(done * width), width);
+                    done += BLOCK;
+                }
+            }
+            for p in done..k {
+                let (row, from) = (to.add(p * width), from.from(p, 0));
                 for j in 0..filled {
-                    row.add(j).write(*from.offset(j as isize * b.col));
+                    row.add(j).write(*from.from(0, j).ptr);
                 }
                 for j in filled..strip {
                     row.add(j).write(T::ZERO);
                 }
             }
-            first += strip;
         }
     }
 }
 
-/// Packs `a[rows x k]` to panels of `height` rows, each `[k x height]`; the last panel keeps its own
-/// number of rows with the same step.
+/// Packs `a[rows x k]` to panels of `height` rows, each `[k x height]`; the last panel keeps its
+/// own number of rows with the same step.
 ///
 /// # Safety
 /// `a` is readable over rows x k, `to` writable over rows rounded up to `height`, times k.
@@ -106,9 +102,7 @@ pub(crate) unsafe fn pack_left<T: Multiply>(
             for p in 0..k {
                 let from = from.ptr.offset(p as isize * a.col);
                 for i in 0..count {
-                    panel
-                        .add(p * height + i)
-                        .write(*from.offset(i as isize * a.row));
+                    panel.add(p * height + i).write(*from.offset(i as isize * a.row));
                 }
             }
         }

@@ -54,6 +54,10 @@ pub(crate) struct Axpy<T> {
 
 type TileFn<T> = unsafe fn(&Tile<T>);
 type DotsFn<T> = unsafe fn(&Dots<T>);
+type TransposeFn<T> = unsafe fn(*const T, isize, *mut T, usize);
+
+/// Side of the blocks a kernel may be able to transpose.
+pub(crate) const BLOCK: usize = 16;
 
 /// The compiled loops of one instruction set and element type.
 pub(crate) struct Kernel<T: 'static> {
@@ -64,6 +68,8 @@ pub(crate) struct Kernel<T: 'static> {
     /// `dots[rows - 1][cols - 1]`.
     dots: [[DotsFn<T>; 4]; 4],
     axpy: unsafe fn(&Axpy<T>),
+    /// Transposes a block of [`BLOCK`] x [`BLOCK`]: source, its step, target, its step.
+    pub transpose: Option<TransposeFn<T>>,
 }
 
 impl<T> Kernel<T> {
@@ -126,11 +132,8 @@ unsafe fn tile_body<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile
             for (j, sum) in row.into_iter().enumerate() {
                 let c = c_row.add(j * V::LANES);
                 if j + 1 < VECTORS || last == V::LANES {
-                    let sum = if t.accumulate {
-                        sum.mul_add(alpha, V::load(c))
-                    } else {
-                        sum.mul(alpha)
-                    };
+                    let sum =
+                        if t.accumulate { sum.mul_add(alpha, V::load(c)) } else { sum.mul(alpha) };
                     sum.store(c);
                 } else {
                     let sum = if t.accumulate {
@@ -194,11 +197,7 @@ where
         while p < d.k {
             let count = (d.k - p).min(V::LANES);
             let load = |from: *const V::Scalar| {
-                if count == V::LANES {
-                    V::load(from)
-                } else {
-                    V::load_first(from, count)
-                }
+                if count == V::LANES { V::load(from) } else { V::load_first(from, count) }
             };
             let mut right = [zero; COLS];
             for (j, v) in right.iter_mut().enumerate() {
@@ -231,24 +230,16 @@ unsafe fn axpy_body<V: Vector>(a: &Axpy<V::Scalar>) {
             let count = (a.cols - j).min(V::LANES);
             let full = count == V::LANES;
             let y = a.y.add(j);
-            let mut sum = if full {
-                V::load(y)
-            } else {
-                V::load_first(y, count)
-            };
+            let mut sum = if full { V::load(y) } else { V::load_first(y, count) };
             for p in 0..a.rows {
                 let from = a.b.offset(p as isize * a.b_row).add(j);
-                let v = if full {
-                    V::load(from)
-                } else {
-                    V::load_first(from, count)
-                };
+                let v = if full { V::load(from) } else { V::load_first(from, count) };
                 sum = V::splat(a.x[p]).mul_add(v, sum);
             }
             if full {
-                sum.store(y)
+                sum.store(y);
             } else {
-                sum.store_first(y, count)
+                sum.store_first(y, count);
             }
             j += V::LANES;
         }
@@ -256,7 +247,8 @@ unsafe fn axpy_body<V: Vector>(a: &Axpy<V::Scalar>) {
 }
 
 macro_rules! kernel {
-    ($name:ident, $vector:ty, $scalar:ty, [$($feature:literal)?], [$($rows:literal)*], $vectors:tt) => {
+    ($name:ident, $vector:ty, $scalar:ty, [$($feature:literal)?], [$($rows:literal)*],
+     $vectors:tt, $transpose:expr) => {
         mod $name {
             use super::*;
             $(#[target_feature(enable = $feature)])?
@@ -284,14 +276,15 @@ macro_rules! kernel {
                     [dots::<4, 1>, dots::<4, 2>, dots::<4, 3>, dots::<4, 4>],
                 ],
                 axpy,
+                transpose: $transpose,
             };
         }
     };
     (@row $rows:literal, [$($vectors:literal)*]) => { &[$(tile::<$rows, $vectors>),*] };
 }
 
-kernel!(portable_f32, Portable<f32>, f32, [], [1 2 3 4], [1 2]);
-kernel!(portable_f64, Portable<f64>, f64, [], [1 2 3 4], [1 2]);
+kernel!(portable_f32, Portable<f32>, f32, [], [1 2 3 4], [1 2], None);
+kernel!(portable_f64, Portable<f64>, f64, [], [1 2 3 4], [1 2], None);
 
 #[cfg(target_arch = "x86_64")]
 use {
@@ -299,13 +292,18 @@ use {
     std::arch::x86_64::{__m256, __m256d, __m512, __m512d},
 };
 #[cfg(target_arch = "x86_64")]
-kernel!(avx2_f32, Half<__m256>, f32, ["avx2,fma"], [1 2 3 4 5 6], [1 2]);
+kernel!(avx2_f32, Half<__m256>, f32, ["avx2,fma"], [1 2 3 4 5 6], [1 2], None);
 #[cfg(target_arch = "x86_64")]
-kernel!(avx2_f64, Half<__m256d>, f64, ["avx2,fma"], [1 2 3 4 5 6], [1 2]);
+kernel!(avx2_f64, Half<__m256d>, f64, ["avx2,fma"], [1 2 3 4 5 6], [1 2], None);
 #[cfg(target_arch = "x86_64")]
-kernel!(avx512_f32, Wide<__m512>, f32, ["avx512f,avx2,fma"], [1 2 3 4 5 6], [1 2 3 4]);
+kernel!(
+    avx512_f32, Wide<__m512>, f32, ["avx512f,avx2,fma"], [1 2 3 4 5 6], [1 2 3 4],
+    Some(super::super::transpose::transpose_f32)
+);
 #[cfg(target_arch = "x86_64")]
-kernel!(avx512_f64, Wide<__m512d>, f64, ["avx512f,avx2,fma"], [1 2 3 4 5 6], [1 2 3 4]);
+kernel!(
+    avx512_f64, Wide<__m512d>, f64, ["avx512f,avx2,fma"], [1 2 3 4 5 6], [1 2 3 4], None
+);
 
 /// Element types that have compiled loops.
 pub(crate) trait Multiply: base::Element + std::ops::Mul<Output = Self> {

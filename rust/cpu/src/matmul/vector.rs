@@ -104,7 +104,8 @@ pub(crate) mod x86 {
     pub(crate) struct Half<R>(R);
 
     macro_rules! intrinsics {
-        ($vector:ty, $wrap:ident, $scalar:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident,
+        ($vector:ty, $wrap:ident, $scalar:ty, $lanes:literal,
+         $splat:ident, $load:ident, $store:ident,
          $fma:ident, $mul:ident, $load_first:expr, $store_first:expr, $sum:expr) => {
             impl Vector for $vector {
                 type Scalar = $scalar;

@@ -31,21 +31,13 @@ pub struct BatchNorm<'a> {
 /// Sizes `[n, channels, spatial]`.
 fn sizes(x: View<'_>) -> Result<[usize; 3]> {
     let dims = x.dims();
-    ensure!(
-        dims.len() >= 2,
-        Runtime,
-        "internal error: batch_norm of {dims:?}"
-    );
+    ensure!(dims.len() >= 2, Runtime, "internal error: batch_norm of {dims:?}");
     Ok([dims[0], dims[1], dims[2..].iter().product()])
 }
 
 fn check(channels: usize, views: &[Option<View<'_>>]) -> Result<()> {
     let fits = views.iter().flatten().all(|v| v.numel() == channels);
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: operands of batch_norm do not fit"
-    );
+    ensure!(fits, Runtime, "internal error: operands of batch_norm do not fit");
     Ok(())
 }
 
@@ -62,11 +54,7 @@ pub fn batch_norm(
     let ([n, channels, spatial], affine) = (shape, norm.affine);
     let pair = |p: Option<(ViewMut<'_>, ViewMut<'_>)>| p.map(|(a, b)| [a.numel(), b.numel()]);
     check(channels, &[affine.weight, affine.bias])?;
-    let fits = [saved, norm.running]
-        .into_iter()
-        .filter_map(pair)
-        .flatten()
-        .all(|n| n == channels);
+    let fits = [saved, norm.running].into_iter().filter_map(pair).flatten().all(|n| n == channels);
     let known = norm.training || norm.running.is_some();
     ensure!(
         fits && known && out.dims() == x.dims(),
@@ -76,13 +64,10 @@ pub fn batch_norm(
     let x = Input::new(x)?;
     let dtype = x.dtype();
     let y = Output::cast(out, dtype)?;
-    let (w, b) = (
-        input_or_none(affine.weight, dtype)?,
-        input_or_none(affine.bias, dtype)?,
-    );
+    let (w, b) = (input_or_none(affine.weight, dtype)?, input_or_none(affine.bias, dtype)?);
     dispatch!("batch_norm", dtype, [float], T => {
         let statistics = Shared::<T>::new(2 * channels)?;
-        let (mean, var) = (statistics.values().part(0, channels), statistics.values().part(channels, channels));
+        let [mean, var] = halves(statistics.values());
         let from = x.values::<T>();
         if norm.training {
             each_channels(shape, &|first, last| {
@@ -98,7 +83,7 @@ pub fn batch_norm(
         }
         let (w, b) = (w.as_ref().map(Input::values::<T>), b.as_ref().map(Input::values::<T>));
         let factors = Shared::<T>::new(2 * channels)?;
-        let (scale, shift) = (factors.values().part(0, channels), factors.values().part(channels, channels));
+        let [scale, shift] = halves(factors.values());
         for c in 0..channels {
             var.set(c, T::of(1.0 / (var.at(c).to_f64() + norm.eps).sqrt()));
             scale.set(c, w.map_or(var.at(c), |w| w.at(c) * var.at(c)));
@@ -111,19 +96,21 @@ pub fn batch_norm(
         let to = y.values::<T>();
         each_samples(shape, &|first, last| {
             // SAFETY: the arrays are bounds-checked.
-            unsafe { apply(from, to, shape, [first, last], [mean.read(), scale.read(), shift.read()]) }
+            unsafe { apply(from, to, shape, [first, last], [mean, scale, shift].map(Out::read)) }
         });
     });
     y.finish()
 }
 
+/// Both halves of an array.
+fn halves<T: Copy>(values: Out<'_, T>) -> [Out<'_, T>; 2] {
+    let half = values.len() / 2;
+    [values.part(0, half), values.part(half, half)]
+}
+
 /// Tasks over channels: as many as a strip, or as many as have enough elements.
 fn each_channels([n, channels, spatial]: [usize; 3], f: &(dyn Fn(usize, usize) + Sync)) {
-    let chunk = if spatial < NARROW {
-        STRIP
-    } else {
-        rows_per_task(n * spatial)
-    };
+    let chunk = if spatial < NARROW { STRIP } else { rows_per_task(n * spatial) };
     parallel_chunks(channels, chunk, f);
 }
 
@@ -155,10 +142,8 @@ fn update_running<T: Float>(
         let values = target.values::<T>();
         for c in 0..values.len() {
             let new = from.at(c).to_f64() * factor;
-            values.set(
-                c,
-                T::of((1.0 - norm.momentum) * values.at(c).to_f64() + norm.momentum * new),
-            );
+            values
+                .set(c, T::of((1.0 - norm.momentum) * values.at(c).to_f64() + norm.momentum * new));
         }
         target.finish()?;
     }
@@ -254,35 +239,16 @@ pub struct BatchNormGradient<'a> {
 pub fn batch_norm_backward(to: Gradients<'_>, from: &BatchNormGradient<'_>) -> Result<()> {
     let shape = sizes(from.x)?;
     let channels = shape[1];
-    let parameters = [
-        to.weight.map(ViewMut::as_view),
-        to.bias.map(ViewMut::as_view),
-    ];
+    let parameters = [to.weight.map(ViewMut::as_view), to.bias.map(ViewMut::as_view)];
     check(
         channels,
-        &[
-            Some(from.mean),
-            Some(from.invstd),
-            from.weight,
-            parameters[0],
-            parameters[1],
-        ],
+        &[Some(from.mean), Some(from.invstd), from.weight, parameters[0], parameters[1]],
     )?;
-    ensure!(
-        from.grad.dims() == from.x.dims(),
-        Runtime,
-        "internal error: batch_norm_backward"
-    );
+    ensure!(from.grad.dims() == from.x.dims(), Runtime, "internal error: batch_norm_backward");
     let x = Input::new(from.x)?;
     let dtype = x.dtype();
-    let (g, w) = (
-        Input::cast(from.grad, dtype)?,
-        input_or_none(from.weight, dtype)?,
-    );
-    let (mean, invstd) = (
-        Input::cast(from.mean, dtype)?,
-        Input::cast(from.invstd, dtype)?,
-    );
+    let (g, w) = (Input::cast(from.grad, dtype)?, input_or_none(from.weight, dtype)?);
+    let (mean, invstd) = (Input::cast(from.mean, dtype)?, Input::cast(from.invstd, dtype)?);
     let gx = output_or_none(to.input, dtype)?;
     dispatch!("batch_norm_backward", dtype, [float], T => {
         let saved = Saved::<T> {
@@ -293,7 +259,7 @@ pub fn batch_norm_backward(to: Gradients<'_>, from: &BatchNormGradient<'_>) -> R
             shape,
         };
         let sums = Shared::<T>::new(2 * channels)?;
-        let (slope, shift) = (sums.values().part(0, channels), sums.values().part(channels, channels));
+        let [slope, shift] = halves(sums.values());
         each_channels(shape, &|first, last| {
             // SAFETY: the arrays are bounds-checked.
             unsafe { channel_sums(saved, [first, last], slope, shift) }
@@ -376,7 +342,8 @@ simd! {
 simd! {
     /// `gx = (g - shift - hat * slope) * invstd * weight` for samples `range`.
     unsafe fn input_gradient[T: Float](
-        saved: Saved<'_, T>, range: [usize; 2], means: [In<'_, T>; 2], w: Option<In<'_, T>>, gx: Out<'_, T>
+        saved: Saved<'_, T>, range: [usize; 2], means: [In<'_, T>; 2], w: Option<In<'_, T>>,
+        gx: Out<'_, T>
     ) {
         let [_, channels, spatial] = saved.shape;
         let [slope, shift] = means;

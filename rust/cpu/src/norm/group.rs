@@ -23,18 +23,9 @@ impl Sizes {
     fn of(x: View<'_>, groups: usize) -> Result<Sizes> {
         let dims = x.dims();
         let fits = dims.len() >= 2 && groups > 0 && dims[1].is_multiple_of(groups);
-        ensure!(
-            fits,
-            Runtime,
-            "internal error: group_norm of {dims:?} in {groups} groups"
-        );
+        ensure!(fits, Runtime, "internal error: group_norm of {dims:?} in {groups} groups");
         let spatial = dims[2..].iter().product();
-        Ok(Sizes {
-            channels: dims[1],
-            spatial,
-            group: dims[1] / groups,
-            rows: dims[0] * groups,
-        })
+        Ok(Sizes { channels: dims[1], spatial, group: dims[1] / groups, rows: dims[0] * groups })
     }
 
     /// Elements of a group.
@@ -51,11 +42,7 @@ impl Sizes {
         let fits = whole.iter().all(|v| v.numel() == self.rows * self.width())
             && channel.iter().flatten().all(|v| v.numel() == self.channels)
             && row.iter().all(|v| v.numel() == self.rows);
-        ensure!(
-            fits,
-            Runtime,
-            "internal error: operands of group_norm do not fit"
-        );
+        ensure!(fits, Runtime, "internal error: operands of group_norm do not fit");
         Ok(())
     }
 }
@@ -78,10 +65,7 @@ pub fn group_norm(
     let dtype = x.dtype();
     let (y, mean) = (Output::cast(out, dtype)?, Output::cast(mean, dtype)?);
     let rstd = Output::cast(rstd, dtype)?;
-    let (w, b) = (
-        input_or_none(affine.weight, dtype)?,
-        input_or_none(affine.bias, dtype)?,
-    );
+    let (w, b) = (input_or_none(affine.weight, dtype)?, input_or_none(affine.bias, dtype)?);
     dispatch!("GroupNormKernelImpl", dtype, [float], T => {
         let (from, to) = (x.values::<T>(), y.values::<T>());
         let (means, scales) = (mean.values::<T>(), rstd.values::<T>());
@@ -135,11 +119,7 @@ pub fn group_norm_backward(
     groups: usize,
 ) -> Result<()> {
     let sizes = Sizes::of(x, groups)?;
-    let parameters = [
-        weight,
-        to.weight.map(ViewMut::as_view),
-        to.bias.map(ViewMut::as_view),
-    ];
+    let parameters = [weight, to.weight.map(ViewMut::as_view), to.bias.map(ViewMut::as_view)];
     sizes.check(&[x, grad], &parameters, &[mean, rstd])?;
     let x = Input::new(x)?;
     let dtype = x.dtype();
@@ -164,7 +144,8 @@ pub fn group_norm_backward(
         let gx = gx.as_ref().map(Output::values::<T>);
         parallel_chunks(sizes.rows, rows_per_task(sizes.width()), &|first, last| {
             for r in first..last {
-                let [slopes, shifts] = [slopes, shifts].map(|v| v.part(r * sizes.group, sizes.group));
+                let slopes = slopes.part(r * sizes.group, sizes.group);
+                let shifts = shifts.part(r * sizes.group, sizes.group);
                 // SAFETY: the arrays are bounds-checked.
                 unsafe { group_gradient(saved, r, gx, slopes, shifts) }
             }
@@ -189,9 +170,11 @@ struct Saved<'a, T> {
 }
 
 simd! {
-    /// Per channel the sums of `g` and of `g` times the normalised input, then the input's gradient.
+    /// Per channel the sums of `g` and of `g` times the normalised input, then the input's
+    /// gradient.
     unsafe fn group_gradient[T: Float](
-        saved: Saved<'_, T>, r: usize, gx: Option<Out<'_, T>>, slopes: Out<'_, T>, shifts: Out<'_, T>
+        saved: Saved<'_, T>, r: usize, gx: Option<Out<'_, T>>,
+        slopes: Out<'_, T>, shifts: Out<'_, T>
     ) {
         let Sizes { channels, spatial, group, .. } = saved.sizes;
         let width = group * spatial;

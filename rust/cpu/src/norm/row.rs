@@ -32,14 +32,7 @@ pub fn rms_norm(
     weight: Option<View<'_>>,
     (width, eps): (usize, f64),
 ) -> Result<()> {
-    forward(
-        out,
-        None,
-        rstd,
-        x,
-        Affine { weight, bias: None },
-        (width, eps),
-    )
+    forward(out, None, rstd, x, Affine { weight, bias: None }, (width, eps))
 }
 
 /// Gradients of [`layer_norm`] from the output's gradient, the input and the saved statistics.
@@ -75,20 +68,12 @@ fn forward(
     (width, eps): (usize, f64),
 ) -> Result<()> {
     let rows = rstd.numel();
-    check_rows(
-        rows,
-        width,
-        &[x, out.as_view()],
-        &[affine.weight, affine.bias],
-    )?;
+    check_rows(rows, width, &[x, out.as_view()], &[affine.weight, affine.bias])?;
     let x = Input::new(x)?;
     let dtype = x.dtype();
     let (y, rstd) = (Output::cast(out, dtype)?, Output::cast(rstd, dtype)?);
     let mean = output_or_none(mean, dtype)?;
-    let (w, b) = (
-        input_or_none(affine.weight, dtype)?,
-        input_or_none(affine.bias, dtype)?,
-    );
+    let (w, b) = (input_or_none(affine.weight, dtype)?, input_or_none(affine.bias, dtype)?);
     dispatch!("LayerNormKernelImpl", dtype, [float], T => {
         let (from, to, scales) = (x.values::<T>(), y.values::<T>(), rstd.values::<T>());
         let means = mean.as_ref().map(Output::values::<T>);
@@ -118,17 +103,14 @@ fn check_rows(
 ) -> Result<()> {
     let fits = whole.iter().all(|v| v.numel() == rows * width)
         && row.iter().flatten().all(|v| v.numel() == width);
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: norm over {rows} rows of {width} elements"
-    );
+    ensure!(fits, Runtime, "internal error: norm over {rows} rows of {width} elements");
     Ok(())
 }
 
 simd! {
     unsafe fn normalize[T: Float](
-        x: In<'_, T>, y: Out<'_, T>, w: Option<In<'_, T>>, b: Option<In<'_, T>>, center: bool, eps: f64
+        x: In<'_, T>, y: Out<'_, T>, w: Option<In<'_, T>>, b: Option<In<'_, T>>,
+        center: bool, eps: f64
     ) -> [T; 2] {
         let n = x.len();
         assert!(y.len() == n);
@@ -173,12 +155,7 @@ fn backward(
     width: usize,
 ) -> Result<()> {
     let rows = rstd.numel();
-    check_rows(
-        rows,
-        width,
-        &[x, grad],
-        &[weight, to.weight.map(ViewMut::as_view)],
-    )?;
+    check_rows(rows, width, &[x, grad], &[weight, to.weight.map(ViewMut::as_view)])?;
     let x = Input::new(x)?;
     let dtype = x.dtype();
     let (g, rstd) = (Input::cast(grad, dtype)?, Input::cast(rstd, dtype)?);
@@ -282,15 +259,7 @@ fn parameter_gradients<T: Float>(
         let weight = sums.part(part * 2 * width, width);
         let bias = sums.part((part * 2 + 1) * width, width);
         // SAFETY: the arrays are bounds-checked.
-        unsafe {
-            sum_rows(
-                saved,
-                part * chunk,
-                rows.min((part + 1) * chunk),
-                weight,
-                bias,
-            )
-        }
+        unsafe { sum_rows(saved, part * chunk, rows.min((part + 1) * chunk), weight, bias) }
     });
     for (which, target) in [gw, gb].into_iter().enumerate() {
         let Some(target) = target else { continue };

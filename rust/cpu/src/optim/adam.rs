@@ -16,14 +16,14 @@ pub struct Adam {
     pub betas: [f64; 2],
     pub eps: f64,
     pub weight_decay: f64,
-    /// Weight decay acts on the parameter, not on the gradient (AdamW).
+    /// Weight decay acts on the parameter, not on the gradient (`AdamW`).
     pub decoupled: bool,
     pub maximize: bool,
     /// Number of this step, from 1.
     pub step: f64,
 }
 
-/// One step of Adam or AdamW; state: mean of gradients, mean of squares, and with AMSGrad the
+/// One step of Adam or `AdamW`; state: mean of gradients, mean of squares, and with `AMSGrad` the
 /// largest mean of squares so far.
 pub fn adam(
     p: ViewMut<'_>,
@@ -32,10 +32,8 @@ pub fn adam(
     largest: Option<ViewMut<'_>>,
     by: &Adam,
 ) -> Result<()> {
-    let targets: Vec<ViewMut<'_>> = [Some(p), Some(mean), Some(square), largest]
-        .into_iter()
-        .flatten()
-        .collect();
+    let targets: Vec<ViewMut<'_>> =
+        [Some(p), Some(mean), Some(square), largest].into_iter().flatten().collect();
     let extra = largest.map(|_| 3);
     drive(&targets, grad, &|arrays: &Arrays<'_>| {
         dispatch!("adam", arrays.dtype(), [float], T => {
@@ -43,8 +41,9 @@ pub fn adam(
             arrays.each_chunk(&|range| {
                 let g = grads.part(range[0], range[1] - range[0]);
                 let state = [arrays.part(1, range), arrays.part(2, range)];
+                let (p, largest) = (arrays.part(0, range), arrays.part_or_none(extra, range));
                 // SAFETY: the arrays are bounds-checked.
-                unsafe { adam_run::<T>(arrays.part(0, range), g, state, arrays.part_or_none(extra, range), by) }
+                unsafe { adam_run::<T>(p, g, state, largest, by) }
             });
         });
         Ok(())
@@ -53,11 +52,7 @@ pub fn adam(
 
 /// The weight decay that acts on the parameter: its factor, 1 for none.
 fn shrink(decoupled: bool, lr: f64, weight_decay: f64) -> f64 {
-    if decoupled {
-        1.0 - lr * weight_decay
-    } else {
-        1.0
-    }
+    if decoupled { 1.0 - lr * weight_decay } else { 1.0 }
 }
 
 /// The weight decay that acts on the gradient.
@@ -137,7 +132,9 @@ pub fn adamax(
 }
 
 simd! {
-    unsafe fn adamax_run[T: Float](p: Out<'_, T>, g: In<'_, T>, state: [Out<'_, T>; 2], by: &Adamax) {
+    unsafe fn adamax_run[T: Float](
+        p: Out<'_, T>, g: In<'_, T>, state: [Out<'_, T>; 2], by: &Adamax
+    ) {
         let (n, [mean, largest], [beta1, beta2]) = (p.len(), state, by.betas);
         assert!(g.len() == n && mean.len() == n && largest.len() == n);
         let descent = Descent::<T>::new(by.maximize, by.weight_decay);
@@ -180,7 +177,7 @@ impl Nadam {
     }
 }
 
-/// One step of NAdam; state: mean of gradients, mean of squares.
+/// One step of `NAdam`; state: mean of gradients, mean of squares.
 pub fn nadam(
     p: ViewMut<'_>,
     grad: View<'_>,
@@ -251,7 +248,7 @@ impl Radam {
     }
 }
 
-/// One step of RAdam; state: mean of gradients, mean of squares.
+/// One step of `RAdam`; state: mean of gradients, mean of squares.
 pub fn radam(
     p: ViewMut<'_>,
     grad: View<'_>,

@@ -1,4 +1,4 @@
-//! Adagrad, RMSprop and Adadelta: steps scaled by the size of past gradients.
+//! Adagrad, `RMSprop` and Adadelta: steps scaled by the size of past gradients.
 
 use super::{Arrays, Descent, drive, lerp};
 use crate::arch::simd;
@@ -64,8 +64,8 @@ pub struct Rmsprop {
     pub maximize: bool,
 }
 
-/// One step of RMSprop; state: mean of squares, for the centred form the mean of gradients, and with
-/// momentum the running sum of steps.
+/// One step of `RMSprop`; state: mean of squares, for the centred form the mean of gradients, and
+/// with momentum the running sum of steps.
 pub fn rmsprop(
     p: ViewMut<'_>,
     grad: View<'_>,
@@ -73,10 +73,8 @@ pub fn rmsprop(
     [mean, buffer]: [Option<ViewMut<'_>>; 2],
     by: &Rmsprop,
 ) -> Result<()> {
-    let targets: Vec<ViewMut<'_>> = [Some(p), Some(square), mean, buffer]
-        .into_iter()
-        .flatten()
-        .collect();
+    let targets: Vec<ViewMut<'_>> =
+        [Some(p), Some(square), mean, buffer].into_iter().flatten().collect();
     let (center, steps) = (mean.map(|_| 2), buffer.map(|_| targets.len() - 1));
     drive(&targets, grad, &|arrays: &Arrays<'_>| {
         dispatch!("rmsprop", arrays.dtype(), [float], T => {
@@ -84,8 +82,9 @@ pub fn rmsprop(
             arrays.each_chunk(&|range| {
                 let g = grads.part(range[0], range[1] - range[0]);
                 let state = [center, steps].map(|i| arrays.part_or_none(i, range));
+                let (p, square) = (arrays.part(0, range), arrays.part(1, range));
                 // SAFETY: the arrays are bounds-checked.
-                unsafe { rmsprop_run::<T>(arrays.part(0, range), g, arrays.part(1, range), state, by) }
+                unsafe { rmsprop_run::<T>(p, g, square, state, by) }
             });
         });
         Ok(())
@@ -94,7 +93,8 @@ pub fn rmsprop(
 
 simd! {
     unsafe fn rmsprop_run[T: Float](
-        p: Out<'_, T>, g: In<'_, T>, square: Out<'_, T>, state: [Option<Out<'_, T>>; 2], by: &Rmsprop
+        p: Out<'_, T>, g: In<'_, T>, square: Out<'_, T>, state: [Option<Out<'_, T>>; 2],
+        by: &Rmsprop
     ) {
         let (n, [mean, buffer]) = (p.len(), state);
         assert!(g.len() == n && square.len() == n);
@@ -160,7 +160,9 @@ pub fn adadelta(
 }
 
 simd! {
-    unsafe fn adadelta_run[T: Float](p: Out<'_, T>, g: In<'_, T>, state: [Out<'_, T>; 2], by: &Adadelta) {
+    unsafe fn adadelta_run[T: Float](
+        p: Out<'_, T>, g: In<'_, T>, state: [Out<'_, T>; 2], by: &Adadelta
+    ) {
         let (n, [square, delta]) = (p.len(), state);
         assert!(g.len() == n && square.len() == n && delta.len() == n);
         let descent = Descent::<T>::new(by.maximize, by.weight_decay);

@@ -45,7 +45,7 @@ simd! {
         let n = p.len();
         assert!(g.len() == n);
         let descent = Descent::<T>::new(by.maximize, by.weight_decay);
-        let (rate, momentum, fresh) = (T::of(-by.lr), T::of(by.momentum), T::of(1.0 - by.dampening));
+        let [rate, momentum, fresh] = [-by.lr, by.momentum, 1.0 - by.dampening].map(T::of);
         let Some(buffer) = buffer else {
             for i in 0..n {
                 let old = p.at(i);

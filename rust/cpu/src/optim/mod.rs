@@ -1,9 +1,9 @@
 //! Optimizer updates: one pass over a parameter, its gradient and its state.
 //!
-//! Hyper-parameters are f64; step sizes and bias corrections are computed in f64 and rounded once to
-//! the compute type (f32 for f16, bf16 and f32), in which the elements are updated line by line as
-//! PyTorch's single-tensor code does. Complex parameters are pairs of reals. Any strides; tensors of
-//! one dense layout are updated in place in memory order.
+//! Hyper-parameters are f64; step sizes and bias corrections are computed in f64 and rounded once
+//! to the compute type (f32 for f16, bf16 and f32), in which the elements are updated line by line
+//! as PyTorch's single-tensor code does. Complex parameters are pairs of reals. Any strides;
+//! tensors of one dense layout are updated in place in memory order.
 
 mod adam;
 mod adaptive;
@@ -52,27 +52,20 @@ impl Arrays<'_> {
     }
 }
 
-/// Runs `update` on the arrays of `targets` and `grad`, all of one shape and dtype, then stores them.
+/// Runs `update` on the arrays of `targets` and `grad`, all of one shape and dtype, then stores
+/// them.
 fn drive(
     targets: &[ViewMut<'_>],
     grad: View<'_>,
     update: &dyn Fn(&Arrays<'_>) -> Result<()>,
 ) -> Result<()> {
-    let fits = targets
-        .iter()
-        .all(|t| t.dims() == grad.dims() && t.dtype() == grad.dtype());
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: optimizer state does not match its gradient"
-    );
+    let fits = targets.iter().all(|t| t.dims() == grad.dims() && t.dtype() == grad.dtype());
+    ensure!(fits, Runtime, "internal error: optimizer state does not match its gradient");
     let parts = Geometry::of(grad, targets);
     let dtype = grad.dtype().to_real();
     let real = |strides: &Strides| -> Strides { parts.strides(strides) };
-    let strides: Vec<Strides> = targets
-        .iter()
-        .map(|t| real(&Strides::from_slice(t.strides())))
-        .collect();
+    let strides: Vec<Strides> =
+        targets.iter().map(|t| real(&Strides::from_slice(t.strides()))).collect();
     let grad_strides = real(&Strides::from_slice(grad.strides()));
     let mut outputs = Vec::with_capacity(targets.len());
     for (target, strides) in targets.iter().zip(&strides) {
@@ -82,10 +75,7 @@ fn drive(
     }
     // SAFETY: the same elements as `grad`, seen flat or as pairs of reals.
     let grad = unsafe { View::from_raw(grad.bytes(), dtype, &parts.dims, &grad_strides) };
-    let arrays = Arrays {
-        targets: outputs,
-        grad: Input::new(grad)?,
-    };
+    let arrays = Arrays { targets: outputs, grad: Input::new(grad)? };
     update(&arrays)?;
     arrays.targets.into_iter().try_for_each(Output::finish)
 }
@@ -107,27 +97,15 @@ impl Geometry {
         let alike = targets.iter().all(|t| t.strides() == grad.strides());
         let flat = alike && layout.is_dense();
         let complex = grad.dtype().is_complex();
-        let mut dims = if flat {
-            Dims::from_slice(&[grad.numel()])
-        } else {
-            layout.dims
-        };
+        let mut dims = if flat { Dims::from_slice(&[grad.numel()]) } else { layout.dims };
         if complex {
             dims.push(2);
         }
-        Geometry {
-            dims,
-            flat,
-            complex,
-        }
+        Geometry { dims, flat, complex }
     }
 
     fn strides(&self, strides: &Strides) -> Strides {
-        let mut strides = if self.flat {
-            Strides::from_slice(&[1])
-        } else {
-            strides.clone()
-        };
+        let mut strides = if self.flat { Strides::from_slice(&[1]) } else { strides.clone() };
         if self.complex {
             strides.iter_mut().for_each(|s| *s *= 2);
             strides.push(1);
@@ -146,10 +124,7 @@ struct Descent<T> {
 impl<T: Float> Descent<T> {
     fn new(maximize: bool, weight_decay: f64) -> Self {
         let decay = (weight_decay != 0.0).then(|| T::of(weight_decay));
-        Descent {
-            sign: T::of(if maximize { -1.0 } else { 1.0 }),
-            decay,
-        }
+        Descent { sign: T::of(if maximize { -1.0 } else { 1.0 }), decay }
     }
 
     #[inline(always)]

@@ -32,17 +32,10 @@ pub fn adaptive_max_pool(
 
 fn run(out: ViewMut<'_>, indices: Option<ViewMut<'_>>, x: View<'_>, plan: &Plan) -> Result<()> {
     let fits = indices.is_none_or(|i| i.dims() == out.dims());
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: indices of max_pool do not fit"
-    );
+    ensure!(fits, Runtime, "internal error: indices of max_pool do not fit");
     let [from, to] = plan.sizes();
     let x = Input::new(x)?;
-    let (y, indices) = (
-        Output::cast(out, x.dtype())?,
-        output_or_none(indices, DType::I64)?,
-    );
+    let (y, indices) = (Output::cast(out, x.dtype())?, output_or_none(indices, DType::I64)?);
     dispatch!("max_pool", x.dtype(), [real], T => {
         let (x, y) = (x.values::<T>(), y.values::<T>());
         let at = indices.as_ref().map(Output::values::<i64>);
@@ -83,8 +76,8 @@ fn plane<T: Element + PartialOrd>(
     });
 }
 
-/// Gradient of a maximum pool: each element of `grad` is added where its maximum lay. `grad_input` is
-/// `[lead..., spatial...]` with `rank` spatial dims; `indices` are positions in its planes.
+/// Gradient of a maximum pool: each element of `grad` is added where its maximum lay. `grad_input`
+/// is `[lead..., spatial...]` with `rank` spatial dims; `indices` are positions in its planes.
 pub fn max_pool_backward(
     grad_input: ViewMut<'_>,
     grad: View<'_>,
@@ -96,12 +89,7 @@ pub fn max_pool_backward(
     let from: usize = grad_input.dims()[lead..].iter().product();
     let to = grad.numel() / planes.max(1);
     let fits = indices.dims() == grad.dims() && grad.numel() == planes * to;
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: max_pool_backward of {:?}",
-        grad.dims()
-    );
+    ensure!(fits, Runtime, "internal error: max_pool_backward of {:?}", grad.dims());
     let (g, at) = (Input::new(grad)?, Input::cast(indices, DType::I64)?);
     let places = at.values::<i64>();
     for i in 0..places.len() {

@@ -1,5 +1,5 @@
-//! Pooling over windows in one, two and three dimensions: maximum and average, with fixed or adaptive
-//! windows, and their gradients.
+//! Pooling over windows in one, two and three dimensions: maximum and average, with fixed or
+//! adaptive windows, and their gradients.
 //!
 //! Views are `[lead..., spatial...]`; every combination of leading indices is a plane of its own.
 //! The windows along each dim are worked out once, so one loop serves every kind of pool.
@@ -50,11 +50,7 @@ impl Plan {
         let rank = geometry.kernel.len();
         let lists = [&geometry.stride, &geometry.padding, &geometry.dilation];
         let fits = lists.iter().all(|l| l.len() == rank)
-            && geometry
-                .stride
-                .iter()
-                .chain(&geometry.dilation)
-                .all(|&s| s > 0);
+            && geometry.stride.iter().chain(&geometry.dilation).all(|&s| s > 0);
         ensure!(fits, Runtime, "internal error: pooling with {geometry:?}");
         Plan::new(x, y, rank, &geometry.dilation, |d, input, o| {
             let (pad, step) = (geometry.padding[d], geometry.dilation[d]);
@@ -75,15 +71,8 @@ impl Plan {
         ensure!(fits, Runtime, "internal error: adaptive pooling to {y:?}");
         let outputs = &y[y.len() - rank..];
         Plan::new(x, y, rank, &ones, |d, input, o| {
-            let (start, end) = (
-                o * input / outputs[d],
-                ((o + 1) * input).div_ceil(outputs[d]),
-            );
-            Window {
-                start,
-                end,
-                padded: end - start,
-            }
+            let (start, end) = (o * input / outputs[d], ((o + 1) * input).div_ceil(outputs[d]));
+            Window { start, end, padded: end - start }
         })
     }
 
@@ -100,11 +89,7 @@ impl Plan {
             && y.len() == x.len()
             && x[..lead] == y[..lead];
         ensure!(fits, Runtime, "internal error: pooling of {x:?} to {y:?}");
-        let whole = Window {
-            start: 0,
-            end: 1,
-            padded: 1,
-        };
+        let whole = Window { start: 0, end: 1, padded: 1 };
         let mut plan = Plan {
             planes: x[..lead].iter().product(),
             input: [1; 3],
@@ -119,9 +104,7 @@ impl Plan {
             plan.input[at] = input;
             plan.step[at] = dilation[d];
             plan.windows[at] = (0..y[lead + d]).map(|o| window(d, input, o)).collect();
-            let reach = plan.windows[at]
-                .iter()
-                .all(|w| w.start < w.end && w.end <= input);
+            let reach = plan.windows[at].iter().all(|w| w.start < w.end && w.end <= input);
             ensure!(
                 reach || plan.planes == 0 || y[lead..].contains(&0),
                 Runtime,
@@ -133,10 +116,7 @@ impl Plan {
 
     /// Elements of a plane of the input and of the output.
     fn sizes(&self) -> [usize; 2] {
-        [
-            self.input.iter().product(),
-            self.windows.iter().map(Vec::len).product(),
-        ]
+        [self.input.iter().product(), self.windows.iter().map(Vec::len).product()]
     }
 
     /// Calls `visit(output position, windows)` for each output position of a plane.

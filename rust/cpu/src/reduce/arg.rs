@@ -42,7 +42,8 @@ fn extreme<S: Side>(
     x: View<'_>,
     dim: usize,
 ) -> Result<()> {
-    let compare = if x.dtype().category() == Category::Bool { DType::U8 } else { x.dtype().compute() };
+    let compare =
+        if x.dtype().category() == Category::Bool { DType::U8 } else { x.dtype().compute() };
     dispatch!(name, compare, [real], T => {
         let search = Search::new(values, indices, x, dim)?;
         search.run::<T, S>();
@@ -78,14 +79,9 @@ impl Search {
         mask[dim] = true;
         let split = Split::new(indices, x, &mask)?;
         let other = Split::new(values.unwrap_or(indices), x, &mask)?;
-        let kept =
-            Nest::plan(&split.kept, [&split.kept_x, &split.kept_out, &other.kept_out]);
+        let kept = Nest::plan(&split.kept, [&split.kept_x, &split.kept_out, &other.kept_out]);
         let count = split.reduced.first().copied().unwrap_or(1);
-        ensure!(
-            count > 0 || kept.numel() == 0,
-            Runtime,
-            "internal error: extreme of no elements"
-        );
+        ensure!(count > 0 || kept.numel() == 0, Runtime, "internal error: extreme of no elements");
         Ok(Search {
             kept,
             count,
@@ -109,8 +105,9 @@ impl Search {
                     self.search_columns::<T, S>(at, found);
                 } else {
                     let step = self.kept.inner_stride(0);
+                    let mut block = Block::new();
                     for (i, found) in found.iter_mut().enumerate() {
-                        *found = self.search_row::<T, S>(at + i as isize * step);
+                        *found = self.search_row::<T, S>(at + i as isize * step, &mut block);
                     }
                 }
                 self.store(found, index, value);
@@ -118,15 +115,14 @@ impl Search {
         });
     }
 
-    fn search_row<T: Ordered, S: Side>(&self, at: isize) -> Found<T> {
+    fn search_row<T: Ordered, S: Side>(&self, at: isize, block: &mut Block) -> Found<T> {
         let mut best: Option<Found<T>> = None;
-        let mut block = Block::new();
         for start in (0..self.count).step_by(super::BLOCK) {
             let n = super::BLOCK.min(self.count - start);
             let from = self.element(at + start as isize * self.step);
             // SAFETY: `n > 0` elements of a column inside x.
             let here = unsafe {
-                let run = read::<T>(from, self.x_dtype, self.step, n, &mut block);
+                let run = read::<T>(from, self.x_dtype, self.step, n, block);
                 best_of_run::<T, S>(run, n)
             };
             let here = Found { index: here.index + start as i64, ..here };

@@ -106,14 +106,16 @@ simd! {
         for (lane, &x) in lanes.iter_mut().zip(rest) {
             *lane = S::step(*lane, x);
         }
+        // Without a look into the sums below, the compiler keeps the lanes in whole registers.
+        let mut sums = std::hint::black_box(lanes);
         let mut half = LANES / 2;
         while half > 0 {
             for i in 0..half {
-                lanes[i] = S::merge(lanes[i], lanes[i + half]);
+                sums[i] = S::merge(sums[i], sums[i + half]);
             }
             half /= 2;
         }
-        lanes[0]
+        sums[0]
     }
 }
 

@@ -18,6 +18,7 @@ pub use norm::{logsumexp, norm};
 use crate::cast::cast;
 use crate::gather::{gather, scatter};
 use crate::pool::parallel;
+use crate::scratch::Scratch;
 use crate::{View, ViewMut};
 use base::iter::Nest;
 use base::{DType, Dims, Element, Result, Strides, ensure};
@@ -246,8 +247,9 @@ impl<F: Fold> Plan<F> {
             let mut states = [const { MaybeUninit::uninit() }; COLUMNS];
             for (i, state) in states[..outputs.len()].iter_mut().enumerate() {
                 // SAFETY: each task has written one state for each of its outputs.
-                let part =
-                    |s: usize| unsafe { (*slots.0.add((group * segments + s) * size + i)).assume_init() };
+                let part = |s: usize| unsafe {
+                    (*slots.0.add((group * segments + s) * size + i)).assume_init()
+                };
                 let merged = (1..segments).fold(part(0), |sum, s| self.fold.merge(sum, part(s)));
                 state.write(merged);
             }
@@ -267,21 +269,31 @@ impl<F: Fold> Plan<F> {
             return;
         }
         let step = self.kept.inner_stride(0);
+        let in_place = self.reduced.dims.len() <= 1
+            && self.reduced.inner_stride(0) == 1
+            && self.x_dtype == F::In::DTYPE
+            && range.len() <= BLOCK;
+        let mut block = Block::new();
         let mut done = 0;
         self.kept.for_each_run(outputs.clone(), |[at, _], n| {
             for i in 0..n {
                 let x = self.element(at + i as isize * step);
-                states[done + i].write(self.fold_row(x, range.clone()));
+                states[done + i].write(if in_place {
+                    let first = x.cast::<F::In>().wrapping_add(range.start);
+                    // SAFETY: the reduced elements are one run of the fold's own dtype inside x.
+                    unsafe { self.fold.run(first, range.len()) }
+                } else {
+                    self.fold_row(x, range.clone(), &mut block)
+                });
             }
             done += n;
         });
     }
 
     /// Folds one output's elements, run by run.
-    fn fold_row(&self, x: *const u8, range: Range<usize>) -> F::State {
+    fn fold_row(&self, x: *const u8, range: Range<usize>, block: &mut Block) -> F::State {
         let mut state = self.fold.start();
         let stride = self.reduced.inner_stride(0);
-        let mut block = Block::new();
         self.reduced.for_each_run(range, |[at], n| {
             for start in (0..n).step_by(BLOCK) {
                 let len = BLOCK.min(n - start);
@@ -289,7 +301,7 @@ impl<F: Fold> Plan<F> {
                 let from = x.wrapping_offset(offset * self.x_dtype.size() as isize);
                 // SAFETY: `len` elements of a run inside x; the fold reads as many.
                 let part = unsafe {
-                    let run = read::<F::In>(from, self.x_dtype, stride, len, &mut block);
+                    let run = read::<F::In>(from, self.x_dtype, stride, len, block);
                     self.fold.run(run, len)
                 };
                 state = self.fold.merge(state, part);
@@ -332,42 +344,42 @@ impl<F: Fold> Plan<F> {
     /// Turns states into results and stores them.
     fn finish(&self, outputs: &Range<usize>, states: &[MaybeUninit<F::State>]) {
         let count = self.reduced.numel();
-        let mut results = [F::Out::default(); COLUMNS];
+        let mut results = [const { MaybeUninit::<F::Out>::uninit() }; COLUMNS];
         for (result, state) in results.iter_mut().zip(states) {
             // SAFETY: `fold_group` has written every state.
-            *result = self.fold.finish(unsafe { state.assume_init() }, count);
+            result.write(self.fold.finish(unsafe { state.assume_init() }, count));
         }
-        let mut cast_results = [MaybeUninit::<[u64; 2]>::uninit(); COLUMNS];
-        let cast_ptr = cast_results.as_mut_ptr().cast::<u8>();
+        let mut cast_results = [const { MaybeUninit::<[u64; 2]>::uninit() }; COLUMNS];
+        let mut from = results.as_ptr().cast::<u8>();
         let size = self.out_dtype.size();
-        // SAFETY: both arrays hold COLUMNS elements of any dtype; offsets lie inside out.
-        unsafe {
-            let results = results.as_ptr().cast::<u8>();
-            cast(F::Out::DTYPE, self.out_dtype, results, cast_ptr, states.len());
+        if F::Out::DTYPE != self.out_dtype {
+            let to = cast_results.as_mut_ptr().cast::<u8>();
+            // SAFETY: both arrays hold COLUMNS elements of any dtype.
+            unsafe { cast(F::Out::DTYPE, self.out_dtype, from, to, states.len()) };
+            from = to;
         }
         let mut done = 0;
         self.kept.for_each_run(outputs.clone(), |[_, at], n| {
             let to = self.out.wrapping_offset(at * size as isize);
-            // SAFETY: as above; tasks write disjoint outputs.
-            unsafe { scatter(size, cast_ptr.add(done * size), to, self.kept.inner_stride(1), n) };
+            // SAFETY: offsets of the nest lie inside out; tasks write disjoint outputs.
+            unsafe { scatter(size, from.add(done * size), to, self.kept.inner_stride(1), n) };
             done += n;
         });
     }
 }
 
-/// Room for a block of the widest element, before and after a cast.
-pub(crate) struct Block {
-    gathered: [MaybeUninit<[u64; 2]>; BLOCK],
-    cast: [MaybeUninit<[u64; 2]>; BLOCK],
-}
+/// Room for a block of the widest element, before and after a cast; taken when first needed.
+pub(crate) struct Block(Option<Scratch>);
 
 impl Block {
-    #[inline(always)]
     pub fn new() -> Block {
-        Block {
-            gathered: [const { MaybeUninit::uninit() }; BLOCK],
-            cast: [const { MaybeUninit::uninit() }; BLOCK],
-        }
+        Block(None)
+    }
+
+    /// The places for gathered and for cast elements.
+    fn parts(&mut self) -> [*mut u8; 2] {
+        let start = self.0.get_or_insert_with(|| Scratch::new::<[u64; 2]>(2 * BLOCK)).ptr::<u8>();
+        [start, start.wrapping_add(BLOCK * 16)]
     }
 }
 
@@ -385,13 +397,13 @@ pub(crate) unsafe fn read<T: Element>(
 ) -> *const T {
     let mut at = from;
     if stride != 1 && n > 1 {
-        let to = block.gathered.as_mut_ptr().cast::<u8>();
+        let [to, _] = block.parts();
         // SAFETY: the caller's promise; the block holds BLOCK elements of any dtype.
         unsafe { gather(dtype.size(), from, stride, to, n) };
         at = to;
     }
     if dtype != T::DTYPE {
-        let to = block.cast.as_mut_ptr().cast::<u8>();
+        let [_, to] = block.parts();
         // SAFETY: as above.
         unsafe { cast(dtype, T::DTYPE, at, to, n) };
         at = to;

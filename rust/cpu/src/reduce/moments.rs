@@ -139,10 +139,7 @@ fn moment(want: Want, out: ViewMut<'_>, x: View<'_>, mask: &[bool]) -> Result<()
         DType::F64 => reduce(Welford::<f64> { want, element: PhantomData }, out, x, mask),
         DType::C64 => complex::<Complex32>(want, out, x, mask),
         DType::C128 => complex::<Complex64>(want, out, x, mask),
-        _ => bail!(
-            Runtime,
-            "std and var only support floating point and complex dtypes"
-        ),
+        _ => bail!(Runtime, "std and var only support floating point and complex dtypes"),
     }
 }
 

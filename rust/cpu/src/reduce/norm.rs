@@ -232,7 +232,8 @@ impl<T: Real> Fold for LogSumExp<T> {
         for i in 0..n {
             // SAFETY: the caller gives `n` states and elements.
             let (state, x) = unsafe { (&mut *states.add(i), (*x.add(i)).to_f64()) };
-            *state = state.merge(Scaled { top: x, sum: if x == f64::NEG_INFINITY { 0.0 } else { 1.0 } });
+            *state =
+                state.merge(Scaled { top: x, sum: if x == f64::NEG_INFINITY { 0.0 } else { 1.0 } });
         }
     }
 }

@@ -93,11 +93,7 @@ impl Tensor {
             let at = buffer.ptr().wrapping_add(i * dtype.size());
             by_dtype!(dtype, T => write::<T>(at, Scalar::Float(77.0)));
         }
-        Tensor {
-            buffer,
-            layout,
-            dtype,
-        }
+        Tensor { buffer, layout, dtype }
     }
 
     /// Row-major, with these elements.
@@ -132,9 +128,7 @@ impl Tensor {
             at += (index % self.layout.dims[d]) as isize * self.layout.strides[d];
             index /= self.layout.dims[d];
         }
-        self.buffer
-            .ptr()
-            .wrapping_offset(at * self.dtype.size() as isize)
+        self.buffer.ptr().wrapping_offset(at * self.dtype.size() as isize)
     }
 
     /// Writes the elements in row-major order.
@@ -194,9 +188,7 @@ impl Values {
 
     /// `count` multiples of 1/8 from -2 to 2.
     pub fn eighths(&mut self, count: usize) -> Vec<f64> {
-        (0..count)
-            .map(|_| (self.below(33) as f64 - 16.0) / 8.0)
-            .collect()
+        (0..count).map(|_| (self.below(33) as f64 - 16.0) / 8.0).collect()
     }
 
     /// `count` integers from -3 to 3.
@@ -240,7 +232,5 @@ pub fn numeric_gradient(x: &[f64], weights: &[f64], f: impl Fn(&[f64]) -> Vec<f6
         at[i] = old;
         total
     };
-    (0..x.len())
-        .map(|i| (value(i, x[i] + step) - value(i, x[i] - step)) / (2.0 * step))
-        .collect()
+    (0..x.len()).map(|i| (value(i, x[i] + step) - value(i, x[i] - step)) / (2.0 * step)).collect()
 }

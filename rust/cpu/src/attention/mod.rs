@@ -1,8 +1,12 @@
 //! Scaled dot-product attention, `softmax(scale * q k^T + mask) v`, a block of queries at a time.
 //!
-//! The scores of a block live in working memory only; the logarithm of each row's sum of exponentials
-//! is saved, from which the backward pass makes them again. Heads and blocks of queries are tasks.
-//! A query that may attend to nothing gives zeros.
+//! The scores of a block live in working memory only; the logarithm of each row's sum of
+//! exponentials is saved, from which the backward pass makes them again. Heads and blocks of
+//! queries are tasks. A query that may attend to nothing gives zeros.
+
+mod backward;
+
+pub use backward::attention_backward;
 
 use crate::arch::simd;
 use crate::dispatch::dispatch;
@@ -50,11 +54,7 @@ impl Sizes {
             && qd[..rank - 2] == vd[..rank - 2]
             && qd[rank - 1] == kd[rank - 1]
             && kd[rank - 2] == vd[rank - 2];
-        ensure!(
-            fits,
-            Runtime,
-            "internal error: attention of {qd:?}, {kd:?} and {vd:?}"
-        );
+        ensure!(fits, Runtime, "internal error: attention of {qd:?}, {kd:?} and {vd:?}");
         let sizes = Sizes {
             heads: qd[..rank - 2].iter().product(),
             queries: qd[rank - 2],
@@ -67,27 +67,19 @@ impl Sizes {
                 && m.dims()[..rank - 2] == qd[..rank - 2]
                 && m.dims()[rank - 2..] == [sizes.queries, sizes.keys]
         });
-        ensure!(
-            masked,
-            Runtime,
-            "internal error: mask of attention does not fit"
-        );
+        ensure!(masked, Runtime, "internal error: mask of attention does not fit");
         Ok(sizes)
     }
 
     /// Keys that queries before `end` may attend to.
     fn visible(&self, causal: bool, end: usize) -> usize {
-        if causal {
-            self.keys.min(end)
-        } else {
-            self.keys
-        }
+        if causal { self.keys.min(end) } else { self.keys }
     }
 }
 
-/// `out[..., queries, value features]` and, for each query, the logarithm of the sum of exponentials
-/// of its scores to `logsumexp [..., queries]`. q is `[..., queries, features]`, k and v
-/// `[..., keys, features]` with the same leading dims.
+/// `out[..., queries, value features]` and, for each query, the logarithm of the sum of
+/// exponentials of its scores to `logsumexp [..., queries]`. q is `[..., queries, features]`, k and
+/// v `[..., keys, features]` with the same leading dims.
 pub fn attention(
     out: ViewMut<'_>,
     logsumexp: ViewMut<'_>,
@@ -97,12 +89,7 @@ pub fn attention(
     let sizes = Sizes::of(q, k, v, by.mask)?;
     let fits = out.numel() == sizes.heads * sizes.queries * sizes.value_width
         && logsumexp.numel() == sizes.heads * sizes.queries;
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: attention into {:?}",
-        out.dims()
-    );
+    ensure!(fits, Runtime, "internal error: attention into {:?}", out.dims());
     let q = Input::new(q)?;
     let dtype = q.dtype();
     let (k, v) = (Input::cast(k, dtype)?, Input::cast(v, dtype)?);
@@ -138,10 +125,9 @@ struct Mask<'a> {
 impl<'a> Mask<'a> {
     fn new(view: Option<View<'a>>, dtype: DType) -> Result<Mask<'a>> {
         match view {
-            Some(mask) if mask.dtype() != DType::Bool && mask.dtype() != dtype => Ok(Mask {
-                view: None,
-                copy: Some(Input::cast(mask, dtype)?),
-            }),
+            Some(mask) if mask.dtype() != DType::Bool && mask.dtype() != dtype => {
+                Ok(Mask { view: None, copy: Some(Input::cast(mask, dtype)?) })
+            }
             view => Ok(Mask { view, copy: None }),
         }
     }
@@ -154,9 +140,7 @@ impl<'a> Mask<'a> {
         [queries, keys]: [usize; 2],
     ) {
         if let Some(copy) = &self.copy {
-            let row = copy
-                .values::<T>()
-                .part((head * queries + query) * keys, keys);
+            let row = copy.values::<T>().part((head * queries + query) * keys, keys);
             for j in 0..scores.len() {
                 scores.set(j, scores.at(j) + row.at(j));
             }
@@ -172,7 +156,8 @@ impl<'a> Mask<'a> {
         }
         for j in 0..scores.len() {
             let at = offset + j as isize * strides[rank - 1];
-            // SAFETY: (head, query, j) lies in the mask, whose geometry was checked when it was made.
+            // SAFETY: (head, query, j) lies in the mask, whose geometry was checked when it was
+            // made.
             let term = unsafe {
                 if view.dtype() == DType::Bool {
                     let open = (*view.ptr::<B8>().offset(at)).get();
@@ -203,11 +188,7 @@ unsafe impl<T: Sync> Sync for Heads<'_, T> {}
 
 /// A row-major matrix of `cols` columns.
 fn rows<T: Element>(x: In<'_, T>, cols: usize) -> Matrix<T> {
-    Matrix {
-        ptr: x.ptr(),
-        row: cols as isize,
-        col: 1,
-    }
+    Matrix { ptr: x.ptr(), row: cols as isize, col: 1 }
 }
 
 /// `c = alpha * a b + start`, `c` row-major `[m, n]` with `cols` columns a row.
@@ -219,22 +200,8 @@ unsafe fn multiply<T: Float>(
     accumulate: bool,
 ) {
     let here = rows(c.read(), cols);
-    let start = if accumulate {
-        Start::Scaled(T::ONE, here)
-    } else {
-        Start::Zero
-    };
-    let product = Product {
-        m,
-        n,
-        k,
-        a,
-        b,
-        c: c.ptr(),
-        c_row: cols as isize,
-        alpha,
-        start,
-    };
+    let start = if accumulate { Start::Scaled(T::ONE, here) } else { Start::Zero };
+    let product = Product { m, n, k, a, b, c: c.ptr(), c_row: cols as isize, alpha, start };
     // SAFETY: the caller's.
     unsafe { product.serial() }
 }
@@ -271,13 +238,7 @@ impl<T: Float> Heads<'_, T> {
         // SAFETY: q is [to - from, width], kt [width, all keys], s [to - from, keys].
         unsafe {
             let operands = [rows(q, width), rows(kt, self.sizes.keys)];
-            multiply(
-                s,
-                [to - from, keys, width, keys],
-                operands,
-                self.scale,
-                false,
-            );
+            multiply(s, [to - from, keys, width, keys], operands, self.scale, false);
         }
         for i in from..to {
             let row = s.part((i - from) * keys, keys);
@@ -291,21 +252,12 @@ impl<T: Float> Heads<'_, T> {
     }
 
     fn forward(&self, head: usize, [first, last]: [usize; 2], y: Out<'_, T>, lse: Out<'_, T>) {
-        let Sizes {
-            queries,
-            keys,
-            width,
-            value_width,
-            ..
-        } = self.sizes;
+        let Sizes { queries, keys, width, value_width, .. } = self.sizes;
         let mut memory = Scratch::new::<T>(keys * width + BLOCK * keys);
         // SAFETY: the two parts of the scratch just made.
         let (kt, s) = unsafe {
             let whole = Out::from_raw(memory.ptr::<T>(), keys * width + BLOCK * keys);
-            (
-                whole.part(0, keys * width),
-                whole.part(keys * width, BLOCK * keys),
-            )
+            (whole.part(0, keys * width), whole.part(keys * width, BLOCK * keys))
         };
         transpose(head_of(self.k, head, [keys, width]), [keys, width], kt);
         let v = head_of(self.v, head, [keys, value_width]);
@@ -324,13 +276,7 @@ impl<T: Float> Heads<'_, T> {
             let operands = [rows(scores.read(), seen), rows(v, value_width)];
             // SAFETY: scores are [to - from, seen], v [keys >= seen, value_width].
             unsafe {
-                multiply(
-                    y,
-                    [to - from, value_width, seen, value_width],
-                    operands,
-                    T::ONE,
-                    false,
-                );
+                multiply(y, [to - from, value_width, seen, value_width], operands, T::ONE, false);
             }
         }
     }
@@ -341,7 +287,8 @@ simd! {
     unsafe fn softmax_row[T: Float](s: Out<'_, T>) -> T {
         let n = s.len();
         let max = fold([s.read()], T::NEG_INFINITY, |m, [v]| m.larger(v), T::larger);
-        if max == T::NEG_INFINITY && fold([s.read()], T::ZERO, |n, [v]| n + v, |a, b| a + b) == max {
+        let hidden = || fold([s.read()], T::ZERO, |n, [v]| n + v, |a, b| a + b) == max;
+        if max == T::NEG_INFINITY && hidden() {
             s.fill(T::ZERO);
             return max;
         }
@@ -354,160 +301,5 @@ simd! {
             s.set(i, s.at(i) * scale);
         }
         max + T::of(total).ln()
-    }
-}
-
-/// Gradients of [`attention`] in q, k and v, from the output's gradient, the output and the saved
-/// `logsumexp`. The mask gets none.
-pub fn attention_backward(
-    [grad_q, grad_k, grad_v]: [ViewMut<'_>; 3],
-    [grad, output, logsumexp]: [View<'_>; 3],
-    [q, k, v]: [View<'_>; 3],
-    by: &Attention<'_>,
-) -> Result<()> {
-    let sizes = Sizes::of(q, k, v, by.mask)?;
-    let fits = grad_q.dims() == q.dims()
-        && grad_k.dims() == k.dims()
-        && grad_v.dims() == v.dims()
-        && grad.dims() == output.dims()
-        && grad.numel() == sizes.heads * sizes.queries * sizes.value_width
-        && logsumexp.numel() == sizes.heads * sizes.queries;
-    ensure!(
-        fits,
-        Runtime,
-        "internal error: attention_backward of {:?}",
-        grad.dims()
-    );
-    let q = Input::new(q)?;
-    let dtype = q.dtype();
-    let (k, v) = (Input::cast(k, dtype)?, Input::cast(v, dtype)?);
-    let (g, y) = (Input::cast(grad, dtype)?, Input::cast(output, dtype)?);
-    let lse = Input::cast(logsumexp, dtype)?;
-    let (gq, gk) = (Output::cast(grad_q, dtype)?, Output::cast(grad_k, dtype)?);
-    let gv = Output::cast(grad_v, dtype)?;
-    let mask = Mask::new(by.mask, dtype)?;
-    dispatch!("scaled_dot_product_attention_backward", dtype, [float], T => {
-        let heads = Heads::<T> {
-            sizes,
-            q: q.values(),
-            k: k.values(),
-            v: v.values(),
-            mask: &mask,
-            causal: by.causal,
-            scale: T::of(by.scale),
-        };
-        let saved = [g.values::<T>(), y.values(), lse.values()];
-        let to = [gq.values::<T>(), gk.values(), gv.values()];
-        parallel(sizes.heads, &|head| heads.backward(head, saved, to));
-    });
-    gq.finish()?;
-    gk.finish()?;
-    gv.finish()
-}
-
-impl<T: Float> Heads<'_, T> {
-    fn backward(&self, head: usize, [g, y, lse]: [In<'_, T>; 3], [gq, gk, gv]: [Out<'_, T>; 3]) {
-        let Sizes {
-            queries,
-            keys,
-            width,
-            value_width,
-            ..
-        } = self.sizes;
-        let lengths = [keys * width, keys * value_width, BLOCK * keys, BLOCK * keys];
-        let total = lengths.iter().sum();
-        let mut memory = Scratch::new::<T>(total);
-        let mut used = 0;
-        let [kt, vt, p, ds] = lengths.map(|len| {
-            used += len;
-            // SAFETY: consecutive parts of the scratch just made.
-            unsafe { Out::from_raw(memory.ptr::<T>(), total).part(used - len, len) }
-        });
-        let (q, k) = (
-            head_of(self.q, head, [queries, width]),
-            head_of(self.k, head, [keys, width]),
-        );
-        transpose(k, [keys, width], kt);
-        transpose(
-            head_of(self.v, head, [keys, value_width]),
-            [keys, value_width],
-            vt,
-        );
-        let gk = gk.part(head * keys * width, keys * width);
-        let gv = gv.part(head * keys * value_width, keys * value_width);
-        let gq = gq.part(head * queries * width, queries * width);
-        gk.fill(T::ZERO);
-        gv.fill(T::ZERO);
-        for from in (0..queries).step_by(BLOCK) {
-            let to = queries.min(from + BLOCK);
-            let (count, seen) = (to - from, self.sizes.visible(self.causal, to));
-            let (p, ds) = (p.part(0, count * seen), ds.part(0, count * seen));
-            self.scores(head, [from, to], seen, kt.read(), p);
-            let at = (head * queries + from) * value_width;
-            let (g, y) = (
-                g.part(at, count * value_width),
-                y.part(at, count * value_width),
-            );
-            let turned = |x: Out<'_, T>| rows(x.read(), seen).transposed();
-            let q = rows(q.part(from * width, count * width), width);
-            // SAFETY: p and ds are [count, seen], g [count, value_width], q [count, width], kt and vt
-            // have a row of all keys per feature; gk and gv have at least `seen` rows.
-            unsafe {
-                multiply(
-                    ds,
-                    [count, seen, value_width, seen],
-                    [rows(g, value_width), rows(vt.read(), keys)],
-                    T::ONE,
-                    false,
-                );
-                for i in 0..count {
-                    let (g, y) = (
-                        g.part(i * value_width, value_width),
-                        y.part(i * value_width, value_width),
-                    );
-                    let (p, ds) = (p.part(i * seen, seen), ds.part(i * seen, seen));
-                    score_gradient(p, ds, g, y, lse.at(head * queries + from + i));
-                }
-                multiply(
-                    gv,
-                    [seen, value_width, count, value_width],
-                    [turned(p), rows(g, value_width)],
-                    T::ONE,
-                    true,
-                );
-                let target = gq.part(from * width, count * width);
-                multiply(
-                    target,
-                    [count, width, seen, width],
-                    [rows(ds.read(), seen), rows(k, width)],
-                    self.scale,
-                    false,
-                );
-                multiply(
-                    gk,
-                    [seen, width, count, width],
-                    [turned(ds), q],
-                    self.scale,
-                    true,
-                );
-            }
-        }
-    }
-}
-
-simd! {
-    /// From scores and the gradient of the weights to weights and the gradient of the scores.
-    unsafe fn score_gradient[T: Float](
-        p: Out<'_, T>, ds: Out<'_, T>, g: In<'_, T>, y: In<'_, T>, lse: T
-    ) {
-        let n = p.len();
-        assert!(ds.len() == n);
-        let mean = T::of(sum([g, y], |[g, y]| g * y));
-        let empty = lse == T::NEG_INFINITY;
-        for i in 0..n {
-            let weight = if empty { T::ZERO } else { (p.at(i) - lse).exp() };
-            p.set(i, weight);
-            ds.set(i, weight * (ds.at(i) - mean));
-        }
     }
 }

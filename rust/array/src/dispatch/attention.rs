@@ -1,0 +1,51 @@
+//! Scaled dot-product attention.
+
+use super::{on_cpu, view, view_mut};
+use crate::Array;
+use base::Result;
+use cpu::attention as kernels;
+
+/// What attention is given beside query, key and value.
+#[derive(Clone)]
+pub struct Attention {
+    /// Bool (true attends) or numbers added to the scores.
+    pub mask: Option<Array>,
+    /// Query i attends to keys up to i only.
+    pub causal: bool,
+    /// Factor of the scores.
+    pub scale: f64,
+}
+
+impl Attention {
+    fn on_host(&self) -> Result<kernels::Attention<'_>> {
+        Ok(kernels::Attention {
+            mask: self.mask.as_ref().map(view).transpose()?,
+            causal: self.causal,
+            scale: self.scale,
+        })
+    }
+}
+
+/// `out` = attention of `[query, key, value]`; `logsumexp` is kept for the gradient.
+pub fn attention(out: &Array, logsumexp: &Array, qkv: [&Array; 3], by: &Attention) -> Result<()> {
+    on_cpu(out, |target| {
+        let [q, k, v] = qkv;
+        let qkv = [view(q)?, view(k)?, view(v)?];
+        kernels::attention(target, view_mut(logsumexp)?, qkv, &by.on_host()?)
+    })
+}
+
+/// Gradients of [`attention`] from `[grad, output, logsumexp]`.
+pub fn attention_backward(
+    to: [&Array; 3],
+    from: [&Array; 3],
+    qkv: [&Array; 3],
+    by: &Attention,
+) -> Result<()> {
+    on_cpu(to[0], |grad_query| {
+        let ([q, k, v], [g, y, l]) = (qkv, from);
+        let to = [grad_query, view_mut(to[1])?, view_mut(to[2])?];
+        let from = [view(g)?, view(y)?, view(l)?];
+        kernels::attention_backward(to, from, [view(q)?, view(k)?, view(v)?], &by.on_host()?)
+    })
+}

@@ -1,0 +1,50 @@
+//! Losses with a kernel of their own.
+
+use super::{on_cpu, view, view_mut};
+use crate::Array;
+use base::Result;
+use cpu::loss as kernels;
+pub use kernels::Reduction as LossReduction;
+
+/// What the negative log-likelihood is given beside its input.
+#[derive(Clone)]
+pub struct NllLoss {
+    /// Class of each position.
+    pub target: Array,
+    /// Weight of each class.
+    pub weight: Option<Array>,
+    /// The class that counts nothing.
+    pub ignore_index: i64,
+    /// What becomes of the losses.
+    pub reduction: LossReduction,
+}
+
+impl NllLoss {
+    fn on_host(&self) -> Result<kernels::NllLoss<'_>> {
+        Ok(kernels::NllLoss {
+            target: view(&self.target)?,
+            weight: self.weight.as_ref().map(view).transpose()?,
+            ignore_index: self.ignore_index,
+            reduction: self.reduction,
+        })
+    }
+}
+
+/// `out` = the losses of log-probabilities `x`, `total_weight` = the sum of the targets' weights.
+pub fn nll_loss(out: &Array, total_weight: &Array, x: &Array, loss: &NllLoss) -> Result<()> {
+    on_cpu(out, |target| {
+        kernels::nll_loss(target, view_mut(total_weight)?, view(x)?, &loss.on_host()?)
+    })
+}
+
+/// The gradient of [`nll_loss`].
+pub fn nll_loss_backward(
+    grad_input: &Array,
+    grad: &Array,
+    total_weight: &Array,
+    loss: &NllLoss,
+) -> Result<()> {
+    on_cpu(grad_input, |target| {
+        kernels::nll_loss_backward(target, view(grad)?, view(total_weight)?, &loss.on_host()?)
+    })
+}

@@ -1,0 +1,40 @@
+//! Running folds along one dimension.
+
+use super::{on_cpu, view, view_mut};
+use crate::Array;
+use base::Result;
+use cpu::scan as kernels;
+
+/// The running folds there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Scan {
+    Sum,
+    Prod,
+    LogSumExp,
+}
+
+/// `out[i]` is the fold of `x[0..=i]` along `dim`.
+pub fn scan(fold: Scan, out: &Array, x: &Array, dim: usize) -> Result<()> {
+    let kernel = match fold {
+        Scan::Sum => kernels::cumsum,
+        Scan::Prod => kernels::cumprod,
+        Scan::LogSumExp => kernels::logcumsumexp,
+    };
+    on_cpu(out, |target| kernel(target, view(x)?, dim))
+}
+
+/// The extreme so far along `dim`, and its index.
+pub fn running_extreme(
+    side: super::Extreme,
+    values: &Array,
+    indices: &Array,
+    x: &Array,
+    dim: usize,
+) -> Result<()> {
+    let kernel = match side {
+        super::Extreme::Largest => kernels::cummax,
+        super::Extreme::Smallest => kernels::cummin,
+    };
+    on_cpu(values, |target| kernel(target, view_mut(indices)?, view(x)?, dim))
+}

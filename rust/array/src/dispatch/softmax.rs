@@ -1,0 +1,36 @@
+//! Softmax and log-softmax along one dimension.
+
+use super::{on_cpu, view};
+use crate::Array;
+use base::Result;
+use cpu::softmax as kernels;
+
+/// Softmax, or its logarithm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Softmax {
+    Plain,
+    Log,
+}
+
+/// `out` = softmax of `x` along `dim`.
+pub fn softmax(form: Softmax, out: &Array, x: &Array, dim: usize) -> Result<()> {
+    on_cpu(out, |target| match form {
+        Softmax::Plain => kernels::softmax(target, view(x)?, dim),
+        Softmax::Log => kernels::log_softmax(target, view(x)?, dim),
+    })
+}
+
+/// The gradient of [`softmax`] from the gradient of its output and the output.
+pub fn softmax_backward(
+    form: Softmax,
+    grad_input: &Array,
+    grad: &Array,
+    output: &Array,
+    dim: usize,
+) -> Result<()> {
+    on_cpu(grad_input, |target| match form {
+        Softmax::Plain => kernels::softmax_backward(target, view(grad)?, view(output)?, dim),
+        Softmax::Log => kernels::log_softmax_backward(target, view(grad)?, view(output)?, dim),
+    })
+}

@@ -1,0 +1,468 @@
+//! Convolutions in one to three dimensions.
+//!
+//! One trilinear form `<grad, conv(x, weight)>` stands behind all of them: the convolution, its
+//! gradient in the input (the transposed convolution) and its gradient in the weight are its three
+//! partial maps, each linear in two operands, and the gradients of each are the other two.
+
+use crate::node::{Formula, Keep};
+use crate::{Var, cast, reduce, view};
+use array::Array;
+use array::dispatch::{self, ConvGeometry};
+use base::{DType, Dims, Layout, Result, bail, ensure, shape};
+use std::sync::Arc;
+use tape::Tensor;
+
+/// The form with all its sizes.
+struct Form {
+    geometry: ConvGeometry,
+    x: Dims,
+    weight: Dims,
+    out: Dims,
+}
+
+/// Which of its operands a map yields.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Input,
+    Weight,
+    Output,
+}
+
+impl Form {
+    fn dims(&self, part: Part) -> &Dims {
+        match part {
+            Part::Input => &self.x,
+            Part::Weight => &self.weight,
+            Part::Output => &self.out,
+        }
+    }
+}
+
+/// The two operands of a map, in the order input, weight, output.
+fn operands(part: Part) -> [Part; 2] {
+    match part {
+        Part::Output => [Part::Input, Part::Weight],
+        Part::Input => [Part::Weight, Part::Output],
+        Part::Weight => [Part::Input, Part::Output],
+    }
+}
+
+fn run(
+    form: &Form,
+    part: Part,
+    out: &Array,
+    a: &Array,
+    b: &Array,
+    bias: Option<&Array>,
+) -> Result<()> {
+    let by = &form.geometry;
+    match part {
+        Part::Output => dispatch::conv(out, a, b, bias, by),
+        Part::Input => dispatch::conv_input(out, b, a, bias, by),
+        Part::Weight => dispatch::conv_weight(out, b, a, by),
+    }
+}
+
+/// The map that yields `part` from the two other operands, plus a bias per channel (dimension 1).
+fn map(
+    form: &Arc<Form>,
+    part: Part,
+    [a, b]: [&Tensor; 2],
+    bias: Option<&Tensor>,
+    name: &'static str,
+) -> Result<Tensor> {
+    let format =
+        if part == Part::Weight { b.layout().suggested_format() } else { format_of(part, a, b) };
+    let layout = Layout::in_format(form.dims(part), format)?;
+    let out = Array::empty(layout, a.dtype(), a.device())?;
+    let moved = bias.map(Tensor::array);
+    run(form, part, &out, &a.array(), &b.array(), moved.as_ref())?;
+    let inputs: Vec<&Tensor> = [Some(a), Some(b), bias].into_iter().flatten().collect();
+    let form = form.clone();
+    tape::record(out, &inputs, |_| {
+        let wants = [tape::needs_history(&[a]), tape::needs_history(&[b])];
+        // Each operand serves the gradient of the other.
+        let (keep_a, keep_b) = (wants[1].then_some(a), wants[0].then_some(b));
+        let keeps: Vec<Keep<'_>> = keep_a.into_iter().chain(keep_b).map(Keep::Input).collect();
+        let (count, has_a) = (inputs.len(), keep_a.is_some());
+        Formula::new(name, count, &keeps, move |grads, saved| {
+            let g = grads[0].clone().map_or_else(crate::node::absent, Ok)?;
+            let kept_a = saved.vars.first().cloned();
+            let kept_b = saved.vars.get(usize::from(has_a)).cloned();
+            let mut found = Vec::with_capacity(count);
+            for (i, other) in [(0, kept_b), (1, kept_a)] {
+                found.push(match other {
+                    Some(other) if saved.needs[i] => {
+                        Some(Var::from(towards(&form, part, i, &g, &other.tensor()?)))
+                    }
+                    _ => None,
+                });
+            }
+            if count == 3 {
+                found.push(saved.needs[2].then(|| over_channels(&g)));
+            }
+            Ok(found)
+        })
+        .map(Formula::joint)
+    })
+}
+
+/// The memory format of a map's images.
+fn format_of(part: Part, a: &Tensor, b: &Tensor) -> base::MemoryFormat {
+    let images = if part == Part::Output { a } else { b };
+    let (first, second) = (images.layout().suggested_format(), a.layout().suggested_format());
+    if first == base::MemoryFormat::Contiguous { second } else { first }
+}
+
+/// The gradient of the map for `part` in its operand `i`, from `g` and the other operand.
+fn towards(form: &Arc<Form>, part: Part, i: usize, g: &Tensor, other: &Tensor) -> Result<Tensor> {
+    let pair = operands(part);
+    let (wanted, given) = (pair[i], pair[1 - i]);
+    let place = |p: Part| if p == part { g } else { other };
+    debug_assert!(given != wanted);
+    let [first, second] = operands(wanted);
+    map(form, wanted, [place(first), place(second)], None, "ConvolutionBackwardBackward0")
+}
+
+fn over_channels(g: &Tensor) -> Var {
+    let dims: Vec<i64> = (0..g.rank() as i64).filter(|&d| d != 1).collect();
+    Var::from(reduce::sum(g, Some(&dims), false, None))
+}
+
+/// `padding=`: numbers, or a word.
+#[derive(Clone, Copy)]
+enum Padding<'a> {
+    Sizes(&'a [i64]),
+    Word(&'a str),
+}
+
+/// What a convolution is told beside its operands.
+#[derive(Clone, Copy)]
+struct Settings<'a> {
+    rank: usize,
+    stride: &'a [i64],
+    padding: Padding<'a>,
+    dilation: &'a [i64],
+    groups: i64,
+}
+
+/// A list with one entry for each spatial dimension.
+pub(crate) fn per_dim(values: &[i64], rank: usize, what: &str, op: &str) -> Result<Dims> {
+    let list: Vec<i64> = if values.len() == 1 { vec![values[0]; rank] } else { values.to_vec() };
+    ensure!(
+        list.len() == rank,
+        Runtime,
+        "expected {what} to be a single integer value or a list of {rank} values to match the convolution dimensions, but got {what}={}",
+        shape::show(values)
+    );
+    ensure!(
+        list.iter().all(|&v| v >= 0),
+        Runtime,
+        "negative {what} is not supported\n  {op}: got {what} {}",
+        shape::show(values)
+    );
+    Ok(list.iter().map(|&v| v as usize).collect())
+}
+
+fn check_operands(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    rank: usize,
+    groups: i64,
+) -> Result<()> {
+    let (xd, wd) = (x.dims(), weight.dims());
+    ensure!(
+        xd.len() == rank + 2,
+        Runtime,
+        "Expected {}D (unbatched) or {}D (batched) input to conv{rank}d, but got input of size: {}",
+        rank + 1,
+        rank + 2,
+        shape::show(&xd)
+    );
+    ensure!(groups > 0, Runtime, "non-positive groups is not supported");
+    ensure!(
+        wd.len() == xd.len(),
+        Runtime,
+        "weight should have at least three dimensions\n  conv{rank}d: expected {} dimensions, got {}",
+        xd.len(),
+        shape::show(&wd)
+    );
+    ensure!(
+        x.dtype() == weight.dtype(),
+        Runtime,
+        "Input type ({}) and weight type ({}) should be the same",
+        tensor_type(x),
+        tensor_type(weight)
+    );
+    if let Some(bias) = bias {
+        ensure!(
+            x.dtype() == bias.dtype(),
+            Runtime,
+            "Input type ({}) and bias type ({}) should be the same",
+            tensor_type(x),
+            tensor_type(bias)
+        );
+    }
+    ensure!(
+        x.dtype().is_float() || is_number(x.dtype()),
+        NotImplemented,
+        "\"slow_conv{rank}d_cpu\" not implemented for '{}'",
+        x.dtype().type_name()
+    );
+    Ok(())
+}
+
+/// An integer type, but not bool.
+fn is_number(dtype: DType) -> bool {
+    dtype.is_integral() && dtype != DType::Bool
+}
+
+/// Adds a batch dimension where it is absent, runs `f`, and takes it away again. Integers are
+/// computed in f64, exact up to 2^53.
+fn on_batch(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    rank: usize,
+    f: impl FnOnce(&Tensor, &Tensor, Option<&Tensor>) -> Result<Tensor>,
+) -> Result<Tensor> {
+    if is_number(x.dtype()) && x.dtype() == weight.dtype() {
+        let wide = |t: &Tensor| cast::to_dtype(t, DType::F64);
+        let bias = bias.map(wide).transpose()?;
+        let out = on_batch(&wide(x)?, &wide(weight)?, bias.as_ref(), rank, f)?;
+        return cast::to_dtype(&out, x.dtype());
+    }
+    if x.rank() == rank + 1 {
+        return view::squeeze(&f(&view::unsqueeze(x, 0)?, weight, bias)?, Some(&[0]));
+    }
+    f(x, weight, bias)
+}
+
+fn tensor_type(x: &Tensor) -> String {
+    format!("torch.{}Tensor", x.dtype().type_name())
+}
+
+fn convolution(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    by: Settings<'_>,
+) -> Result<Tensor> {
+    on_batch(x, weight, bias, by.rank, |x, weight, bias| convolve(x, weight, bias, by))
+}
+
+fn convolve(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    by: Settings<'_>,
+) -> Result<Tensor> {
+    let rank = by.rank;
+    check_operands(x, weight, bias, rank, by.groups)?;
+    let (xd, wd) = (x.dims(), weight.dims());
+    let groups = by.groups as usize;
+    ensure!(
+        wd[0] >= groups && wd[0].is_multiple_of(groups),
+        Runtime,
+        "Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size {} instead",
+        shape::show(&wd)
+    );
+    ensure!(
+        xd[1] == wd[1] * groups,
+        Runtime,
+        "Given groups={groups}, weight of size {}, expected input{} to have {} channels, but got {} channels instead",
+        shape::show(&wd),
+        shape::show(&xd),
+        wd[1] * groups,
+        xd[1]
+    );
+    check_bias(bias, wd[0], &wd)?;
+    let stride = per_dim(by.stride, rank, "stride", "conv")?;
+    let dilation = per_dim(by.dilation, rank, "dilation", "conv")?;
+    ensure!(stride.iter().all(|&s| s > 0), Runtime, "non-positive stride is not supported");
+    ensure!(dilation.iter().all(|&s| s > 0), Runtime, "dilation should be greater than zero");
+    let (x, padding) = padded(x, by.padding, &wd[2..], &stride, &dilation)?;
+    let xd = x.dims();
+    let mut out = Dims::from_slice(&[xd[0], wd[0]]);
+    for d in 0..rank {
+        let (window, space) = (dilation[d] * (wd[d + 2] - 1) + 1, xd[d + 2] + 2 * padding[d]);
+        ensure!(
+            space >= window,
+            Runtime,
+            "Calculated padded input size per channel: ({}). Kernel size: ({}). Kernel size can't be greater than actual input size",
+            joined((0..rank).map(|d| xd[d + 2] + 2 * padding[d])),
+            joined((0..rank).map(|d| dilation[d] * (wd[d + 2] - 1) + 1))
+        );
+        out.push((space - window) / stride[d] + 1);
+    }
+    let geometry = ConvGeometry { stride, padding, dilation, groups };
+    let form = Arc::new(Form { geometry, x: xd, weight: wd, out });
+    map(&form, Part::Output, [&x, weight], bias, "ConvolutionBackward0")
+}
+
+fn joined(sizes: impl Iterator<Item = usize>) -> String {
+    sizes.map(|n| n.to_string()).collect::<Vec<_>>().join(" x ")
+}
+
+fn check_bias(bias: Option<&Tensor>, channels: usize, weight: &[usize]) -> Result<()> {
+    if let Some(bias) = bias {
+        ensure!(
+            *bias.dims() == [channels],
+            Runtime,
+            "Given weight of size {}, expected bias to be 1-dimensional with {channels} elements, but got bias of size {} instead",
+            shape::show(weight),
+            shape::show(&bias.dims())
+        );
+    }
+    Ok(())
+}
+
+/// Padding as numbers; where "same" needs more at the end, the input is padded there first.
+fn padded(
+    x: &Tensor,
+    padding: Padding<'_>,
+    kernel: &[usize],
+    stride: &[usize],
+    dilation: &[usize],
+) -> Result<(Tensor, Dims)> {
+    let rank = kernel.len();
+    match padding {
+        Padding::Sizes(sizes) => Ok((x.clone(), per_dim(sizes, rank, "padding", "conv")?)),
+        Padding::Word("valid") => Ok((x.clone(), Dims::filled(0, rank))),
+        Padding::Word("same") => {
+            ensure!(
+                stride.iter().all(|&s| s == 1),
+                Runtime,
+                "padding='same' is not supported for strided convolutions"
+            );
+            let total: Dims = (0..rank).map(|d| dilation[d] * (kernel[d] - 1)).collect();
+            let before: Dims = total.iter().map(|&t| t / 2).collect();
+            let mut pairs = Vec::new();
+            for d in (0..rank).rev() {
+                pairs.extend([0, (total[d] - 2 * before[d]) as i64]);
+            }
+            let uneven = pairs.iter().any(|&p| p > 0);
+            let x = if uneven { crate::pad::constant_pad(x, &pairs, 0.0)? } else { x.clone() };
+            Ok((x, before))
+        }
+        Padding::Word(other) => {
+            bail!(Runtime, "Invalid padding string: '{other}'")
+        }
+    }
+}
+
+/// What a transposed convolution is told beside its operands.
+#[derive(Clone, Copy)]
+struct Transposed<'a> {
+    rank: usize,
+    stride: &'a [i64],
+    padding: &'a [i64],
+    output_padding: &'a [i64],
+    dilation: &'a [i64],
+    groups: i64,
+}
+
+fn transposed(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    by: Transposed<'_>,
+) -> Result<Tensor> {
+    on_batch(x, weight, bias, by.rank, |x, weight, bias| convolve_transposed(x, weight, bias, by))
+}
+
+fn convolve_transposed(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    by: Transposed<'_>,
+) -> Result<Tensor> {
+    let rank = by.rank;
+    check_operands(x, weight, bias, rank, by.groups)?;
+    let (xd, wd) = (x.dims(), weight.dims());
+    let groups = by.groups as usize;
+    ensure!(
+        xd[1] == wd[0],
+        Runtime,
+        "Given transposed=1, weight of size {}, expected input{} to have {} channels, but got {} channels instead",
+        shape::show(&wd),
+        shape::show(&xd),
+        wd[0],
+        xd[1]
+    );
+    let channels = wd[1] * groups;
+    check_bias(bias, channels, &wd)?;
+    let stride = per_dim(by.stride, rank, "stride", "conv_transpose")?;
+    let padding = per_dim(by.padding, rank, "padding", "conv_transpose")?;
+    let extra = per_dim(by.output_padding, rank, "output_padding", "conv_transpose")?;
+    let dilation = per_dim(by.dilation, rank, "dilation", "conv_transpose")?;
+    ensure!(stride.iter().all(|&s| s > 0), Runtime, "non-positive stride is not supported");
+    let mut out = Dims::from_slice(&[xd[0], channels]);
+    for d in 0..rank {
+        ensure!(
+            extra[d] < stride[d].max(dilation[d]),
+            Runtime,
+            "output padding must be smaller than either stride or dilation, but got output_padding {} stride {} dilation {}",
+            shape::show(&extra),
+            shape::show(&stride),
+            shape::show(&dilation)
+        );
+        let whole = (xd[d + 2] - 1) * stride[d] + dilation[d] * (wd[d + 2] - 1) + extra[d] + 1;
+        ensure!(
+            whole > 2 * padding[d],
+            Runtime,
+            "Given input size per channel: ({}). Calculated output size per channel is too small",
+            joined(xd[2..].iter().copied())
+        );
+        out.push(whole - 2 * padding[d]);
+    }
+    let geometry = ConvGeometry { stride, padding, dilation, groups };
+    let form = Arc::new(Form { geometry, x: out, weight: wd, out: xd });
+    map(&form, Part::Input, [weight, x], bias, "ConvolutionBackward0")
+}
+
+/// Convolution over time: `(T, B, in)` with `(k, in, out)`.
+fn conv_tbc(x: &Tensor, weight: &Tensor, bias: &Tensor, pad: i64) -> Result<Tensor> {
+    ensure!(x.rank() == 3, Runtime, "Input must have 3 dims: time, batch, in_channel");
+    ensure!(
+        weight.rank() == 3,
+        Runtime,
+        "Weight tensor must have 3 dims: kernel_width, in_channels, out_channels."
+    );
+    let x = view::permute(x, &[1, 2, 0])?;
+    let weight = view::permute(weight, &[2, 1, 0])?;
+    let by = Settings {
+        rank: 1,
+        stride: &[1],
+        padding: Padding::Sizes(&[pad]),
+        dilation: &[1],
+        groups: 1,
+    };
+    view::permute(&convolution(&x, &weight, Some(bias), by)?, &[2, 0, 1])
+}
+
+crate::ops! {
+    /// Convolutions.
+    CONVOLUTIONS:
+    /// Convolution of `(N, C, L)`.
+    f "conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 1, stride, padding: Padding::Sizes(padding), dilation, groups });
+    /// Convolution of `(N, C, L)`, padding "same" or "valid".
+    f "conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, str padding='valid', int[1] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 1, stride, padding: Padding::Word(padding), dilation, groups });
+    /// Convolution of `(N, C, H, W)`.
+    f "conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 2, stride, padding: Padding::Sizes(padding), dilation, groups });
+    /// Convolution of `(N, C, H, W)`, padding "same" or "valid".
+    f "conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding='valid', int[2] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 2, stride, padding: Padding::Word(padding), dilation, groups });
+    /// Convolution of `(N, C, D, H, W)`.
+    f "conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 3, stride, padding: Padding::Sizes(padding), dilation, groups });
+    /// Convolution of `(N, C, D, H, W)`, padding "same" or "valid".
+    f "conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, str padding='valid', int[3] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 3, stride, padding: Padding::Word(padding), dilation, groups });
+    /// The adjoint of `conv1d`.
+    f "conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] output_padding=0, int groups=1, int[1] dilation=1) -> Tensor" => |x, w, b, stride, padding, output_padding, groups, dilation| transposed(x, w, b, Transposed { rank: 1, stride, padding, output_padding, dilation, groups });
+    /// The adjoint of `conv2d`.
+    f "conv_transpose2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] output_padding=0, int groups=1, int[2] dilation=1) -> Tensor" => |x, w, b, stride, padding, output_padding, groups, dilation| transposed(x, w, b, Transposed { rank: 2, stride, padding, output_padding, dilation, groups });
+    /// The adjoint of `conv3d`.
+    f "conv_transpose3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] output_padding=0, int groups=1, int[3] dilation=1) -> Tensor" => |x, w, b, stride, padding, output_padding, groups, dilation| transposed(x, w, b, Transposed { rank: 3, stride, padding, output_padding, dilation, groups });
+    /// Convolution over the first dimension of `(T, B, C)`.
+    f "conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor" => |x, w, b, pad| conv_tbc(x, w, b, pad);
+}

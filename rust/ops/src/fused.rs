@@ -1,0 +1,81 @@
+//! Ops with one node and two ways to a gradient. While the backward pass is itself recorded
+//! (`create_graph`), the gradient is that of the op's meaning, its definition in primitive ops, and
+//! can be differentiated to any order. Otherwise a fused kernel may give it directly.
+
+use crate::node::{Formula, Keep, Saved};
+use crate::{Var, view};
+use base::Result;
+use tape::{Request, Tensor};
+
+/// Gradients towards the inputs of an op.
+pub type Gradients = Vec<Option<Var>>;
+
+/// The gradients of `meaning` at `inputs`, recorded when the caller is.
+pub fn derive(
+    meaning: impl Fn(&[Tensor]) -> Result<Tensor>,
+    inputs: &[Tensor],
+    needs: &[bool],
+    grad: &Tensor,
+) -> Result<Gradients> {
+    let create_graph = tape::grad_enabled();
+    let recording = tape::set_grad_enabled(true);
+    // Aliases bound the walk: one input may be an ancestor of another.
+    let points: Vec<Tensor> = inputs
+        .iter()
+        .zip(needs)
+        .map(|(x, &needed)| if needed { view::alias(x) } else { Ok(x.detach()) })
+        .collect::<Result<_>>()?;
+    let value = meaning(&points)?;
+    drop(recording);
+    let targets: Vec<Tensor> =
+        points.iter().zip(needs).filter(|(_, needed)| **needed).map(|(x, _)| x.clone()).collect();
+    let request = Request { create_graph, retain_graph: create_graph, allow_unused: true };
+    let found = tape::gradients(&[value], vec![Some(grad.clone())], &targets, request)?;
+    let mut found = found.into_iter().map(|g| g.map(Var::T));
+    Ok(needs.iter().map(|&needed| if needed { found.next().flatten() } else { None }).collect())
+}
+
+/// A node that keeps `inputs` and then `extras`; `kernel` is the fast gradient.
+pub fn node(
+    name: &'static str,
+    inputs: &[&Tensor],
+    extras: Vec<Keep<'_>>,
+    kernel: impl Fn(&Tensor, &Saved) -> Result<Gradients> + Send + Sync + 'static,
+    meaning: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
+) -> Result<Formula> {
+    let count = inputs.len();
+    let keeps: Vec<Keep<'_>> = inputs.iter().map(|x| Keep::Input(x)).chain(extras).collect();
+    Formula::new(name, count, &keeps, move |grads, saved| {
+        let grad = grads[0].clone().map_or_else(crate::node::absent, Ok)?;
+        if !tape::grad_enabled() {
+            return kernel(&grad, saved);
+        }
+        derive(&meaning, &points(saved, count)?, &saved.needs, &grad)
+    })
+    .map(Formula::joint)
+}
+
+fn points(saved: &Saved, count: usize) -> Result<Vec<Tensor>> {
+    saved.vars[..count].iter().cloned().map(Var::tensor).collect()
+}
+
+/// A composite of primitives as one node: its meaning is all there is.
+pub fn composite(
+    name: &'static str,
+    inputs: &[&Tensor],
+    meaning: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
+) -> Result<Tensor> {
+    let owned: Vec<Tensor> = inputs.iter().map(|&x| x.clone()).collect();
+    let silent = tape::set_grad_enabled(false);
+    let value = meaning(&owned)?;
+    drop(silent);
+    tape::record(value.array(), inputs, |_| {
+        let count = inputs.len();
+        let keeps: Vec<Keep<'_>> = inputs.iter().map(|x| Keep::Input(x)).collect();
+        Formula::new(name, count, &keeps, move |grads, saved| {
+            let grad = grads[0].clone().map_or_else(crate::node::absent, Ok)?;
+            derive(&meaning, &points(saved, count)?, &saved.needs, &grad)
+        })
+        .map(Formula::joint)
+    })
+}

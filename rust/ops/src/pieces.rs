@@ -1,0 +1,365 @@
+//! Shapes by example and by name: moving and broadcasting dimensions, splitting and stacking along
+//! the first three, writing a part back into the whole.
+
+use crate::{Var, cast, create, inplace, join, reduce, view};
+use base::{Dims, Result, Scalar, bail, ensure, shape};
+use tape::Tensor;
+
+fn as_ints(dims: &[usize]) -> Vec<i64> {
+    dims.iter().map(|&d| d as i64).collect()
+}
+
+/// Dimensions moved to other places; the others keep their order.
+pub fn movedim(x: &Tensor, from: &[i64], to: &[i64]) -> Result<Tensor> {
+    ensure!(
+        from.len() == to.len(),
+        Runtime,
+        "movedim: Invalid source or destination dims: source ({} dims) should contain the same number of dims as destination ({} dims)",
+        shape::show(from),
+        shape::show(to)
+    );
+    let rank = x.rank();
+    let wrapped = |list: &[i64], what: &str| -> Result<Vec<usize>> {
+        let dims = list.iter().map(|&d| shape::wrap_dim(d, rank)).collect::<Result<Vec<_>>>()?;
+        for (i, d) in dims.iter().enumerate() {
+            ensure!(
+                !dims[..i].contains(d),
+                Runtime,
+                "movedim: repeated dim in `{what}` ({})",
+                shape::show(list)
+            );
+        }
+        Ok(dims)
+    };
+    let (source, target) = (wrapped(from, "source")?, wrapped(to, "destination")?);
+    if rank == 0 {
+        return view::alias(x);
+    }
+    let mut rest = (0..rank).filter(|d| !source.contains(d));
+    let order: Vec<i64> = (0..rank)
+        .map(|place| match target.iter().position(|&t| t == place) {
+            Some(i) => source[i],
+            None => rest.next().unwrap_or(0),
+        })
+        .map(|d| d as i64)
+        .collect();
+    view::permute(x, &order)
+}
+
+/// Cut points: sections of nearly equal size.
+fn equal_sections(n: usize, sections: i64) -> Result<Vec<i64>> {
+    ensure!(sections > 0, Runtime, "number of sections must be larger than 0, got {sections}");
+    let sections = sections as usize;
+    let (least, larger) = (n / sections, n % sections);
+    Ok((1..sections).map(|i| (i * least + i.min(larger)) as i64).collect())
+}
+
+/// Pieces between indices along a dimension.
+fn split_at(x: &Tensor, indices: &[i64], dim: i64) -> Result<Vec<Tensor>> {
+    let mut start = 0;
+    let mut pieces = Vec::with_capacity(indices.len() + 1);
+    for &end in indices {
+        pieces.push(view::slice(x, dim, Some(start), Some(end), 1)?);
+        start = end;
+    }
+    pieces.push(view::slice(x, dim, Some(start), None, 1)?);
+    Ok(pieces)
+}
+
+fn check_splittable(x: &Tensor, dim: i64) -> Result<usize> {
+    ensure!(
+        x.rank() > 0,
+        Runtime,
+        "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+    );
+    shape::wrap_dim(dim, x.rank())
+}
+
+fn tensor_split(x: &Tensor, sections: i64, dim: i64) -> Result<Vec<Tensor>> {
+    let d = check_splittable(x, dim)?;
+    split_at(x, &equal_sections(x.dims()[d], sections)?, dim)
+}
+
+fn tensor_split_at(x: &Tensor, indices: &[i64], dim: i64) -> Result<Vec<Tensor>> {
+    check_splittable(x, dim)?;
+    split_at(x, indices, dim)
+}
+
+fn tensor_split_by(x: &Tensor, cuts: &Tensor, dim: i64) -> Result<Vec<Tensor>> {
+    ensure!(
+        cuts.dtype() == base::DType::I64,
+        Runtime,
+        "tensor_split expected tensor_indices_or_sections to have dtype of long, but got {}",
+        cuts.dtype().type_name()
+    );
+    let values: Vec<i64> =
+        array::dispatch::scalars(&cuts.array())?.into_iter().map(Scalar::to_i64).collect();
+    match cuts.rank() {
+        0 => tensor_split(x, values[0], dim),
+        1 => tensor_split_at(x, &values, dim),
+        rank => bail!(
+            Runtime,
+            "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a tensor with {rank} dims"
+        ),
+    }
+}
+
+/// One of `hsplit`, `vsplit`, `dsplit`: its name, dimension and least rank.
+type Named = (&'static str, i64, usize);
+const ROWS: Named = ("vsplit", 0, 2);
+const COLUMNS: Named = ("hsplit", 1, 1);
+const DEPTHS: Named = ("dsplit", 2, 3);
+
+fn named_dim(x: &Tensor, (op, dim, least): Named) -> Result<i64> {
+    ensure!(
+        x.rank() >= least,
+        Runtime,
+        "torch.{op} requires a tensor with at least {least} dimension, but got a tensor with {} dimensions!",
+        x.rank()
+    );
+    Ok(if x.rank() == 1 { 0 } else { dim })
+}
+
+fn named_split(x: &Tensor, sections: i64, which: Named) -> Result<Vec<Tensor>> {
+    let dim = named_dim(x, which)?;
+    let n = x.dims()[dim as usize] as i64;
+    ensure!(
+        sections != 0 && n % sections == 0,
+        Runtime,
+        "torch.{} attempted to split along dimension {dim}, but the size of the dimension {n} is not divisible by the split_size {sections}!",
+        which.0
+    );
+    tensor_split(x, sections, dim)
+}
+
+fn named_split_at(x: &Tensor, indices: &[i64], which: Named) -> Result<Vec<Tensor>> {
+    let dim = named_dim(x, which)?;
+    split_at(x, indices, dim)
+}
+
+/// At least `rank` dimensions, new ones of size 1 where numpy puts them.
+fn at_least(x: &Tensor, rank: usize) -> Result<Tensor> {
+    match (rank, x.rank()) {
+        (1, 0) => view::reshape_to(x, &[1]),
+        (2, 0) => view::reshape_to(x, &[1, 1]),
+        (2, 1) => view::unsqueeze(x, 0),
+        (3, 0) => view::reshape_to(x, &[1, 1, 1]),
+        (3, 1) => view::unsqueeze(&view::unsqueeze(x, 0)?, -1),
+        (3, 2) => view::unsqueeze(x, -1),
+        _ => Ok(x.clone()),
+    }
+}
+
+fn all_at_least(tensors: &[Tensor], rank: usize) -> Result<Vec<Tensor>> {
+    tensors.iter().map(|t| at_least(t, rank)).collect()
+}
+
+fn stacked(tensors: &[Tensor], rank: usize, op: &str) -> Result<Tensor> {
+    ensure!(!tensors.is_empty(), Runtime, "{op} expects a non-empty TensorList");
+    let raised = all_at_least(tensors, rank)?;
+    let dim = match op {
+        "hstack" if raised[0].rank() == 1 => 0,
+        "hstack" => 1,
+        "dstack" => 2,
+        _ => 0,
+    };
+    join::cat(&raised, dim)
+}
+
+fn column_stack(tensors: &[Tensor]) -> Result<Tensor> {
+    ensure!(!tensors.is_empty(), Runtime, "column_stack expects a non-empty TensorList");
+    let columns: Vec<Tensor> = tensors
+        .iter()
+        .map(|t| if t.rank() <= 1 { view::reshape_to(t, &[t.numel(), 1]) } else { Ok(t.clone()) })
+        .collect::<Result<_>>()?;
+    join::cat(&columns, 1)
+}
+
+/// Matrices along the diagonal of one matrix.
+fn block_diag(tensors: &[Tensor]) -> Result<Tensor> {
+    let blocks: Vec<Tensor> = all_at_least(tensors, 2)?;
+    let mut dtype = None;
+    for t in tensors {
+        ensure!(
+            t.rank() <= 2,
+            Runtime,
+            "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input 0 has {} dimensions",
+            t.rank()
+        );
+        dtype = Some(dtype.map_or(t.dtype(), |d| base::promote::promote_types(d, t.dtype())));
+    }
+    let dtype = dtype.unwrap_or_else(base::promote::default_dtype);
+    let width: usize = blocks.iter().map(|b| b.dims()[1]).sum();
+    let mut rows = Vec::new();
+    let mut at = 0;
+    for block in &blocks {
+        let (n, m) = (block.dims()[0], block.dims()[1]);
+        let side = |columns: usize| create::zeros(&[n, columns], dtype, block.device());
+        rows.push(join::cat(
+            &[side(at)?, cast::to_dtype(block, dtype)?, side(width - at - m)?],
+            1,
+        )?);
+        at += m;
+    }
+    if rows.is_empty() {
+        create::zeros(&[1, 0], dtype, base::Device::CPU)
+    } else {
+        join::cat(&rows, 0)
+    }
+}
+
+/// All tensors repeated to their common shape.
+fn broadcast_tensors(tensors: &[Tensor]) -> Result<Vec<Tensor>> {
+    let shapes: Vec<Dims> = tensors.iter().map(Tensor::dims).collect();
+    let whole = shape::broadcast_all(shapes.iter().map(|d| &**d))?;
+    let spread = |t: &Tensor| if *t.dims() == *whole { t.clone() } else { view::expand_to(t, &whole) };
+    Ok(tensors.iter().map(spread).collect())
+}
+
+/// Summed until the shape is `size`.
+fn sum_to_size(x: &Tensor, size: &[i64]) -> Result<Tensor> {
+    let want = shape::sizes(size)?;
+    let have = x.dims();
+    let fits = shape::broadcast(&want, &have).is_ok_and(|d| d == have) && want.len() <= have.len();
+    ensure!(
+        fits,
+        Runtime,
+        "size {{{}}} is not expandable to size {{{}}}.",
+        shape::show(&want),
+        shape::show(&have)
+    );
+    let dims = shape::broadcast_dims(&want, &have);
+    if dims.is_empty() {
+        return Ok(x.clone());
+    }
+    view::reshape_to(&reduce::sum(x, Some(&dims), true, Some(x.dtype()))?, &want)
+}
+
+/// A copy of `x` in which the part that `part` names is `src`.
+fn embedded(
+    x: &Tensor,
+    src: &Tensor,
+    op: &str,
+    part: impl Fn(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let whole = create::clone(x, None)?;
+    let place = part(&whole)?;
+    ensure!(
+        place.dims() == src.dims(),
+        Runtime,
+        "expected src to have a size equal to the slice of self. src size = {}, slice size = {}\n  {op}",
+        shape::show(&src.dims()),
+        shape::show(&place.dims())
+    );
+    inplace::copy_(&place, src)?;
+    Ok(whole)
+}
+
+/// Positions in a flattened tensor as one index tensor a dimension.
+fn unravel_index(x: &Tensor, dims: &[i64]) -> Result<Vec<Tensor>> {
+    ensure!(
+        x.dtype().is_integral() && x.dtype() != base::DType::Bool,
+        Type,
+        "expected 'indices' to be integer dtype, but got {}",
+        x.dtype()
+    );
+    let mut parts = Vec::with_capacity(dims.len());
+    let mut rest = Var::from(x);
+    for &n in dims.iter().rev() {
+        let size = Var::from(n);
+        parts.push(
+            crate::map::of2(&crate::binary::remainder::OP, rest.clone(), size.clone()).tensor()?,
+        );
+        rest = crate::map::of2(&crate::binary::floor_divide::OP, rest, size);
+    }
+    parts.reverse();
+    Ok(parts)
+}
+
+/// The last two dimensions swapped, conjugated where complex.
+fn adjoint(x: &Tensor) -> Result<Tensor> {
+    Var::from(view::transpose(x, -2, -1)).conj().tensor()
+}
+
+crate::ops! {
+    /// Shapes by example, pieces and stacks.
+    PIECES:
+    /// Dimensions moved to other places.
+    fm "movedim(Tensor self, int[1] source, int[1] destination) -> Tensor" => |x, from, to| movedim(x, from, to);
+    /// Dimensions moved to other places.
+    fm "moveaxis(Tensor self, int[1] source, int[1] destination) -> Tensor" => |x, from, to| movedim(x, from, to);
+    /// Repeated to a shape.
+    fm "broadcast_to(Tensor self, int[] size) -> Tensor" => |x, size| view::expand(x, size, false);
+    /// Repeated to another tensor's shape.
+    m "expand_as(Tensor self, Tensor other) -> Tensor" => |x, other| as_example(x, other, |x, dims| view::expand(x, dims, false));
+    /// Viewed in another tensor's shape.
+    m "view_as(Tensor self, Tensor other) -> Tensor" => |x, other| as_example(x, other, view::view);
+    /// In another tensor's shape.
+    m "reshape_as(Tensor self, Tensor other) -> Tensor" => |x, other| as_example(x, other, view::reshape);
+    /// As one dimension.
+    fm "ravel(Tensor self) -> Tensor" => |x| view::reshape(x, &[-1]);
+    /// The last two dimensions swapped and conjugated.
+    fm "adjoint(Tensor self) -> Tensor" => |x| adjoint(x);
+    /// Summed to a shape.
+    m "sum_to_size(Tensor self, int[] size) -> Tensor" => |x, size| sum_to_size(x, size);
+    /// Sections of nearly equal size.
+    fm "tensor_split(Tensor self, int sections, int dim=0) -> Tensor[]" => |x, sections, dim| tensor_split(x, sections, dim);
+    /// Pieces between indices.
+    fm "tensor_split.indices(Tensor self, int[] indices, int dim=0) -> Tensor[]" => |x, indices, dim| tensor_split_at(x, indices, dim);
+    /// Pieces between indices.
+    fm "tensor_split.tensor(Tensor self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor[]" => |x, cuts, dim| tensor_split_by(x, cuts, dim);
+    /// Equal sections of columns.
+    fm "hsplit(Tensor self, int sections) -> Tensor[]" => |x, n| named_split(x, n, COLUMNS);
+    /// Pieces of columns.
+    fm "hsplit.array(Tensor self, int[] indices) -> Tensor[]" => |x, at| named_split_at(x, at, COLUMNS);
+    /// Equal sections of rows.
+    fm "vsplit(Tensor self, int sections) -> Tensor[]" => |x, n| named_split(x, n, ROWS);
+    /// Pieces of rows.
+    fm "vsplit.array(Tensor self, int[] indices) -> Tensor[]" => |x, at| named_split_at(x, at, ROWS);
+    /// Equal sections of the third dimension.
+    fm "dsplit(Tensor self, int sections) -> Tensor[]" => |x, n| named_split(x, n, DEPTHS);
+    /// Pieces of the third dimension.
+    fm "dsplit.array(Tensor self, int[] indices) -> Tensor[]" => |x, at| named_split_at(x, at, DEPTHS);
+    /// Side by side.
+    fo "hstack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 1, "hstack");
+    /// One above the other.
+    fo "vstack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 2, "vstack");
+    /// One above the other.
+    fo "row_stack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 2, "vstack");
+    /// Along the third dimension.
+    fo "dstack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 3, "dstack");
+    /// As columns.
+    fo "column_stack(Tensor[] tensors) -> Tensor" => |tensors| column_stack(tensors);
+    /// Matrices along a diagonal.
+    f "block_diag(Tensor[] tensors) -> Tensor" => |tensors| block_diag(tensors);
+    /// Repeated to the common shape.
+    f "broadcast_tensors(Tensor[] tensors) -> Tensor[]" => |tensors| broadcast_tensors(tensors);
+    /// At least one dimension.
+    f "atleast_1d(Tensor self) -> Tensor" => |x| at_least(x, 1);
+    /// At least one dimension each.
+    f "atleast_1d.sequence(Tensor[] tensors) -> Tensor[]" => |tensors| all_at_least(tensors, 1);
+    /// At least two dimensions.
+    f "atleast_2d(Tensor self) -> Tensor" => |x| at_least(x, 2);
+    /// At least two dimensions each.
+    f "atleast_2d.sequence(Tensor[] tensors) -> Tensor[]" => |tensors| all_at_least(tensors, 2);
+    /// At least three dimensions.
+    f "atleast_3d(Tensor self) -> Tensor" => |x| at_least(x, 3);
+    /// At least three dimensions each.
+    f "atleast_3d.sequence(Tensor[] tensors) -> Tensor[]" => |tensors| all_at_least(tensors, 3);
+    /// A copy with one index of a dimension replaced.
+    fmo "select_scatter(Tensor self, Tensor src, int dim, int index) -> Tensor" => |x, src, dim, index| embedded(x, src, "select_scatter", |t| view::select(t, dim, index));
+    /// A copy with a slice replaced.
+    fmo "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor" => |x, src, dim, start, end, step| embedded(x, src, "slice_scatter", |t| view::slice(t, dim, start, end, step));
+    /// A copy with a diagonal replaced.
+    fmo "diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor" => |x, src, offset, a, b| embedded(x, src, "diagonal_scatter", |t| view::diagonal(t, offset, a, b));
+    /// Positions as one index tensor a dimension.
+    f "unravel_index(Tensor indices, int[1] shape) -> Tensor[]" => |x, dims| unravel_index(x, dims);
+}
+
+fn as_example(
+    x: &Tensor,
+    other: &Tensor,
+    shaped: fn(&Tensor, &[i64]) -> Result<Tensor>,
+) -> Result<Tensor> {
+    shaped(x, &as_ints(&other.dims()))
+}

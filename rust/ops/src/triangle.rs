@@ -1,0 +1,214 @@
+//! Triangles and diagonals of matrices.
+
+use crate::node::{Formula, Keep, Linear};
+use crate::{Var, create, reduce, view};
+use array::{Array, dispatch};
+use base::{DType, Device, Dims, Result, Scalar, ensure, shape};
+use tape::Tensor;
+
+/// Which side of a diagonal is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Upper,
+    Lower,
+}
+
+/// A bool matrix that is true on the kept side of diagonal `k`.
+fn mask(rows: usize, columns: usize, k: i64, side: Side, device: Device) -> Result<Array> {
+    let _off = tape::set_grad_enabled(false);
+    let row = view::unsqueeze(&create::arange(0, rows as i64)?, 1)?;
+    let distance = Var::from(create::arange(0, columns as i64)) - Var::from(row);
+    let kept = match side {
+        Side::Upper => distance.ge(k),
+        Side::Lower => distance.le(k),
+    };
+    let kept = kept.tensor()?;
+    Ok(create::to(&kept, None, Some(device), false, None)?.array())
+}
+
+fn triangle(x: &Tensor, k: i64, side: Side) -> Result<Tensor> {
+    let op = if side == Side::Upper { "triu" } else { "tril" };
+    ensure!(x.rank() >= 2, Runtime, "{op}: input tensor must have at least 2 dimensions");
+    let dims = x.dims();
+    let kept = mask(dims[dims.len() - 2], dims[dims.len() - 1], k, side, x.device())?;
+    let out = Array::empty(base::layout::preserved_layout(&x.layout()), x.dtype(), x.device())?;
+    let zero = array::Operand::Scalar(Scalar::Int(0));
+    dispatch::where_(&out, &kept, array::Operand::Array(&x.array()), zero)?;
+    let name = if side == Side::Upper { "TriuBackward0" } else { "TrilBackward0" };
+    tape::record(out, &[x], |_| {
+        Ok(Linear::new(name, move |g: Var| g.then(|g| triangle(g, k, side))))
+    })
+}
+
+/// A matrix with `x` on a diagonal, or the diagonal of a matrix.
+fn diag(x: &Tensor, k: i64) -> Result<Tensor> {
+    match x.rank() {
+        1 => diag_embed(x, k, 0, 1),
+        2 => create::clone(&view::diagonal(x, k, 0, 1)?, Some(base::MemoryFormat::Contiguous)),
+        rank => base::bail!(Runtime, "diag(): Supports 1D or 2D tensors. Got {rank}D"),
+    }
+}
+
+/// The last dimension laid out as diagonals of new matrices.
+pub fn diag_embed(x: &Tensor, offset: i64, dim1: i64, dim2: i64) -> Result<Tensor> {
+    let rank = x.rank() + 1;
+    ensure!(x.rank() > 0, Runtime, "diag_embed: input must have at least 1 dimension");
+    let (a, b) = (shape::wrap_dim(dim1, rank)?, shape::wrap_dim(dim2, rank)?);
+    ensure!(a != b, Runtime, "diagonal dimensions cannot be identical {dim1}, {dim2}");
+    let own = x.dims();
+    let side = own[own.len() - 1] + offset.unsigned_abs() as usize;
+    let mut dims = Dims::new();
+    let mut others = own[..own.len() - 1].iter();
+    for d in 0..rank {
+        dims.push(if d == a || d == b { side } else { others.next().copied().unwrap_or(1) });
+    }
+    let out = Array::zeros(&dims, x.dtype(), x.device())?;
+    dispatch::copy(&out.view(out.layout().diagonal(offset as isize, a, b)), &x.array())?;
+    tape::record(out, &[x], |_| {
+        Ok(Linear::new("DiagEmbedBackward0", move |g: Var| {
+            g.then(|g| view::diagonal(g, offset, a as i64, b as i64))
+        }))
+    })
+}
+
+/// A flattened tensor on the diagonal, or the diagonal of a matrix as a view.
+fn diagflat(x: &Tensor, offset: i64) -> Result<Tensor> {
+    diag_embed(&view::reshape_to(x, &[x.numel()])?, offset, 0, 1)
+}
+
+/// The sum of the diagonal.
+fn trace(x: &Tensor) -> Result<Tensor> {
+    ensure!(
+        x.rank() == 2,
+        Runtime,
+        "trace: expected a matrix, but got tensor with dim {}",
+        x.rank()
+    );
+    let dims = x.dims();
+    let value = {
+        let _off = tape::set_grad_enabled(false);
+        reduce::sum(&view::diagonal(x, 0, 0, 1)?, None, false, None)?
+    };
+    tape::record(value.array(), &[x], |_| {
+        Ok(Linear::new("TraceBackward0", move |g: Var| {
+            g.then(|g| {
+                let eye = Array::zeros(&dims, g.dtype(), g.device())?;
+                dispatch::fill(&eye.view(eye.layout().diagonal(0, 0, 1)), Scalar::Int(1))?;
+                (Var::from(g) * Var::from(Tensor::new(eye))).tensor()
+            })
+        }))
+    })
+}
+
+/// Counts (or sums of weights) of the integers from 0 on.
+fn bincount(x: &Tensor, weights: Option<&Tensor>, minlength: i64) -> Result<Tensor> {
+    ensure!(minlength >= 0, Runtime, "minlength should be >= 0");
+    ensure!(
+        x.rank() == 1 && x.dtype().is_integral() && x.dtype() != DType::Bool,
+        Runtime,
+        "bincount only supports 1-d non-negative integral inputs."
+    );
+    ensure!(
+        weights.is_none_or(|w| w.dims() == x.dims()),
+        Runtime,
+        "weights should be 1-d and have the same length as input"
+    );
+    let index = Tensor::new(x.array().cast(DType::I64)?);
+    let mut size = minlength as usize;
+    if x.numel() > 0 {
+        let (least, most) = bounds(&index)?;
+        ensure!(least >= 0, Runtime, "bincount only supports 1-d non-negative integral inputs.");
+        size = size.max(most as usize + 1);
+    }
+    let ones = match weights {
+        Some(w) if w.dtype() == DType::F32 || w.dtype() == DType::F64 => w.detach(),
+        Some(w) => crate::cast::to_dtype(&w.detach(), DType::F64)?,
+        None => create::full(&index.dims(), Scalar::Int(1), DType::I64, x.device())?,
+    };
+    let zeros = create::zeros(&[size], ones.dtype(), x.device())?;
+    crate::index::scatter_add(&zeros, 0, &index, &ones)
+}
+
+/// The smallest and largest element of a vector of integers.
+fn bounds(x: &Tensor) -> Result<(i64, i64)> {
+    let x = x.array();
+    let fold = |kind| -> Result<i64> {
+        let out = Array::empty_contiguous(&[], DType::I64, x.device())?;
+        dispatch::reduce(kind, &out, &x, &vec![true; x.dims().len().max(1)])?;
+        Ok(dispatch::item(&out)?.to_i64())
+    };
+    Ok((fold(dispatch::Reduction::Amin)?, fold(dispatch::Reduction::Amax)?))
+}
+
+/// The cross product along a dimension of size 3 (the first one where none is named).
+fn cross(a: &Tensor, b: &Tensor, dim: Option<i64>) -> Result<Tensor> {
+    let whole = shape::broadcast(&a.dims(), &b.dims())?;
+    ensure!(
+        a.rank() == b.rank() || dim.is_some(),
+        Runtime,
+        "linalg.cross: inputs must have the same number of dimensions."
+    );
+    let d = match dim {
+        Some(dim) => shape::wrap_dim(dim, whole.len())?,
+        None => match whole.iter().position(|&n| n == 3) {
+            Some(d) => d,
+            None => base::bail!(Runtime, "no dimension of size 3 in input"),
+        },
+    };
+    ensure!(
+        whole.get(d) == Some(&3),
+        Runtime,
+        "linalg.cross: inputs dimension {} must have length 3. Got {} and {}",
+        dim.unwrap_or(-1),
+        a.dims().get(d).copied().unwrap_or(1),
+        b.dims().get(d).copied().unwrap_or(1)
+    );
+    let (a, b) = (view::expand_to(a, &whole), view::expand_to(b, &whole));
+    let value = {
+        let _off = tape::set_grad_enabled(false);
+        let turn =
+            |x: &Tensor, by: i64| crate::rearrange::roll(x, &[by], &[d as i64]).map(Var::from);
+        (turn(&a, -1)? * turn(&b, -2)? - turn(&a, -2)? * turn(&b, -1)?).tensor()?
+    };
+    tape::record(value.array(), &[&a, &b], |_| {
+        Formula::new(
+            "LinalgCrossBackward0",
+            2,
+            &[Keep::Input(&a), Keep::Input(&b)],
+            move |grads, saved| {
+                let g = Var::grad(grads);
+                let product = |a: &Var, b: &Var| {
+                    a.clone().then(|a| b.clone().then(|b| cross(a, b, Some(d as i64))).tensor())
+                };
+                let (x, y) = (saved.vars[0].clone().conj(), saved.vars[1].clone().conj());
+                Ok(vec![
+                    saved.needs[0].then(|| product(&y, &g)),
+                    saved.needs[1].then(|| product(&g, &x)),
+                ])
+            },
+        )
+    })
+}
+
+crate::ops! {
+    /// Triangles and diagonals.
+    TRIANGLES:
+    /// The part on and above a diagonal.
+    fmio "triu(Tensor self, int diagonal=0) -> Tensor" => |x, k| triangle(x, k, Side::Upper);
+    /// The part on and below a diagonal.
+    fmio "tril(Tensor self, int diagonal=0) -> Tensor" => |x, k| triangle(x, k, Side::Lower);
+    /// A matrix of a diagonal, or a matrix's diagonal.
+    fmo "diag(Tensor self, int diagonal=0) -> Tensor" => |x, k| diag(x, k);
+    /// Matrices of diagonals.
+    fm "diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor" => |x, k, a, b| diag_embed(x, k, a, b);
+    /// A matrix with all elements on its diagonal.
+    fm "diagflat(Tensor self, int offset=0) -> Tensor" => |x, k| diagflat(x, k);
+    /// The sum of the diagonal.
+    fm "trace(Tensor self) -> Tensor" => |x| trace(x);
+    /// How often each integer occurs.
+    fm "bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor" => |x, weights, least| bincount(x, weights, least);
+    /// The cross product of vectors of three.
+    fmo "cross(Tensor self, Tensor other, int? dim=None) -> Tensor" => |a, b, dim| cross(a, b, dim);
+    /// The cross product of vectors of three.
+    fo "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor" => |a, b, dim| cross(a, b, Some(dim));
+}
