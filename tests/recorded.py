@@ -1,5 +1,7 @@
-"""Comparing an expression's outcome with one recorded by PyTorch: values within a tolerance, errors by
-type (ours may be a subclass) and the first line of their text."""
+"""Comparing an expression's outcome with one recorded by PyTorch.
+
+Values agree within a tolerance; errors by type (ours may be a subclass) and by the first line.
+"""
 
 from __future__ import annotations
 

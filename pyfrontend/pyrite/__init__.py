@@ -11,10 +11,10 @@ from typing import Any
 
 from pyrite import (
     _C,
-    _tensor,  # noqa: F401  gives Tensor its Python methods
-    _tensor_data,  # noqa: F401  and those about its memory
+    _tensor,
+    _tensor_data,
 )
-from pyrite._C import *  # noqa: F403  every op, by its PyTorch name
+from pyrite._C import *
 from pyrite._C import (
     DeviceError,
     DTypeError,
@@ -37,7 +37,7 @@ from pyrite.autograd.grad_mode import (
     set_grad_enabled,
 )
 from pyrite.constants import e, inf, nan, newaxis, pi
-from pyrite.functional import *  # noqa: F403
+from pyrite.functional import *
 from pyrite.random import (
     default_generator,
     fork_rng,
@@ -47,9 +47,9 @@ from pyrite.random import (
     seed,
     set_rng_state,
 )
-from pyrite.settings import *  # noqa: F403
-from pyrite.storage import *  # noqa: F403
-from pyrite.tensor_types import *  # noqa: F403
+from pyrite.settings import *
+from pyrite.storage import *
+from pyrite.tensor_types import *
 from pyrite.type_info import finfo, iinfo
 from pyrite.version import __version__
 

@@ -44,7 +44,8 @@ class Size(tuple[int, ...]):
     def __add__(self, other: tuple[int, ...]) -> Size:  # type: ignore[override]
         """The sizes of both, one after the other."""
         if not isinstance(other, tuple):
-            raise TypeError(f'can only concatenate tuple (not "{type(other).__name__}") to torch.Size')
+            kind = type(other).__name__
+            raise TypeError(f'can only concatenate tuple (not "{kind}") to torch.Size')
         return Size(tuple.__add__(self, other))
 
     def __radd__(self, other: tuple[int, ...]) -> Size:

@@ -76,3 +76,4 @@ _METHODS: dict[str, Any] = {
 
 for _name, _method in _METHODS.items():
     setattr(_C.Tensor, _name, _method)
+_C.Tensor.__name__ = "Tensor"  # what Python's own messages call it

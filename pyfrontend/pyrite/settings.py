@@ -27,7 +27,9 @@ def set_float32_matmul_precision(precision: str) -> None:
     """
     global _precision
     if precision not in ("highest", "high", "medium"):
-        raise ValueError(f"float32 matmul precision must be one of highest, high, medium, got {precision!r}")
+        raise ValueError(
+            f"float32 matmul precision must be one of highest, high, medium, got {precision!r}"
+        )
     _precision = precision
 
 

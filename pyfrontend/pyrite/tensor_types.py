@@ -34,7 +34,7 @@ class TensorType(type):
     is_sparse = False
     layout = _C.strided
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Tensor:  # noqa: D102  its class documents it
+    def __call__(cls, *args: Any, **kwargs: Any) -> Tensor:
         return _C._legacy_tensor(cls.dtype, args, kwargs)
 
     def __instancecheck__(cls, instance: object) -> bool:

@@ -13,7 +13,7 @@ __all__ = ["finfo", "iinfo"]
 
 
 class _Format(NamedTuple):
-    """A binary floating-point format: fraction bits, least and greatest exponent, decimal digits."""
+    """A binary format: fraction bits, least and greatest exponent, decimal digits."""
 
     fraction: int
     lowest: int
@@ -33,7 +33,7 @@ def _name(dtype: _C.dtype) -> str:
     return str(dtype).rpartition(".")[2]
 
 
-class finfo:  # noqa: N801  PyTorch's name
+class finfo:
     """Limits of a floating-point dtype; of its parts for a complex one.
 
     Args:
@@ -77,7 +77,7 @@ class finfo:  # noqa: N801  PyTorch's name
         return hash((finfo, self.dtype))
 
 
-class iinfo:  # noqa: N801  PyTorch's name
+class iinfo:
     """Limits of an integer dtype.
 
     Args:

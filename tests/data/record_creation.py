@@ -1,5 +1,6 @@
-"""Records what PyTorch 2.13.0 gives for expressions about making tensors: `creation.json`,
-`dtypes.json`, `numpy_sharing.json`, `random_calls.json`.
+"""Records what PyTorch 2.13.0 gives for expressions about making tensors.
+
+They become `creation.json`, `dtypes.json`, `numpy_sharing.json` and `random_calls.json`.
 
 Run with PyTorch installed: `PYTHONPATH=tests:tests/data python tests/data/record_creation.py`.
 """

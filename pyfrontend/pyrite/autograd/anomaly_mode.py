@@ -1,7 +1,7 @@
 """Anomaly mode: NaN gradients raise where they arise, and failures name the forward call.
 
-While the mode is on, each node notes the Python stack it was recorded under (in its `metadata`), and
-backward looks for NaN in what each node returns. The native tape calls `_note` and `_report`.
+While the mode is on, each node notes the Python stack it was recorded under (in its `metadata`),
+and backward looks for NaN in what each node returns. The native tape calls `_note` and `_report`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _Mode:
         _C._set_anomaly_mode(self.prev, self.prev_check_nan)
 
 
-class detect_anomaly(_Mode):  # noqa: N801  PyTorch's name
+class detect_anomaly(_Mode):
     """Switch the mode on inside a `with` block."""
 
     def __init__(self, check_nan: bool = True) -> None:
@@ -67,7 +67,7 @@ class detect_anomaly(_Mode):  # noqa: N801  PyTorch's name
         _C._set_anomaly_mode(True, self.check_nan)
 
 
-class set_detect_anomaly(_Mode):  # noqa: N801
+class set_detect_anomaly(_Mode):
     """Switch the mode on or off at once; as a context manager, until its end."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:

@@ -12,16 +12,6 @@ from pyrite._C import Tensor
 __all__ = ["backward", "grad"]
 
 
-def _check_gradients(grads: Any) -> None:
-    """Refuses anything but tensors and None."""
-    listed = () if grads is None or isinstance(grads, Tensor) else grads
-    for grad in listed:
-        if grad is not None and not isinstance(grad, Tensor):
-            raise TypeError(
-                f"gradients can be either Tensors or None, but got {type(grad).__name__}"
-            )
-
-
 def backward(
     tensors: Tensor | Sequence[Tensor],
     grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
@@ -42,7 +32,6 @@ def backward(
             stacklevel=2,
         )
         grad_tensors = grad_variables
-    _check_gradients(grad_tensors)
     _C._backward(tensors, grad_tensors, retain_graph, create_graph, inputs)
 
 
@@ -70,7 +59,6 @@ def grad(
             "but got: allow_unused=False."
         )
     unused = materialize_grads if allow_unused is None else allow_unused
-    _check_gradients(grad_outputs)
     grads = _C._grad(outputs, inputs, grad_outputs, retain_graph, create_graph, unused)
     if materialize_grads:
         listed = (inputs,) if isinstance(inputs, Tensor) else inputs

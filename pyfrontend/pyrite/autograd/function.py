@@ -16,10 +16,14 @@ from typing import Any, NoReturn
 from pyrite import _C
 from pyrite._C import Tensor
 
-__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "InplaceFunction", "NestedIOFunction",
-           "once_differentiable"]
-
-_FunctionNode: Any = getattr(_C, "_FunctionNode", type("_FunctionNode", (), {}))
+__all__ = [
+    "BackwardCFunction",
+    "Function",
+    "FunctionCtx",
+    "InplaceFunction",
+    "NestedIOFunction",
+    "once_differentiable",
+]
 
 
 class FunctionCtx:
@@ -46,7 +50,7 @@ class FunctionCtx:
         self.materialize_grads = value
 
 
-class BackwardCFunction(_FunctionNode, FunctionCtx):
+class BackwardCFunction(_C._FunctionNode, FunctionCtx):  # type: ignore[misc]
     """The node of a `Function` call; each `Function` subclass has its own class of nodes."""
 
     _forward_cls: type[Function]

@@ -96,17 +96,17 @@ class _GradMode(_Mode):
         _C._set_grad_enabled(self._before)
 
 
-class no_grad(_GradMode):  # noqa: N801  PyTorch's name
+class no_grad(_GradMode):
     """Ops inside are not recorded."""
 
     _on = False
 
 
-class enable_grad(_GradMode):  # noqa: N801
+class enable_grad(_GradMode):
     """Ops inside are recorded, also within `no_grad`."""
 
 
-class set_grad_enabled(_Mode):  # noqa: N801
+class set_grad_enabled(_Mode):
     """Turns recording on or off at once; as a context manager, until its end."""
 
     def __init__(self, mode: bool) -> None:
@@ -129,7 +129,7 @@ class set_grad_enabled(_Mode):  # noqa: N801
         _C._set_grad_enabled(self.prev)
 
 
-class inference_mode(_Mode):  # noqa: N801
+class inference_mode(_Mode):
     """Like `no_grad`, and tensors made inside never take part in autograd."""
 
     def __init__(self, mode: bool = True) -> None:

@@ -57,7 +57,10 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     """
     edge = tensor._gradient_edge()
     if edge is None:
-        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
+        raise RuntimeError(
+            "It is not possible to get the gradient edge for a Tensor that does not require "
+            "gradients"
+        )
     return GradientEdge(*edge)
 
 
@@ -67,7 +70,7 @@ def increment_version(tensor: Tensor | Sequence[Tensor]) -> None:
         one._bump_version()
 
 
-class saved_tensors_hooks:  # noqa: N801  PyTorch's name
+class saved_tensors_hooks:
     """Pack what ops save inside by `pack_hook`; backward gets it back through `unpack_hook`.
 
     Source: https://docs.pytorch.org/docs/stable/autograd.html#saved-tensors-hooks
@@ -91,7 +94,7 @@ class saved_tensors_hooks:  # noqa: N801  PyTorch's name
         _C._pop_saved_hooks()
 
 
-class save_on_cpu(saved_tensors_hooks):  # noqa: N801
+class save_on_cpu(saved_tensors_hooks):
     """Keep what ops save on the host until backward needs it. Host memory needs no pinning here."""
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:

@@ -18,7 +18,7 @@ __all__ = ["Bernoulli"]
 class Bernoulli(Distribution):
     """1 with probability `probs`, given directly or as log odds `logits`, not both."""
 
-    arg_constraints = {  # noqa: RUF012
+    arg_constraints = {
         "probs": constraints.unit_interval,
         "logits": constraints.real,
     }

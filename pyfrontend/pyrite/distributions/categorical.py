@@ -21,7 +21,7 @@ class Categorical(Distribution):
     `probs` need not sum to 1 and `logits` need not be normalised: the last dim is normalised here.
     """
 
-    arg_constraints = {  # noqa: RUF012
+    arg_constraints = {
         "probs": constraints.simplex,
         "logits": constraints.real_vector,
     }

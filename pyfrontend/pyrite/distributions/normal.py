@@ -18,7 +18,7 @@ __all__ = ["Normal"]
 class Normal(Distribution):
     """Normal with mean `loc` and standard deviation `scale`, numbers or broadcastable tensors."""
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
     has_rsample = True
 

@@ -4,5 +4,5 @@
 batches: `_shm` (shared memory), `_transfer` (objects to buffers and back), `_channel` (a socket).
 """
 
-from multiprocessing import *  # noqa: F403
+from multiprocessing import *
 from multiprocessing import __all__ as __all__

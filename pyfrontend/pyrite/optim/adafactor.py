@@ -110,7 +110,7 @@ class Adafactor(GroupedOptimizer):
         else:
             row_var, col_var = state["row_var"], state["col_var"]
             for factor, dim in ((row_var, -1), (col_var, -2)):
-                mean = _C.norm(grad, p=2, dim=dim, keepdim=True).square_().div_(grad.size(dim))
+                mean = _C.linalg_vector_norm(grad, 2, [dim], True).square_().div_(grad.size(dim))
                 factor.lerp_(mean, weight)
             row_mean = row_var.mean(dim=-2, keepdim=True).clamp_(min=floor)
             moment = (row_var @ col_var).div_(row_mean)

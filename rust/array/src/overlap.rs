@@ -33,7 +33,8 @@ pub fn partial(a: &Array, b: &Array) -> bool {
     if !a.shares_storage(b) || is_same(a, b) || a.numel() == 0 || b.numel() == 0 {
         return false;
     }
-    let span = |x: &Array| (x.layout().offset * x.dtype().size(), x.layout().end() * x.dtype().size());
+    let span =
+        |x: &Array| (x.layout().offset * x.dtype().size(), x.layout().end() * x.dtype().size());
     let ((a0, a1), (b0, b1)) = (span(a), span(b));
     a0 < b1 && b0 < a1 && !interleaved(a, b)
 }
@@ -41,7 +42,11 @@ pub fn partial(a: &Array, b: &Array) -> bool {
 /// Two slices that share their steps but never meet, such as the columns of a matrix.
 fn interleaved(a: &Array, b: &Array) -> bool {
     let (x, y) = (a.layout(), b.layout());
-    if x.strides != y.strides || x.dims != y.dims || a.dtype() != b.dtype() || !x.is_non_overlapping() {
+    if x.strides != y.strides
+        || x.dims != y.dims
+        || a.dtype() != b.dtype()
+        || !x.is_non_overlapping()
+    {
         return false;
     }
     let gap = x.offset.abs_diff(y.offset) as isize;

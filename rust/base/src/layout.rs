@@ -203,7 +203,8 @@ impl Layout {
         if self.numel() == 0 {
             return 0;
         }
-        let span: isize = self.dims.iter().zip(&self.strides).map(|(&n, &s)| (n as isize - 1) * s).sum();
+        let span: isize =
+            self.dims.iter().zip(&self.strides).map(|(&n, &s)| (n as isize - 1) * s).sum();
         self.offset + span as usize + 1
     }
 
@@ -306,8 +307,8 @@ impl Layout {
         let mut chunk = 1usize;
         for d in (0..self.rank()).rev() {
             chunk *= self.dims[d];
-            let ends = d == 0
-                || (self.dims[d - 1] != 1 && self.strides[d - 1] != chunk as isize * base);
+            let ends =
+                d == 0 || (self.dims[d - 1] != 1 && self.strides[d - 1] != chunk as isize * base);
             if !ends {
                 continue;
             }
@@ -364,11 +365,7 @@ impl Layout {
 
     /// Arbitrary geometry; the caller checks the storage's bounds.
     pub fn as_strided(dims: &[usize], strides: &[isize], offset: usize) -> Result<Layout> {
-        ensure!(
-            dims.len() == strides.len(),
-            Runtime,
-            "mismatch in length of strides and shape"
-        );
+        ensure!(dims.len() == strides.len(), Runtime, "mismatch in length of strides and shape");
         ensure!(
             strides.iter().all(|&s| s >= 0),
             Runtime,
@@ -386,7 +383,8 @@ pub fn output_layout(dims: &[usize], inputs: &[&Layout]) -> Layout {
         if inputs.iter().all(|l| l.is_contiguous()) {
             return Layout::contiguous(dims);
         }
-        if inputs.iter().all(|l| l.is_contiguous_in(MemoryFormat::ChannelsLast)) && dims.len() == 4 {
+        if inputs.iter().all(|l| l.is_contiguous_in(MemoryFormat::ChannelsLast)) && dims.len() == 4
+        {
             return Layout::dense_in_order(dims, &[0, 2, 3, 1]);
         }
         if first.is_dense() && inputs.iter().all(|l| l.strides == first.strides) {

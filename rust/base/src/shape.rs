@@ -11,9 +11,8 @@ pub fn show<T: std::fmt::Display>(dims: &[T]) -> String {
 /// The shape both operands repeat to.
 pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Dims> {
     let rank = a.len().max(b.len());
-    let size = |dims: &[usize], i: usize| {
-        (i + dims.len()).checked_sub(rank).map_or(1, |at| dims[at])
-    };
+    let size =
+        |dims: &[usize], i: usize| (i + dims.len()).checked_sub(rank).map_or(1, |at| dims[at]);
     let mut out = Dims::filled(1, rank);
     for i in (0..rank).rev() {
         let (x, y) = (size(a, i), size(b, i));
@@ -97,7 +96,9 @@ pub fn infer_size(dims: &[i64], numel: usize) -> Result<Dims> {
         match d {
             -1 if unknown.is_some() => bail!(Runtime, "only one dimension can be inferred"),
             -1 => unknown = Some(i),
-            d if d < 0 => bail!(Runtime, "invalid shape dimension {d} at index {i} of shape {}", show(dims)),
+            d if d < 0 => {
+                bail!(Runtime, "invalid shape dimension {d} at index {i} of shape {}", show(dims))
+            }
             d => known = known.saturating_mul(d as usize),
         }
     }
@@ -162,7 +163,12 @@ pub fn broadcast_dims(small: &[usize], large: &[usize]) -> List<i64> {
 }
 
 /// Start, length and clamped bounds of `start:stop:step` on a dimension of `size`.
-pub fn slice(size: usize, start: Option<i64>, stop: Option<i64>, step: i64) -> Result<(usize, usize)> {
+pub fn slice(
+    size: usize,
+    start: Option<i64>,
+    stop: Option<i64>,
+    step: i64,
+) -> Result<(usize, usize)> {
     ensure!(step > 0, Value, "slice step must be positive");
     let size = size as i64;
     let clamp = |v: i64| if v < 0 { (v.saturating_add(size)).max(0) } else { v.min(size) };

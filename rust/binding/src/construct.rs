@@ -11,9 +11,7 @@ use base::{Category, DType, Device, Scalar};
 use ops::create;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBytes, PyDict, PyInt, PyList, PySequence, PyString, PyTuple, PyType,
-};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PySequence, PyString, PyTuple, PyType};
 use std::cell::RefCell;
 use tape::Tensor;
 
@@ -71,10 +69,7 @@ fn is_sequence(value: Object<'_, '_>) -> bool {
 }
 
 fn invalid_data(value: Object<'_, '_>) -> PyErr {
-    PyTypeError::new_err(format!(
-        "new(): invalid data type '{}'",
-        crate::convert::type_name(value)
-    ))
+    PyTypeError::new_err(format!("new(): invalid data type '{}'", crate::convert::type_name(value)))
 }
 
 impl Walk {

@@ -34,7 +34,9 @@ fn foreign_number(value: &Bound<'_, PyAny>) -> Option<Scalar> {
         return None;
     }
     let kind = value.get_type();
-    if !kind.module().is_ok_and(|m| m.to_cow().is_ok_and(|m| m == "numpy")) || value.hasattr("__len__").ok()? && kind.name().is_ok_and(|n| n == "ndarray") {
+    if !kind.module().is_ok_and(|m| m.to_cow().is_ok_and(|m| m == "numpy"))
+        || value.hasattr("__len__").ok()? && kind.name().is_ok_and(|n| n == "ndarray")
+    {
         return None;
     }
     number(&value.call_method0("item").ok()?)
@@ -97,18 +99,16 @@ pub fn argument(value: &Bound<'_, PyAny>, ty: Type) -> Option<Value> {
             .map(|v| if v.is_none() { Some(None) } else { tensor(v).map(Some) })
             .collect::<Option<Vec<_>>>()
             .map(Value::OptTensors),
-        Type::Scalar => {
-            number(value).or_else(|| tensor_number(value)).map(Value::Scalar)
-        }
+        Type::Scalar => number(value).or_else(|| tensor_number(value)).map(Value::Scalar),
         Type::Int => int(value).map(|v| Value::Scalar(Scalar::Int(v))),
         Type::Float => match number(value).or_else(|| tensor_number(value))? {
             Scalar::Complex(_) | Scalar::Bool(_) => None,
             s => Some(Value::Scalar(Scalar::Float(s.to_f64()))),
         },
-        Type::Bool => {
-            value.cast::<PyBool>().ok().map(|v| Value::Scalar(Scalar::Bool(v.is_true())))
+        Type::Bool => value.cast::<PyBool>().ok().map(|v| Value::Scalar(Scalar::Bool(v.is_true()))),
+        Type::Str => {
+            value.cast::<PyString>().ok()?.to_cow().ok().map(|s| Value::Str(s.into_owned()))
         }
-        Type::Str => value.cast::<PyString>().ok()?.to_cow().ok().map(|s| Value::Str(s.into_owned())),
         Type::Ints(repeat) => ints(value, repeat).map(Value::Ints),
         Type::Scalars => {
             sequence(value)?.iter().map(number).collect::<Option<Vec<_>>>().map(Value::Scalars)

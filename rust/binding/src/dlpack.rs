@@ -327,7 +327,8 @@ pub fn import(value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
             tensor.device.kind
         )));
     }
-    let (kind, start) = (tensor.dtype, tensor.data.cast::<u8>().wrapping_add(tensor.byte_offset as usize));
+    let (kind, start) =
+        (tensor.dtype, tensor.data.cast::<u8>().wrapping_add(tensor.byte_offset as usize));
     let Some(dtype) = DType::ALL.into_iter().find(|&d| dl_type(d) == kind) else {
         return Err(PyBufferError::new_err(format!(
             "from_dlpack: unsupported element type: code {}, {} bits, {} lanes",

@@ -140,7 +140,9 @@ impl<'py> Call<'py> {
             inputs.iter().map(|t| t.as_ref().is_some_and(Tensor::requires_grad)).collect();
         let recorded = tape::grad_enabled() && needs.contains(&true);
         let edges = match recorded {
-            true => inputs.iter().flatten().map(Tensor::gradient_edge).collect::<Result<_, _>>().py()?,
+            true => {
+                inputs.iter().flatten().map(Tensor::gradient_edge).collect::<Result<_, _>>().py()?
+            }
             false => SmallVec::new(),
         };
         context.setattr("needs_input_grad", PyTuple::new(context.py(), needs)?)?;
@@ -156,7 +158,8 @@ impl<'py> Call<'py> {
     ) -> PyResult<Bound<'py, PyAny>> {
         if setup.is_none() {
             let first = std::iter::once(self.context.clone().into_any());
-            let all = PyTuple::new(self.context.py(), first.chain(args.iter()).collect::<Vec<_>>())?;
+            let all =
+                PyTuple::new(self.context.py(), first.chain(args.iter()).collect::<Vec<_>>())?;
             return forward.call(all, Some(kwargs));
         }
         let result = forward.call(args, None)?;

@@ -83,9 +83,7 @@ impl PyGenerator {
 
     /// Not offered: streams on the CPU have no offset.
     fn set_offset(&self, offset: u64) -> PyResult<()> {
-        Err(PyRuntimeError::new_err(format!(
-            "CPU Generator does not use offset\n  got {offset}"
-        )))
+        Err(PyRuntimeError::new_err(format!("CPU Generator does not use offset\n  got {offset}")))
     }
 
     /// Where it draws.

@@ -10,6 +10,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tape::{Request, Tensor};
 
 /// Where a gradient should start or end.
@@ -17,36 +18,33 @@ fn tensors(list: &Bound<'_, PyAny>) -> PyResult<Vec<Tensor>> {
     if let Ok(one) = list.cast::<PyTensor>() {
         return Ok(vec![one.get().tensor.clone()]);
     }
-    list.try_iter()?
-        .map(|item| Ok(item?.cast::<PyTensor>()?.get().tensor.clone()))
-        .collect()
+    list.try_iter()?.map(|item| Ok(item?.cast::<PyTensor>()?.get().tensor.clone())).collect()
+}
+
+fn seed(value: &Bound<'_, PyAny>) -> PyResult<Option<Tensor>> {
+    match value.cast::<PyTensor>() {
+        Ok(tensor) => Ok(Some(tensor.get().tensor.clone())),
+        Err(_) if value.is_none() => Ok(None),
+        Err(_) => Err(PyTypeError::new_err(format!(
+            "gradients can be either Tensors or None, but got {}",
+            value.get_type().name()?
+        ))),
+    }
 }
 
 fn seeds(list: Option<&Bound<'_, PyAny>>, count: usize) -> PyResult<Vec<Option<Tensor>>> {
-    let Some(list) = list.filter(|l| !l.is_none()) else {
-        return Ok(vec![None; count]);
-    };
-    if let Ok(one) = list.cast::<PyTensor>() {
-        return Ok(vec![Some(one.get().tensor.clone())]);
+    match list.filter(|list| !list.is_none()) {
+        None => Ok(vec![None; count]),
+        Some(one) if one.is_instance_of::<PyTensor>() => Ok(vec![seed(one)?]),
+        Some(list) => list.try_iter()?.map(|item| seed(&item?)).collect(),
     }
-    list.try_iter()?
-        .map(|item| {
-            let item = item?;
-            if item.is_none() {
-                return Ok(None);
-            }
-            Ok(Some(item.cast::<PyTensor>()?.get().tensor.clone()))
-        })
-        .collect()
 }
 
 fn check_count(roots: usize, seeds: usize) -> PyResult<()> {
     if roots == seeds {
         return Ok(());
     }
-    Err(PyRuntimeError::new_err(format!(
-        "got {roots} tensors and {seeds} gradients"
-    )))
+    Err(PyRuntimeError::new_err(format!("got {roots} tensors and {seeds} gradients")))
 }
 
 /// Accumulates gradients of `tensors` into leaves (or only into `inputs`).
@@ -67,12 +65,26 @@ pub fn _backward(
     if inputs.as_ref().is_some_and(Vec::is_empty) {
         return Err(PyRuntimeError::new_err("`inputs` argument to `backward()` cannot be empty."));
     }
+    if create_graph {
+        warn_of_cycle(py)?;
+    }
     let request = Request {
         retain_graph: retain_graph.unwrap_or(create_graph),
         create_graph,
         allow_unused: true,
     };
     py.detach(|| tape::backward(&roots, seeds, inputs.as_deref(), request)).py()
+}
+
+/// Says once that a gradient with a history holds the leaf that holds it.
+fn warn_of_cycle(py: Python<'_>) -> PyResult<()> {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if SAID.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    let category = py.get_type::<pyo3::exceptions::PyUserWarning>();
+    let text = c"Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you have to use this function, make sure to reset the .grad fields of your parameters to None after use to break the cycle and avoid the leak.";
+    PyErr::warn(py, &category, text, 1)
 }
 
 /// The gradients of `outputs` with respect to `inputs`.
@@ -121,7 +133,10 @@ impl PyTensor {
 
     /// Asks for gradients, in place.
     #[pyo3(signature = (requires_grad=true))]
-    fn requires_grad_<'py>(slf: Bound<'py, Self>, requires_grad: bool) -> PyResult<Bound<'py, Self>> {
+    fn requires_grad_<'py>(
+        slf: Bound<'py, Self>,
+        requires_grad: bool,
+    ) -> PyResult<Bound<'py, Self>> {
         slf.get().tensor.set_requires_grad(requires_grad).py()?;
         Ok(slf)
     }
@@ -175,7 +190,8 @@ impl PyTensor {
         if grad.dtype() != self.tensor.dtype() {
             return Err(PyRuntimeError::new_err(format!(
                 "attempting to assign a gradient with dtype '{}' to a tensor with grad_dtype '{}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match.",
-                grad.dtype(), self.tensor.dtype()
+                grad.dtype(),
+                self.tensor.dtype()
             )));
         }
         if grad.dims() != self.tensor.dims() {
@@ -257,9 +273,7 @@ impl PyTensor {
     #[getter]
     fn _version(&self) -> PyResult<u64> {
         if self.tensor.is_inference() {
-            return Err(PyRuntimeError::new_err(
-                "Inference tensors do not track version counter.",
-            ));
+            return Err(PyRuntimeError::new_err("Inference tensors do not track version counter."));
         }
         Ok(self.tensor.version_count())
     }

@@ -48,9 +48,7 @@ fn hook_name(hook: &Bound<'_, PyAny>) -> String {
 
 fn returned(what: &str, result: &Bound<'_, PyAny>) -> PyErr {
     match result.get_type().name() {
-        Ok(name) => {
-            PyTypeError::new_err(format!("expected {what}, but hook returned '{name}'"))
-        }
+        Ok(name) => PyTypeError::new_err(format!("expected {what}, but hook returned '{name}'")),
         Err(error) => error,
     }
 }

@@ -1,22 +1,35 @@
 //! Layer 5: the extension module `pyrite._C`. Converts arguments and results, releases the
 //! interpreter for long work and maps errors; no mathematics is done here.
 
-mod autocast;
+// The extension's name is `_C`, and PyO3 dictates receivers and names of methods.
+#![allow(
+    non_snake_case,
+    clippy::unused_self,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::wrong_self_convention,
+    clippy::used_underscore_items,
+    clippy::elidable_lifetime_names,
+    clippy::ref_option
+)]
+// Tables of cases stay tables, also where two rows agree.
+#![allow(clippy::match_bool, clippy::match_same_arms, clippy::format_push_string)]
+
 mod anomaly;
+mod autocast;
 mod construct;
 mod convert;
 mod dlpack;
 mod dtype;
 mod error;
-mod generator;
 mod function;
+mod generator;
 mod grad;
 mod hooks;
 mod indexing;
 mod io;
 mod module;
-mod numpy;
 mod node;
+mod numpy;
 mod outputs;
 mod parse;
 mod rebuild;

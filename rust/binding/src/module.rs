@@ -1,7 +1,9 @@
 //! What the module holds: classes, dtype objects, settings; the rest is filled in by the files the
 //! things live in.
 
-use crate::dtype::{PyDType, PyDevice, PyLayout, PyMemoryFormat, dtype_object, to_device, to_dtype};
+use crate::dtype::{
+    PyDType, PyDevice, PyLayout, PyMemoryFormat, dtype_object, to_device, to_dtype,
+};
 use crate::error;
 use crate::tensor::PyTensor;
 use crate::{construct, dlpack, generator, grad, numpy, returns, table_methods};
@@ -23,9 +25,9 @@ fn set_default_dtype(d: &Bound<'_, PyAny>) -> PyResult<()> {
             base::promote::set_default_dtype(dtype);
             Ok(())
         }
-        Some(_) => Err(PyTypeError::new_err(
-            "only floating-point types are supported as the default type",
-        )),
+        Some(_) => {
+            Err(PyTypeError::new_err("only floating-point types are supported as the default type"))
+        }
         None => Err(PyTypeError::new_err(
             "invalid dtype object: only floating-point types are supported as the default type",
         )),

@@ -154,7 +154,9 @@ impl PyNode {
     #[getter]
     fn metadata(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let node = self.node()?;
-        let make = || -> Arc<dyn Any + Send + Sync> { Arc::new(Held(PyDict::new(py).into_any().unbind())) };
+        let make = || -> Arc<dyn Any + Send + Sync> {
+            Arc::new(Held(PyDict::new(py).into_any().unbind()))
+        };
         let note = node.hooks().note_or(make);
         match note.downcast_ref::<Held>() {
             Some(held) => Ok(held.0.clone_ref(py)),

@@ -8,9 +8,7 @@ use crate::tensor::{PyTensor, wrap};
 use array::{Array, Storage};
 use base::{DType, DeviceKind, Dims, Layout, Strides};
 use cpu::Buffer;
-use pyo3::exceptions::{
-    PyBufferError, PyRuntimeError, PyTypeError, PyUserWarning, PyValueError,
-};
+use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -57,7 +55,8 @@ impl Export {
         let (start, writable) = (self.0.buf.cast::<u8>(), self.0.readonly == 0);
         // SAFETY: the caller took offset and length from the export's own geometry; the export
         // keeps the memory valid until it is dropped with the buffer.
-        let buffer = unsafe { Buffer::foreign(start.add(offset), nbytes, Box::new(self), writable) };
+        let buffer =
+            unsafe { Buffer::foreign(start.add(offset), nbytes, Box::new(self), writable) };
         Storage::from_buffer(buffer)
     }
 }
@@ -211,9 +210,8 @@ fn frombuffer(
     requires_grad: bool,
 ) -> PyResult<Py<PyAny>> {
     let dtype = crate::construct::dtype_argument(dtype, "frombuffer")?;
-    let export = Export::of(buffer, ffi::PyBUF_SIMPLE).map_err(|_| {
-        PyValueError::new_err("object does not implement Python buffer protocol.")
-    })?;
+    let export = Export::of(buffer, ffi::PyBUF_SIMPLE)
+        .map_err(|_| PyValueError::new_err("object does not implement Python buffer protocol."))?;
     let (start, count) = part(&export, dtype.size(), count, offset)?;
     if export.0.readonly != 0 {
         warn_read_only(py, "buffer")?;

@@ -74,12 +74,7 @@ struct Fit {
 }
 
 /// Fills the schema's parameters, or says why not.
-fn fit(
-    schema: &Schema,
-    given: &Given<'_, '_>,
-    method: bool,
-    has_out: bool,
-) -> Result<Fit, String> {
+fn fit(schema: &Schema, given: &Given<'_, '_>, method: bool, has_out: bool) -> Result<Fit, String> {
     let parameters = &schema.parameters;
     let positional = given.positional;
     let slots = parameters.iter().filter(|p| !p.keyword_only).count();
@@ -101,7 +96,9 @@ fn fit(
         let by_position = if p.keyword_only { None } else { positional.get(i) };
         let by_name = take_named(p, given, &mut used);
         let value = match (by_position, by_name) {
-            (Some(_), Some(_)) => return Err(format!("got multiple values for argument '{}'", p.name)),
+            (Some(_), Some(_)) => {
+                return Err(format!("got multiple values for argument '{}'", p.name));
+            }
             (Some(value), None) => convert(p, value, Some(i + 1 - usize::from(method)))?,
             (None, Some(value)) => convert(p, value, None)?,
             (None, None) => default(p)?,
@@ -139,9 +136,8 @@ fn sizes_position(parameters: &[Parameter], positional: &[Bound<'_, PyAny>]) -> 
     match plain.as_slice() {
         [(at, p)] if matches!(p.ty, Type::Ints(_)) => {
             let rest = positional.get(*at..).unwrap_or_default();
-            let spread = rest.len() > 1
-                || (rest.len() == 1 && crate::convert::int(&rest[0]).is_some())
-                || (rest.is_empty() && false);
+            let spread =
+                rest.len() > 1 || (rest.len() == 1 && crate::convert::int(&rest[0]).is_some());
             spread.then_some(*at)
         }
         _ => None,
@@ -293,19 +289,20 @@ fn refuse(
     reasons: &[String],
 ) -> PyErr {
     if let ([reason], [_]) = (reasons, overloads) {
-        return PyTypeError::new_err(format!("{name}(): {reason}").replace("(): got", "() got").replace("(): takes", "() takes").replace("(): missing", "() missing"));
+        return PyTypeError::new_err(
+            format!("{name}(): {reason}")
+                .replace("(): got", "() got")
+                .replace("(): takes", "() takes")
+                .replace("(): missing", "() missing"),
+        );
     }
     let skip = usize::from(method);
     let got = shown_call(&given.positional[skip.min(given.positional.len())..], given.named);
     let mut text = format!(
-        "{name}() received an invalid combination of arguments - got ({}), but expected one of:",
-        got
+        "{name}() received an invalid combination of arguments - got ({got}), but expected one of:"
     );
     for ((op, schema), reason) in overloads.iter().zip(reasons) {
-        text += &format!(
-            "\n * {}\n      {reason}",
-            signature(schema, op.spellings.out, method)
-        );
+        text += &format!("\n * {}\n      {reason}", signature(schema, op.spellings.out, method));
     }
     PyTypeError::new_err(text)
 }

@@ -45,7 +45,8 @@ pub fn value(py: Python<'_>, value: Value) -> PyResult<Py<PyAny>> {
         Value::MemoryFormat(f) => Py::new(py, crate::dtype::PyMemoryFormat(f))?.into_any(),
         Value::Generator(_) => py.None(),
         Value::Tuple(list) => {
-            let items = list.into_iter().map(|v| self::value(py, v)).collect::<PyResult<Vec<_>>>()?;
+            let items =
+                list.into_iter().map(|v| self::value(py, v)).collect::<PyResult<Vec<_>>>()?;
             PyTuple::new(py, items)?.into_any().unbind()
         }
     })

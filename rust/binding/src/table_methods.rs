@@ -25,7 +25,9 @@ enum Spelling {
     Function,
     Method,
     /// `x.op_()`, or `op_(x)` as a function.
-    InPlace { method: bool },
+    InPlace {
+        method: bool,
+    },
 }
 
 struct Callable {
@@ -45,7 +47,8 @@ fn callables() -> &'static [Callable] {
 
 fn spellings(entry: &'static Entry) -> Vec<Callable> {
     let any = |f: fn(&OpDef) -> bool| entry.overloads.iter().any(|(op, _)| f(op));
-    let callable = |name: String, spelling| Callable { name, overloads: &entry.overloads, spelling };
+    let callable =
+        |name: String, spelling| Callable { name, overloads: &entry.overloads, spelling };
     let plain = entry.name.to_string();
     let mut list = Vec::new();
     if any(|op| op.spellings.function) {
@@ -71,8 +74,7 @@ fn invoke(
 ) -> PyResult<Py<PyAny>> {
     let callable = &callables()[index];
     let method = matches!(callable.spelling, Spelling::Method | Spelling::InPlace { method: true });
-    let parsed =
-        parse(&callable.name, callable.overloads, &Given { positional, named }, method)?;
+    let parsed = parse(&callable.name, callable.overloads, &Given { positional, named }, method)?;
     let in_place = matches!(callable.spelling, Spelling::InPlace { .. });
     run(py, &callable.name, &parsed, in_place)
 }
@@ -82,8 +84,7 @@ fn run(py: Python<'_>, name: &str, parsed: &Parsed, in_place: bool) -> PyResult<
     if let Some([first, rest @ ..]) = out.as_deref()
         && !rest.is_empty()
     {
-        let targets: Vec<tape::Tensor> =
-            std::iter::once(first).chain(rest).cloned().collect();
+        let targets: Vec<tape::Tensor> = std::iter::once(first).chain(rest).cloned().collect();
         let result = maybe_detached(py, values, || write::into_outs(op, values, &targets));
         return returns::named(py, name, returns, result.py()?);
     }

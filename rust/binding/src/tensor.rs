@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use tape::Tensor;
 
 /// A multi-dimensional array with elements of one dtype, with automatic differentiation.
-#[pyclass(name = "Tensor", subclass, weakref, dict, frozen)]
+#[pyclass(name = "Tensor", module = "pyrite", subclass, weakref, dict, frozen)]
 pub struct PyTensor {
     /// The tensor behind the object.
     pub tensor: Tensor,
@@ -48,9 +48,7 @@ fn existing(py: Python<'_>, tensor: &Tensor) -> Option<Py<PyAny>> {
     // SAFETY: the slot is set when the object is made and cleared when its Rust part is dropped,
     // both with the interpreter attached as now; so the object's memory is valid here. A count of 0
     // means it is being deallocated and must not be revived.
-    unsafe {
-        (ffi::Py_REFCNT(address) > 0).then(|| Bound::from_borrowed_ptr(py, address).unbind())
-    }
+    unsafe { (ffi::Py_REFCNT(address) > 0).then(|| Bound::from_borrowed_ptr(py, address).unbind()) }
 }
 
 /// Notes which object belongs to its tensor.
@@ -348,7 +346,9 @@ impl PyTensor {
 
     fn __bool__(&self) -> PyResult<bool> {
         match self.tensor.numel() {
-            0 => Err(PyRuntimeError::new_err("Boolean value of Tensor with no values is ambiguous")),
+            0 => {
+                Err(PyRuntimeError::new_err("Boolean value of Tensor with no values is ambiguous"))
+            }
             1 => Ok(self.number()?.to_bool()),
             _ => Err(PyRuntimeError::new_err(
                 "Boolean value of Tensor with more than one value is ambiguous",
@@ -359,7 +359,9 @@ impl PyTensor {
     fn __int__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self.one_number()? {
             Scalar::Complex(_) => Err(overflow("int64_t")),
-            Scalar::Float(v) => v.into_bound_py_any(py)?.call_method0("__trunc__").map(Bound::unbind),
+            Scalar::Float(v) => {
+                v.into_bound_py_any(py)?.call_method0("__trunc__").map(Bound::unbind)
+            }
             s => Ok(scalar(py, Scalar::Int(s.to_i64()))),
         }
     }
@@ -769,4 +771,3 @@ impl PyTensor {
         Ok(object.into_any().unbind())
     }
 }
-

@@ -20,8 +20,8 @@ pub mod embedding;
 mod float;
 mod fork;
 mod gather;
-pub mod interpolate;
 pub mod index;
+pub mod interpolate;
 pub mod kernel;
 pub mod loss;
 pub mod map;
@@ -35,23 +35,24 @@ pub mod random;
 pub mod range;
 pub mod recurrent;
 pub mod reduce;
+mod room;
 mod rows;
 pub mod scalar;
 pub mod scan;
-pub mod sort;
 mod scratch;
 pub mod softmax;
+pub mod sort;
 mod stage;
 pub mod view;
 mod walk;
 
 pub use alloc::trim;
+pub use buffer::{Buffer, live_buffers, live_bytes, peak_bytes, reset_peak_bytes};
 pub use copy::copy;
 pub use kernel::{
     Kernel, MapFn, Params, Table, binary, binary_with, ternary, ternary_with, unary, unary_with,
 };
 pub use map::{Operand, map, where_};
-pub use buffer::{Buffer, live_buffers, live_bytes, peak_bytes, reset_peak_bytes};
-pub use scalar::scalars;
 pub use pool::{num_threads, parallel, parallel_chunks, set_num_threads};
+pub use scalar::scalars;
 pub use view::{View, ViewMut};

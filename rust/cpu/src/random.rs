@@ -134,11 +134,8 @@ fn map<T: Element>(
 /// Ones and zeros of any dtype by probabilities of dtype `P`: drawn as bytes, then cast.
 fn bernoulli<P: Element>(out: ViewMut<'_>, stream: &mut Stream, p: View<'_>) -> Result<()> {
     let nest = Nest::plan(out.dims(), [out.strides(), p.strides()]);
-    let order = base::layout::preserved_layout(&base::Layout::as_strided(
-        out.dims(),
-        out.strides(),
-        0,
-    )?);
+    let order =
+        base::layout::preserved_layout(&base::Layout::as_strided(out.dims(), out.strides(), 0)?);
     let bytes = crate::Buffer::zeroed(order.numel())?;
     let drawn = bytes.view_mut(DType::Bool, &order)?;
     let (from, step) = (p.ptr::<P>(), nest.inner_stride(1));
@@ -217,12 +214,7 @@ pub fn dirichlet(out: ViewMut<'_>, stream: &mut Stream, alpha: View<'_>) -> Resu
 }
 
 /// `out[i]` successes of `count[i]` trials of probability `p[i]`; all of one shape and dtype.
-pub fn binomial(
-    out: ViewMut<'_>,
-    stream: &mut Stream,
-    count: View<'_>,
-    p: View<'_>,
-) -> Result<()> {
+pub fn binomial(out: ViewMut<'_>, stream: &mut Stream, count: View<'_>, p: View<'_>) -> Result<()> {
     dispatch!("binomial_cpu", out.dtype(), [floats], T => {
         let (counts, chances) = (gathered::<T>(count)?, gathered::<T>(p)?);
         ensure!(counts.len() == chances.len(), Runtime, "internal error: shapes differ");

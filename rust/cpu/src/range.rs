@@ -54,7 +54,11 @@ pub fn logspace(out: ViewMut<'_>, start: Scalar, end: Scalar, base: f64) -> Resu
 fn spaced_f64(a: f64, b: f64, steps: usize) -> impl Fn(usize) -> f64 {
     let step = (b - a) / steps.saturating_sub(1).max(1) as f64;
     move |i| {
-        if i < steps / 2 || steps == 1 { a + step * i as f64 } else { b - step * (steps - i - 1) as f64 }
+        if i < steps / 2 || steps == 1 {
+            a + step * i as f64
+        } else {
+            b - step * (steps - i - 1) as f64
+        }
     }
 }
 
@@ -106,7 +110,11 @@ pub fn from_ints(out: ViewMut<'_>, values: &[i64]) -> Result<()> {
 }
 
 /// Fills a vector with `f(index)`, cast from `dtype`, the dtype of `T`.
-fn generate<T: base::Element>(out: ViewMut<'_>, dtype: DType, f: impl Fn(usize) -> T) -> Result<()> {
+fn generate<T: base::Element>(
+    out: ViewMut<'_>,
+    dtype: DType,
+    f: impl Fn(usize) -> T,
+) -> Result<()> {
     ensure!(T::DTYPE == dtype, Runtime, "internal error: generate() of {dtype}");
     let layout = Layout::contiguous(out.dims());
     let buffer = Buffer::uninit(layout.numel() * size_of::<T>())?;

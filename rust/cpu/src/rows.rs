@@ -4,6 +4,7 @@ use crate::View;
 use crate::cast::cast;
 use crate::gather::{gather, scatter};
 use crate::pool::parallel_chunks;
+use crate::room::Room;
 use base::iter::Nest;
 use base::{DType, Dims, Element, Result, Strides, ensure};
 
@@ -120,22 +121,19 @@ impl Line {
         Line { ptr: self.ptr.wrapping_offset(bytes), ..self }
     }
 
-    /// Reads the elements, cast to `T`, into a vector.
-    pub fn read<T: Element>(self, raw: &mut Vec<[u64; 2]>, to: &mut Vec<T>) {
-        to.clear();
-        to.resize(self.len, T::default());
-        let to = to.as_mut_ptr().cast::<u8>();
-        let size = self.dtype.size();
-        // SAFETY: the line lies inside a view; both vectors have room for its elements.
+    /// Reads the elements, cast to `T`.
+    pub fn read<T: Element>(self, raw: &mut Room<[u64; 2]>, to: &mut Room<T>) {
+        let (size, n) = (self.dtype.size(), self.len);
+        // SAFETY: the line lies inside a view; each room has place for its elements.
         unsafe {
             if self.dtype == T::DTYPE {
-                gather(size, self.ptr, self.step, to, self.len);
+                to.fill_with(n, |to| gather(size, self.ptr, self.step, to, n));
                 return;
             }
-            raw.resize(self.len, [0; 2]);
-            let raw = raw.as_mut_ptr().cast::<u8>();
-            gather(size, self.ptr, self.step, raw, self.len);
-            cast(self.dtype, T::DTYPE, raw, to, self.len);
+            raw.reset(n);
+            let from = raw.place();
+            gather(size, self.ptr, self.step, from, n);
+            to.fill_with(n, |to| cast(self.dtype, T::DTYPE, from, to, n));
         }
     }
 
@@ -143,19 +141,19 @@ impl Line {
     ///
     /// # Safety
     /// The line was made from a view for writing, and this task alone writes to it.
-    pub unsafe fn write<T: Element>(self, values: &[T], raw: &mut Vec<[u64; 2]>) {
+    pub unsafe fn write<T: Element>(self, values: &[T], raw: &mut Room<[u64; 2]>) {
         let n = values.len().min(self.len);
         let (size, from) = (self.dtype.size(), values.as_ptr().cast::<u8>());
-        // SAFETY: the line lies inside a view; `raw` has room for its elements.
+        // SAFETY: the line lies inside a view; `raw` has place for its elements.
         unsafe {
             if self.dtype == T::DTYPE {
                 scatter(size, from, self.ptr, self.step, n);
                 return;
             }
-            raw.resize(self.len.max(1), [0; 2]);
-            let raw = raw.as_mut_ptr().cast::<u8>();
-            cast(T::DTYPE, self.dtype, from, raw, n);
-            scatter(size, raw, self.ptr, self.step, n);
+            raw.reset(n);
+            let to = raw.place();
+            cast(T::DTYPE, self.dtype, from, to, n);
+            scatter(size, to, self.ptr, self.step, n);
         }
     }
 }

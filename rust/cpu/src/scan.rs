@@ -4,6 +4,7 @@
 
 use crate::dispatch::dispatch;
 use crate::math::{Number, Ordered, Real};
+use crate::room::Room;
 use crate::rows::Rows;
 use crate::{View, ViewMut};
 use base::{Complex32, Complex64, DType, Element, Result, bail, ensure};
@@ -73,11 +74,11 @@ fn scan<R: Running>(out: ViewMut<'_>, x: View<'_>, dim: usize) -> Result<()> {
     if rows.lies_across() {
         rows.for_each_band(|band, [x, out]| {
             let mut running: Vec<R> = (0..band).map(|_| R::start()).collect();
-            let (mut raw, mut input, mut output) = (Vec::new(), Vec::<R::In>::new(), Vec::new());
+            let (mut raw, mut input, mut output) = (Room::new(), Room::<R::In>::new(), Room::new());
             for k in 0..x.len {
                 x.across(k, band).read(&mut raw, &mut input);
-                output.clear();
-                output.extend(running.iter_mut().zip(&input).map(|(r, &x)| r.next(x)));
+                let next = running.iter_mut().zip(input.iter()).map(|(r, &x)| r.next(x));
+                output.fill(band, next);
                 // SAFETY: `out` is a view for writing; each band is visited once.
                 unsafe { out.across(k, band).write(&output, &mut raw) };
             }
@@ -85,12 +86,11 @@ fn scan<R: Running>(out: ViewMut<'_>, x: View<'_>, dim: usize) -> Result<()> {
         return Ok(());
     }
     rows.for_each(
-        || (Vec::new(), Vec::<R::In>::new(), Vec::<R::Out>::new()),
+        || (Room::new(), Room::<R::In>::new(), Room::<R::Out>::new()),
         |(raw, input, output), [x, out]| {
             x.read(raw, input);
             let mut running = R::start();
-            output.clear();
-            output.extend(input.iter().map(|&x| running.next(x)));
+            output.fill(x.len, input.iter().map(|&x| running.next(x)));
             // SAFETY: `out` is a view for writing; each line is visited once.
             unsafe { out.write(output, raw) };
         },
@@ -117,7 +117,7 @@ fn extremes(
     let dtype = if x.dtype() == DType::Bool { DType::U8 } else { x.dtype().compute() };
     dispatch!(name, dtype, [real], T => {
         rows.for_each(
-            || (Vec::new(), Vec::<T>::new(), Vec::<i64>::new()),
+            || (Room::new(), Room::<T>::new(), Room::<i64>::new()),
             |(raw, line, at), [x, values, indices]| {
                 x.read(raw, line);
                 running_extreme(line, at, largest);
@@ -133,18 +133,21 @@ fn extremes(
 }
 
 /// Replaces each element by the extreme so far and notes where that stands.
-fn running_extreme<T: Ordered>(line: &mut [T], at: &mut Vec<i64>, largest: bool) {
-    at.clear();
-    let Some(&first) = line.first() else { return };
+fn running_extreme<T: Ordered>(line: &mut [T], at: &mut Room<i64>, largest: bool) {
+    let Some(&first) = line.first() else { return at.reset(0) };
     let (mut best, mut index) = (first, 0);
-    for (i, x) in line.iter_mut().enumerate() {
-        let further = if largest { *x >= best } else { *x <= best };
-        if x.is_nan() || (!best.is_nan() && further) {
-            (best, index) = (*x, i as i64);
-        }
-        *x = best;
-        at.push(index);
-    }
+    let count = line.len();
+    at.fill(
+        count,
+        line.iter_mut().enumerate().map(|(i, x)| {
+            let further = if largest { *x >= best } else { *x <= best };
+            if x.is_nan() || (!best.is_nan() && further) {
+                (best, index) = (*x, i as i64);
+            }
+            *x = best;
+            index
+        }),
+    );
 }
 
 struct Sum<T>(T);

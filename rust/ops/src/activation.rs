@@ -53,7 +53,7 @@ fn soft_shrunk<T: Real>(x: T, p: &Params) -> T {
 pub(crate) fn softplus_of(x: &Var) -> Var {
     match x {
         Var::Bad(error) => Var::Bad(error.clone()),
-        x => map::apply(&softplus::OP, &[x.clone()], [1.0, 20.0, 0.0, 0.0]).into(),
+        x => map::apply(&softplus::OP, std::slice::from_ref(x), [1.0, 20.0, 0.0, 0.0]).into(),
     }
 }
 

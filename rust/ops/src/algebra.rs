@@ -47,9 +47,7 @@ impl Algebra for Ops {
     fn clone_as(&self, value: &Tensor, like: &Layout) -> Result<Tensor> {
         let layout = base::layout::preserved_layout(like);
         let out = value.array().copied_as(layout, value.dtype())?;
-        tape::record(out, &[value], |_| {
-            Ok(crate::node::Linear::new("CloneBackward0", |g: Var| g))
-        })
+        tape::record(out, &[value], |_| Ok(crate::node::Linear::new("CloneBackward0", |g: Var| g)))
     }
 
     fn as_strided(&self, value: &Tensor, layout: &Layout) -> Result<Tensor> {

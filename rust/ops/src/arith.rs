@@ -113,12 +113,7 @@ fn check_divisor(a: &Var, b: &Var) -> Result<()> {
     Ok(())
 }
 
-fn divided(
-    row: &'static crate::map::MapRow,
-    dest: Dest<'_>,
-    a: Var,
-    b: Var,
-) -> Result<Tensor> {
+fn divided(row: &'static crate::map::MapRow, dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
     check_divisor(&a, &b)?;
     map(row, &[a, b], NONE, dest)
 }

@@ -30,7 +30,9 @@ pub fn to_copy(
     let home = x.device();
     record(out, &[x], |_| {
         Ok(Linear::new("ToCopyBackward0", move |g: Var| {
-            g.then(|g| if g.device() == home { Ok(g.clone()) } else { to_copy(g, g.dtype(), home, None) })
+            g.then(|g| {
+                if g.device() == home { Ok(g.clone()) } else { to_copy(g, g.dtype(), home, None) }
+            })
         }))
     })
 }

@@ -236,7 +236,7 @@ fn isclose(a: &Tensor, b: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> Res
     let (x, y) = (wide(x), wide(y));
     let allowed = Var::from(atol) + (y.clone() * Var::from(rtol)).abs();
     let error = (x - y).abs();
-    let finite = map(&crate::unary::isfinite::OP, &[error.clone()], NONE, Dest::New)?;
+    let finite = map(&crate::unary::isfinite::OP, std::slice::from_ref(&error), NONE, Dest::New)?;
     close.logical_or(Var::from(finite).logical_and(error.le(allowed))).tensor()
 }
 

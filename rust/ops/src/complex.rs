@@ -1,9 +1,10 @@
 //! Complex numbers: parts, pairs, conjugates. And views of memory as another dtype.
 
 use crate::call::Dest;
-use crate::node::{Formula, Linear};
+use crate::node::{Formula, Keep, Linear};
 use crate::{Var, map, unary, view};
 use array::{Array, dispatch};
+use base::promote::default_dtype;
 use base::{DType, Layout, Result, bail, ensure, shape};
 use std::sync::Arc;
 use tape::{Tensor, record_view};
@@ -21,7 +22,8 @@ pub fn real(x: &Tensor) -> Result<Tensor> {
     if !x.dtype().is_complex() {
         return Ok(x.clone());
     }
-    let out = x.array().copied_as(base::layout::preserved_layout(&x.layout()), x.dtype().to_real())?;
+    let out =
+        x.array().copied_as(base::layout::preserved_layout(&x.layout()), x.dtype().to_real())?;
     let dtype = x.dtype();
     tape::record(out, &[x], |_| {
         Ok(Linear::new("RealBackward0", move |g: Var| g.then(|g| crate::cast::to_dtype(g, dtype))))
@@ -62,12 +64,7 @@ impl Var {
 }
 
 /// A view whose dtype differs from the input's: `again` makes it anew, `vjp` takes its gradient back.
-fn viewed_as<A, F>(
-    x: &Tensor,
-    array: Array,
-    again: A,
-    (name, vjp): (&'static str, F),
-) -> Tensor
+fn viewed_as<A, F>(x: &Tensor, array: Array, again: A, (name, vjp): (&'static str, F)) -> Tensor
 where
     A: Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static,
     F: Fn(Var) -> Var + Send + Sync + 'static,
@@ -79,11 +76,7 @@ where
 
 /// A complex tensor as pairs of reals in a last dimension of 2, over the same memory.
 pub fn view_as_real(x: &Tensor) -> Result<Tensor> {
-    ensure!(
-        x.dtype().is_complex(),
-        Runtime,
-        "view_as_real is only supported for complex tensors"
-    );
+    ensure!(x.dtype().is_complex(), Runtime, "view_as_real is only supported for complex tensors");
     let back = |g: Var| g.then(|g| view_as_complex(&crate::create::contiguous(g)?));
     Ok(viewed_as(x, x.array().as_real(), view_as_real, ("ViewAsRealBackward0", back)))
 }
@@ -156,11 +149,8 @@ fn reinterpreted(layout: &Layout, from: DType, to: DType) -> Result<Layout> {
     if old == new {
         return Ok(out);
     }
-    let what = format!(
-        "to view {} as {} (different element sizes)",
-        from.type_name(),
-        to.type_name()
-    );
+    let what =
+        format!("to view {} as {} (different element sizes)", from.type_name(), to.type_name());
     let Some(last) = layout.rank().checked_sub(1) else {
         bail!(Runtime, "self.dim() cannot be 0 {what}");
     };
@@ -271,9 +261,47 @@ fn polar(dest: Dest<'_>, abs: &Tensor, angle: &Tensor) -> Result<Tensor> {
     complex(dest, &part(&unary::cos::OP)?, &part(&unary::sin::OP)?)
 }
 
+/// The angle of each element; 0 or pi for real numbers, NaN for NaN.
+fn angle(x: &Tensor) -> Result<Tensor> {
+    let value = {
+        let _off = tape::set_grad_enabled(false);
+        angle_of(x).tensor()?
+    };
+    tape::record(value.array(), &[x], |_| {
+        Formula::new("AngleBackward0", 1, &[Keep::Input(x)], |grads, saved| {
+            let g = Var::from(grads[0].clone().map_or_else(crate::node::absent, Ok));
+            Ok(vec![Some(angle_vjp(g, saved.vars[0].clone()))])
+        })
+    })
+}
+
+fn angle_of(x: &Tensor) -> Var {
+    if x.dtype().is_complex() {
+        let (re, im) = (Var::from(real(x)), Var::from(x).then(imag_view));
+        return map::of2(&crate::binary::atan2::OP, im, re);
+    }
+    let float = if x.dtype().is_integral() { default_dtype() } else { x.dtype() };
+    let x = Var::from(x).then(|x| crate::cast::to_dtype(x, float));
+    let turned = Var::from(std::f64::consts::PI) * Var::mask_of(x.clone().lt(0.0), &x);
+    x.clone().where_(x.isnan(), turned)
+}
+
+/// i z / |z|^2 towards a complex number, 0 at the origin and towards a real one.
+fn angle_vjp(g: Var, z: Var) -> Var {
+    if !matches!(&z, Var::T(t) if t.dtype().is_complex()) {
+        return g * 0.0;
+    }
+    let size = z.clone().abs().square();
+    let turned = z * Var::S(base::Scalar::Complex(base::Complex64::I));
+    let slope = g * turned / &size;
+    Var::from(0.0).where_(size.eq(0.0), slope)
+}
+
 crate::ops! {
     /// Parts and views.
     PARTS:
+    /// The angle of each element, in radians.
+    fmo "angle(Tensor self) -> Tensor" => |x| angle(x);
     /// Complex numbers as pairs of reals, over the same memory.
     f "view_as_real(Tensor self) -> Tensor" => |x| view_as_real(x);
     /// Pairs of reals as complex numbers, over the same memory.

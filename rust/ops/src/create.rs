@@ -172,11 +172,7 @@ fn filled(
 }
 
 fn zeros_op(dest: Dest<'_>, size: &[i64], options: &Options) -> Result<Tensor> {
-    ensure!(
-        size.iter().all(|&d| d >= 0),
-        Runtime,
-        "zeros: Dimension size must be non-negative."
-    );
+    ensure!(size.iter().all(|&d| d >= 0), Runtime, "zeros: Dimension size must be non-negative.");
     filled("zeros", dest, size, Scalar::Int(0), options)
 }
 
@@ -185,7 +181,13 @@ fn full_op(dest: Dest<'_>, size: &[i64], value: Scalar, options: &Options) -> Re
         Dest::Out(_) => options.dtype,
         _ => Some(options.dtype.unwrap_or_else(|| scalar_dtype(value))),
     };
-    let out = destination("full", dest, &Options { dtype, ..*options }, &shape::sizes(size)?, DType::F32)?;
+    let out = destination(
+        "full",
+        dest,
+        &Options { dtype, ..*options },
+        &shape::sizes(size)?,
+        DType::F32,
+    )?;
     dispatch::fill(&out.array(), value)?;
     Ok(out)
 }

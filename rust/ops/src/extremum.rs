@@ -167,6 +167,7 @@ fn position(
     keepdim: bool,
 ) -> Result<Tensor> {
     refuse_complex(x, op)?;
+    ensure!(x.dtype() != DType::Bool, Runtime, "{op}(): does not support bool input");
     let Some(dim) = dim else {
         let flat = Tensor::new(x.array().contiguous()?);
         let flat = flat.array().view(base::Layout {

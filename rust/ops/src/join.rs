@@ -26,12 +26,15 @@ pub fn cat(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
     let lead = shapes.iter().find(|d| !is_skipped(d)).unwrap_or(&shapes[0]).clone();
     let d = shape::wrap_dim(dim, lead.len())?;
     let out_dims = cat_shape(&shapes, &lead, d)?;
-    let dtype = tensors
-        .iter()
-        .fold(Promotion::new(), |p, t| p.with(t.dtype(), Class::Dim))
-        .result();
-    let formats: Vec<MemoryFormat> = tensors.iter().map(|t| t.layout().suggested_format()).collect();
-    let format = if formats.iter().all(|f| *f == formats[0]) { formats[0] } else { MemoryFormat::Contiguous };
+    let dtype =
+        tensors.iter().fold(Promotion::new(), |p, t| p.with(t.dtype(), Class::Dim)).result();
+    let formats: Vec<MemoryFormat> =
+        tensors.iter().map(|t| t.layout().suggested_format()).collect();
+    let format = if formats.iter().all(|f| *f == formats[0]) {
+        formats[0]
+    } else {
+        MemoryFormat::Contiguous
+    };
     let device = tensors[0].device();
     for t in tensors {
         ensure!(

@@ -108,8 +108,8 @@ fn plan(row: &MapRow, ins: &[Var]) -> Result<Plan> {
         }
     }
     let promoted = promotion.result();
-    let compute =
-        if row.to_float() && promoted.is_integral() { default_dtype() } else { promoted };
+    let compute = if row.to_float() && promoted.is_integral() { default_dtype() } else { promoted };
+    crate::refuse::check(row, compute)?;
     let result = match row.out {
         Out::Same => compute,
         Out::Bool => DType::Bool,
@@ -119,7 +119,11 @@ fn plan(row: &MapRow, ins: &[Var]) -> Result<Plan> {
 }
 
 /// All tensors of an op lie on one device; a 0-d host tensor may go anywhere.
-fn same_device(have: Option<(Device, bool)>, new: Device, zero_dim: bool) -> Result<(Device, bool)> {
+fn same_device(
+    have: Option<(Device, bool)>,
+    new: Device,
+    zero_dim: bool,
+) -> Result<(Device, bool)> {
     match have {
         None => Ok((new, zero_dim)),
         Some((d, _)) if d == new => Ok((d, false)),
@@ -440,27 +444,59 @@ macro_rules! kernels {
 /// The element type of a row's result.
 #[macro_export]
 macro_rules! out_type {
-    (Bool $dtype:ident $ty:ty) => { base::B8 };
-    (Real C64 $ty:ty) => { f32 };
-    (Real C128 $ty:ty) => { f64 };
-    ($out:ident $dtype:ident $ty:ty) => { $ty };
+    (Bool $dtype:ident $ty:ty) => {
+        base::B8
+    };
+    (Real C64 $ty:ty) => {
+        f32
+    };
+    (Real C128 $ty:ty) => {
+        f64
+    };
+    ($out:ident $dtype:ident $ty:ty) => {
+        $ty
+    };
 }
 
 /// Where a name of a derivative closure is found: inputs `x`/`a`, `b`, `c`, output `y`, parameters `p`.
 #[macro_export]
 macro_rules! kept {
-    (bit x) => { 1 };
-    (bit a) => { 1 };
-    (bit b) => { 2 };
-    (bit c) => { 4 };
-    (bit y) => { 8 };
-    (bit p) => { 0 };
-    (get x $k:ident) => { $k.vars[0].clone() };
-    (get a $k:ident) => { $k.vars[0].clone() };
-    (get b $k:ident) => { $k.vars[1].clone() };
-    (get c $k:ident) => { $k.vars[2].clone() };
-    (get y $k:ident) => { $k.vars[3].clone() };
-    (get p $k:ident) => { $k.params };
+    (bit x) => {
+        1
+    };
+    (bit a) => {
+        1
+    };
+    (bit b) => {
+        2
+    };
+    (bit c) => {
+        4
+    };
+    (bit y) => {
+        8
+    };
+    (bit p) => {
+        0
+    };
+    (get x $k:ident) => {
+        $k.vars[0].clone()
+    };
+    (get a $k:ident) => {
+        $k.vars[0].clone()
+    };
+    (get b $k:ident) => {
+        $k.vars[1].clone()
+    };
+    (get c $k:ident) => {
+        $k.vars[2].clone()
+    };
+    (get y $k:ident) => {
+        $k.vars[3].clone()
+    };
+    (get p $k:ident) => {
+        $k.params
+    };
 }
 
 /// `none`, or a closure `|g, names| gradient` whose names say what is kept.
@@ -582,6 +618,10 @@ macro_rules! map_row {
 /// An optional literal.
 #[macro_export]
 macro_rules! node_literal {
-    () => { None };
-    ($name:literal) => { Some($name) };
+    () => {
+        None
+    };
+    ($name:literal) => {
+        Some($name)
+    };
 }

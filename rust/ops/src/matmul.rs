@@ -1,9 +1,9 @@
 //! Matrix products.
 
 use crate::node::{Formula, Keep};
-use crate::{Var, view};
+use crate::{Var, reduce, view};
 use array::{Array, dispatch};
-use base::{Dims, Result, bail, ensure, shape};
+use base::{DType, Dims, Result, bail, ensure, shape};
 use tape::Tensor;
 
 /// Which plain product a node records.
@@ -151,7 +151,8 @@ pub fn dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
         b.rank()
     );
     check_dot(a, b)?;
-    (Var::from(a) * Var::from(b)).sum().tensor()
+    let dtype = a.dtype();
+    (Var::from(a) * Var::from(b)).then(|p| reduce::sum(p, None, false, Some(dtype))).tensor()
 }
 
 fn check_dot(a: &Tensor, b: &Tensor) -> Result<()> {
@@ -171,6 +172,7 @@ fn check_dot(a: &Tensor, b: &Tensor) -> Result<()> {
         a.dtype().type_name(),
         b.dtype().type_name()
     );
+    ensure!(a.dtype() != DType::Bool, NotImplemented, "\"dot\" not implemented for 'Bool'");
     Ok(())
 }
 

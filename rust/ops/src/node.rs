@@ -154,7 +154,13 @@ impl Formula {
                 })
             })
             .collect::<Result<Vec<Slot>>>()?;
-        Ok(Formula { name, inputs, saved: Mutex::new(Some(slots)), rule: Box::new(rule), joint: false })
+        Ok(Formula {
+            name,
+            inputs,
+            saved: Mutex::new(Some(slots)),
+            rule: Box::new(rule),
+            joint: false,
+        })
     }
 
     /// All gradients count as results of one op of all inputs: recorded, each has their history even

@@ -1,8 +1,8 @@
 //! Optimizer steps: one call updates every parameter of a group. Nothing is written before all
 //! lists have been checked; no history is recorded.
 
-use array::dispatch::optim::{Update, update};
 use array::dispatch;
+use array::dispatch::optim::{Update, update};
 use base::{Result, Scalar, ensure};
 use cpu::optim::{Adadelta, Adagrad, Adam, Adamax, Asgd, Nadam, Radam, Rmsprop, Rprop, Sgd};
 use tape::Tensor;
@@ -166,7 +166,7 @@ fn adam(
     let op = if decoupled { "_fused_adamw_" } else { "_fused_adam_" };
     no_scaling(op, scale, found)?;
     ensure!(
-        amsgrad == !largest.is_empty() || params.is_empty(),
+        amsgrad != largest.is_empty() || params.is_empty(),
         Runtime,
         "{op}: max_exp_avg_sqs is needed exactly for amsgrad=True"
     );
@@ -183,14 +183,28 @@ fn nadam(
     [decoupled, maximize]: [bool; 2],
 ) -> Result<()> {
     let op = "_fused_nadam_";
-    ensure!(products.len() == params.len(), Runtime, "{op}: mu_products must have one entry a parameter");
+    ensure!(
+        products.len() == params.len(),
+        Runtime,
+        "{op}: mu_products must have one entry a parameter"
+    );
     Group { op, params, grads, states: [means, squares, &[]] }.run(|i| {
         let step = step_of(steps, i, op)?;
         let mu = [step, step + 1.0].map(|s| Nadam::momentum(beta1, momentum_decay, s));
         store(&products[i], number(&products[i])? * mu[0])?;
         let mu_product = number(&products[i])?;
         let betas = [beta1, beta2];
-        Ok(Update::Nadam(Nadam { lr, betas, eps, weight_decay, decoupled, maximize, step, mu, mu_product }))
+        Ok(Update::Nadam(Nadam {
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            decoupled,
+            maximize,
+            step,
+            mu,
+            mu_product,
+        }))
     })
 }
 
@@ -201,7 +215,11 @@ fn asgd(
 ) -> Result<()> {
     let op = "_fused_asgd_";
     let n = params.len();
-    ensure!(mus.len() == n && etas.len() == n, Runtime, "{op}: mus and etas must have one entry a parameter");
+    ensure!(
+        mus.len() == n && etas.len() == n,
+        Runtime,
+        "{op}: mus and etas must have one entry a parameter"
+    );
     Group { op, params, grads, states: [averages, &[], &[]] }.run(|i| {
         let step = step_of(steps, i, op)?;
         let (mu, eta) = (number(&mus[i])?, number(&etas[i])?);

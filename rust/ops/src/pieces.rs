@@ -212,7 +212,8 @@ fn block_diag(tensors: &[Tensor]) -> Result<Tensor> {
 fn broadcast_tensors(tensors: &[Tensor]) -> Result<Vec<Tensor>> {
     let shapes: Vec<Dims> = tensors.iter().map(Tensor::dims).collect();
     let whole = shape::broadcast_all(shapes.iter().map(|d| &**d))?;
-    let spread = |t: &Tensor| if *t.dims() == *whole { t.clone() } else { view::expand_to(t, &whole) };
+    let spread =
+        |t: &Tensor| if *t.dims() == *whole { t.clone() } else { view::expand_to(t, &whole) };
     Ok(tensors.iter().map(spread).collect())
 }
 

@@ -2,8 +2,8 @@
 
 use crate::call::Dest;
 use crate::map::{NONE, map};
-use crate::{Var, binary};
-use base::{Result, Scalar, ensure};
+use crate::{Var, binary, unary};
+use base::{DType, Result, Scalar, ensure};
 use tape::Tensor;
 
 /// The operator `**`. An integer tensor takes no negative integer exponent.
@@ -15,7 +15,30 @@ pub fn pow(dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
             "Integers to negative integer powers are not allowed."
         );
     }
+    let bools = |v: &Var| match v {
+        Var::T(t) => t.dtype() == DType::Bool,
+        Var::S(s) => matches!(s, Scalar::Bool(_)),
+        Var::Bad(_) => false,
+    };
+    let unknown = matches!(b, Var::T(_)) && bools(&a) && bools(&b);
+    ensure!(!unknown, NotImplemented, "\"pow\" not implemented for 'Bool'");
     map(&binary::pow::OP, &[a, b], NONE, dest)
+}
+
+/// The square; that of a truth value is an integer.
+fn square(dest: Dest<'_>, x: &Tensor) -> Result<Tensor> {
+    let x =
+        if x.dtype() == DType::Bool { crate::cast::to_dtype(x, DType::I64)? } else { x.clone() };
+    map(&unary::square::OP, &[x.into()], NONE, dest)
+}
+
+crate::filling_ops! {
+    /// Powers.
+    POWERS:
+    /// The first argument to the power of the second.
+    fmio "pow(Operand self, Operand exponent) -> Tensor" => |dest, a, b| pow(dest, a, b);
+    /// The square of each element.
+    fmio "square(Tensor self) -> Tensor" => |dest, x| square(dest, x);
 }
 
 /// d/da a^b = b a^(b-1), and 0 where b is 0.

@@ -75,7 +75,11 @@ fn like(
 }
 
 /// Overwrites `x` by what `fill` draws; nothing flows to the values overwritten.
-fn overwrite(x: &Tensor, node: &'static str, fill: impl FnOnce(&Array) -> Result<()>) -> Result<Tensor> {
+fn overwrite(
+    x: &Tensor,
+    node: &'static str,
+    fill: impl FnOnce(&Array) -> Result<()>,
+) -> Result<Tensor> {
     let recorded = needs_history(&[x]);
     check_inplace(x, recorded)?;
     let edge = x.gradient_edge()?;

@@ -68,16 +68,12 @@ fn dtype_of(dest: Dest<'_>, options: &Options, fallback: DType) -> DType {
 
 /// Integers count in int64, everything else in double.
 fn settle(value: Scalar, dtype: DType) -> Scalar {
-    if dtype.is_integral() {
-        Scalar::Int(value.to_i64())
-    } else {
-        Scalar::Float(value.to_f64())
-    }
+    if dtype.is_integral() { Scalar::Int(value.to_i64()) } else { Scalar::Float(value.to_f64()) }
 }
 
 fn check_range(start: Scalar, end: Scalar, step: Scalar) -> Result<()> {
     let (a, b, s) = (start.to_f64(), end.to_f64(), step.to_f64());
-    ensure!(s > 0.0 || s < 0.0, Runtime, "step must be nonzero");
+    ensure!(s != 0.0 && !s.is_nan(), Runtime, "step must be nonzero");
     ensure!(
         a.is_finite() && b.is_finite(),
         Runtime,
@@ -167,11 +163,21 @@ fn logspace(
 }
 
 /// A matrix with ones on the diagonal.
-pub fn eye(rows: i64, columns: Option<i64>, dtype: Option<DType>, device: Device) -> Result<Tensor> {
+pub fn eye(
+    rows: i64,
+    columns: Option<i64>,
+    dtype: Option<DType>,
+    device: Device,
+) -> Result<Tensor> {
     diagonal_ones(Dest::New, rows, columns, &Options { dtype, device: Some(device) })
 }
 
-fn diagonal_ones(dest: Dest<'_>, rows: i64, columns: Option<i64>, options: &Options) -> Result<Tensor> {
+fn diagonal_ones(
+    dest: Dest<'_>,
+    rows: i64,
+    columns: Option<i64>,
+    options: &Options,
+) -> Result<Tensor> {
     ensure!(rows >= 0, Runtime, "n must be greater or equal to 0, got {rows}");
     let columns = columns.unwrap_or(rows);
     ensure!(columns >= 0, Runtime, "m must be greater or equal to 0, got {columns}");
@@ -184,12 +190,7 @@ fn diagonal_ones(dest: Dest<'_>, rows: i64, columns: Option<i64>, options: &Opti
 }
 
 /// Row and column numbers of the lower or upper triangle of a matrix.
-fn triangle(
-    name: &str,
-    (row, col): (i64, i64),
-    offset: i64,
-    options: &Options,
-) -> Result<Tensor> {
+fn triangle(name: &str, (row, col): (i64, i64), offset: i64, options: &Options) -> Result<Tensor> {
     ensure!(row >= 0, Runtime, "row must be non-negative, got{row}");
     ensure!(col >= 0, Runtime, "col must be non-negative, got{col}");
     let dtype = options.dtype.unwrap_or(DType::I64);

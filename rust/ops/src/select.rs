@@ -94,7 +94,12 @@ pub fn masked_fill(x: &Tensor, mask: &Tensor, value: &Var) -> Result<Tensor> {
     let layout = base::layout::output_layout(&dims, &[&x.layout()]);
     let out = Array::empty(layout, dtype, x.device())?;
     let fill = tensor(value).map(Tensor::array);
-    dispatch::where_(&out, &mask.array(), operand(value, fill.as_ref()), Operand::Array(&x.array()))?;
+    dispatch::where_(
+        &out,
+        &mask.array(),
+        operand(value, fill.as_ref()),
+        Operand::Array(&x.array()),
+    )?;
     let kept = mask.array();
     let none = create::scalar_tensor(base::Scalar::Bool(false))?;
     let inputs = [x, tensor(value).unwrap_or(&none)];

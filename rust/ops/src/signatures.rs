@@ -166,7 +166,12 @@ crate::filling_ops! {
 
 const ZERO: Scalar = Scalar::Float(0.0);
 
-fn activate(row: &'static crate::map::MapRow, dest: crate::Dest<'_>, x: &Tensor, p: [Scalar; 4]) -> Result<Tensor> {
+fn activate(
+    row: &'static crate::map::MapRow,
+    dest: crate::Dest<'_>,
+    x: &Tensor,
+    p: [Scalar; 4],
+) -> Result<Tensor> {
     crate::map::map(row, &[x.into()], p.map(Scalar::to_f64), dest)
 }
 

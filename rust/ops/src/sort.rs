@@ -85,6 +85,7 @@ fn kthvalue(x: &Tensor, k: i64, dim: i64, keepdim: bool) -> Result<(Tensor, Tens
 
 /// The lower median of all elements; NaN of none.
 fn median_of_all(x: &Tensor, kind: Rank) -> Result<Tensor> {
+    ensure!(x.dtype() != DType::Bool, NotImplemented, "\"median_cpu\" not implemented for 'Bool'");
     let flat = view::reshape_to(x, &[x.numel()])?;
     let (node, op) = match kind {
         Rank::NanMedian => ("NanmedianBackward0", "nanmedian"),
@@ -337,7 +338,7 @@ fn unique_slices(x: &Tensor, dim: i64, sorted: bool) -> Result<(Groups, Tensor, 
         "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
     );
     let rows = if x.rank() > 0 { view::transpose(x, 0, d as i64)? } else { x.clone() };
-    let width = if size == 0 { 0 } else { x.numel() / size };
+    let width = x.numel().checked_div(size).unwrap_or(0);
     let rows = view::reshape_to(&rows, &[size, width])?;
     let groups = kernels::unique_rows(&rows.array(), sorted)?;
     let values = index::index_select(x, d as i64, &first_of(&groups)?)?;

@@ -1,8 +1,8 @@
 //! The adjoint of `as_strided`: gradients of every place a window reaches, added up per element of
 //! the input.
 
-use crate::node::Linear;
 use crate::map::NONE;
+use crate::node::Linear;
 use crate::{Var, binary};
 use array::{Array, Operand, dispatch};
 use base::{Layout, Result};
@@ -13,7 +13,8 @@ pub(crate) fn scatter(g: &Tensor, from: &Layout, to: &Layout) -> Result<Tensor> 
     let length = from.end().max(to.end());
     let memory = Array::zeros(&[length], g.dtype(), g.device())?;
     add_into(&memory, to, &g.array())?;
-    let grad = memory.view(from.clone()).copied_as(base::layout::preserved_layout(from), g.dtype())?;
+    let grad =
+        memory.view(from.clone()).copied_as(base::layout::preserved_layout(from), g.dtype())?;
     let (from, to) = (from.clone(), to.clone());
     tape::record(grad, &[g], |_| {
         Ok(Linear::new("AsStridedBackward0", move |g: Var| g.then(|g| gather(g, &from, &to))))
@@ -40,7 +41,8 @@ fn add_into(memory: &Array, layout: &Layout, g: &Array) -> Result<()> {
         let operands = [Operand::Array(&place), Operand::Array(g)];
         return dispatch::map(&binary::add::OP.op, g.dtype(), &place, &operands, &NONE);
     }
-    let shortest = (0..layout.rank()).filter(|&d| layout.dims[d] > 1).min_by_key(|&d| layout.dims[d]);
+    let shortest =
+        (0..layout.rank()).filter(|&d| layout.dims[d] > 1).min_by_key(|&d| layout.dims[d]);
     let Some(d) = shortest else {
         return Ok(());
     };

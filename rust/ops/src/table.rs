@@ -46,6 +46,7 @@ static TABLES: &[&[OpDef]] = &[
     crate::range::RANGES,
     crate::random::RANDOM,
     crate::random::RANDOM_FILLS,
+    crate::power::POWERS,
     crate::cast::CASTS,
     crate::cast::KINDS,
     crate::complex::PARTS,

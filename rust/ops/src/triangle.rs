@@ -84,6 +84,7 @@ fn trace(x: &Tensor) -> Result<Tensor> {
         "trace: expected a matrix, but got tensor with dim {}",
         x.rank()
     );
+    ensure!(x.dtype() != DType::Bool, NotImplemented, "\"trace\" not implemented for 'Bool'");
     let dims = x.dims();
     let value = {
         let _off = tape::set_grad_enabled(false);

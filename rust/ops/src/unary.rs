@@ -1,6 +1,5 @@
 //! Elementwise ops of one input.
 
-use crate::Var;
 use base::B8;
 use cpu::math::{Field, Integer, Number, Ordered, Real};
 

@@ -74,7 +74,6 @@ arg! {
     Device, "a device", Value::Device(d) => *d;
     MemoryFormat, "a memory format", Value::MemoryFormat(m) => *m;
     &'a Generator, "a generator", Value::Generator(g) => g;
-    &'a Value, "anything", v => v;
 }
 
 impl<'a> Arg<'a> for Var {
@@ -84,6 +83,12 @@ impl<'a> Arg<'a> for Var {
             Value::Scalar(s) => Ok(Var::S(*s)),
             _ => mismatch("a tensor or a number"),
         }
+    }
+}
+
+impl<'a> Arg<'a> for &'a Value {
+    fn from_value(value: &'a Value) -> Result<Self> {
+        Ok(value)
     }
 }
 

@@ -80,11 +80,7 @@ pub fn transpose(x: &Tensor, dim0: i64, dim1: i64) -> Result<Tensor> {
 /// The transpose of a matrix; vectors and numbers stay as they are.
 pub fn t(x: &Tensor) -> Result<Tensor> {
     let rank = x.rank();
-    ensure!(
-        rank <= 2,
-        Runtime,
-        "t() expects a tensor with <= 2 dimensions, but self is {rank}D"
-    );
+    ensure!(rank <= 2, Runtime, "t() expects a tensor with <= 2 dimensions, but self is {rank}D");
     let to = if rank < 2 { x.layout() } else { x.layout().transpose(0, 1) };
     Ok(view_of(x, to, "TBackward0", |g| g.then(t)))
 }
@@ -233,7 +229,8 @@ pub fn squeeze(x: &Tensor, dim: Option<&[i64]>) -> Result<Tensor> {
         let to = x.layout().squeeze(|_| true);
         return Ok(view_of(x, to, "SqueezeBackward0", move |g| g.then(|g| reshape_to(g, &back))));
     };
-    let wrapped: Dims = dims.iter().map(|&d| shape::wrap_dim(d, x.rank())).collect::<Result<_>>()?;
+    let wrapped: Dims =
+        dims.iter().map(|&d| shape::wrap_dim(d, x.rank())).collect::<Result<_>>()?;
     squeeze_marked(x, &wrapped)
 }
 
@@ -241,11 +238,7 @@ pub fn squeeze(x: &Tensor, dim: Option<&[i64]>) -> Result<Tensor> {
 pub fn flatten(x: &Tensor, start: i64, end: i64) -> Result<Tensor> {
     let dims = x.dims();
     let (a, b) = (shape::wrap_dim(start, dims.len())?, shape::wrap_dim(end, dims.len())?);
-    ensure!(
-        a <= b,
-        Runtime,
-        "flatten() has invalid args: start_dim cannot come after end_dim"
-    );
+    ensure!(a <= b, Runtime, "flatten() has invalid args: start_dim cannot come after end_dim");
     if dims.is_empty() {
         return reshape_to(x, &[1]);
     }
@@ -364,8 +357,9 @@ fn pieces(x: &Tensor, dim: usize, lens: &[usize], name: &'static str) -> Vec<Ten
         parts.push((at, len));
         at += len;
     }
-    let arrays =
-        parts.iter().map(|&(at, len)| x.array().view(layout.slice(dim, at.min(layout.dims[dim]), len, 1)));
+    let arrays = parts
+        .iter()
+        .map(|&(at, len)| x.array().view(layout.slice(dim, at.min(layout.dims[dim]), len, 1)));
     let arrays: Vec<Array> = arrays.collect();
     let whole = layout.dims.clone();
     record_view(arrays, x, true, None, || Pieces { name, whole, dim, parts, keep_dim: true })
@@ -412,11 +406,7 @@ impl tape::Backward for Pieces {
 /// Pieces: `chunks` of them as equal as `split` makes them.
 pub fn chunk(x: &Tensor, chunks: i64, dim: i64) -> Result<Vec<Tensor>> {
     ensure!(x.rank() > 0, Runtime, "chunk expects at least a 1-dimensional tensor");
-    ensure!(
-        chunks > 0,
-        Runtime,
-        "chunk expects `chunks` to be greater than 0, got: {chunks}"
-    );
+    ensure!(chunks > 0, Runtime, "chunk expects `chunks` to be greater than 0, got: {chunks}");
     let d = shape::wrap_dim(dim, x.rank())?;
     let n = x.dims()[d] as i64;
     let size = (n + chunks - 1) / chunks;
@@ -461,8 +451,5 @@ pub(crate) fn as_strided_to(x: &Tensor, to: &Layout) -> Tensor {
 
 fn as_strided_as(x: &Tensor, to: &Layout, name: &'static str) -> Tensor {
     let (from, geometry) = (x.layout(), to.clone());
-    view_of(x, to.clone(), name, move |g| {
-        g.then(|g| crate::strided::scatter(g, &from, &geometry))
-    })
+    view_of(x, to.clone(), name, move |g| g.then(|g| crate::strided::scatter(g, &from, &geometry)))
 }
-

@@ -24,7 +24,9 @@ pub(crate) fn tensors(values: &[Value]) -> Vec<&Tensor> {
 /// A tensor with the history of `target` and a copy of its memory: what an op may keep while the
 /// original is overwritten.
 pub(crate) fn snapshot(target: &Tensor) -> Result<Tensor> {
-    let copy = target.array().copied_as(base::layout::preserved_layout(&target.layout()), target.dtype())?;
+    let copy = target
+        .array()
+        .copied_as(base::layout::preserved_layout(&target.layout()), target.dtype())?;
     let alias = Tensor::new(copy);
     alias.set_gradient_edge(target.gradient_edge()?);
     Ok(alias)

@@ -59,7 +59,11 @@ pub(crate) fn check(node: &NodeRef, grads: &Grads) -> Result<()> {
         if let Some(grad) = grad
             && algebra()?.has_nan(grad)?
         {
-            bail!(Runtime, "Function '{}' returned nan values in its {i}th output.", node.body.name());
+            bail!(
+                Runtime,
+                "Function '{}' returned nan values in its {i}th output.",
+                node.body.name()
+            );
         }
     }
     Ok(())

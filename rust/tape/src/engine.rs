@@ -153,7 +153,8 @@ impl Walk {
     fn find_path(&mut self, starts: &[(Edge, Tensor)]) {
         let lowest = self.targets.keys().min().copied().unwrap_or(u64::MAX);
         let mut found: BTreeMap<u64, NodeRef> = BTreeMap::new();
-        let mut stack: Vec<NodeRef> = starts.iter().filter_map(|(e, _)| e.node().cloned()).collect();
+        let mut stack: Vec<NodeRef> =
+            starts.iter().filter_map(|(e, _)| e.node().cloned()).collect();
         while let Some(node) = stack.pop() {
             if node.sequence() < lowest || found.contains_key(&node.sequence()) {
                 continue;
@@ -218,11 +219,17 @@ impl Walk {
 
     fn step(&mut self, node: &NodeRef, mut grads: Grads) -> Result<()> {
         let hooked = !node.hooks.is_empty();
+        let goes_on = self.goes_on(node);
+        if goes_on {
+            // PyTorch's order: a gradient caught on the way has not seen the tensor's hooks.
+            self.catch(node, &grads);
+        }
         if hooked {
             node.hooks.on_tensors(&mut grads)?;
         }
         node.body.enter(&mut grads)?;
-        if self.ends_at(node, &grads) {
+        if !goes_on {
+            self.catch(node, &grads);
             return Ok(());
         }
         if hooked {
@@ -250,19 +257,23 @@ impl Walk {
         Ok(())
     }
 
-    /// Catches what is wanted of this node's gradients; true when nothing behind it is.
-    fn ends_at(&mut self, node: &NodeRef, grads: &Grads) -> bool {
-        let Some(places) = self.targets.get(&node.sequence()) else {
-            return false;
-        };
-        if self.capture {
-            for &(output, at) in places {
-                self.captured[at].clone_from(&grads[output]);
-            }
+    /// Catches what is wanted of this node's gradients.
+    fn catch(&mut self, node: &NodeRef, grads: &Grads) {
+        if !self.capture {
+            return;
+        }
+        for &(output, at) in self.targets.get(&node.sequence()).into_iter().flatten() {
+            self.captured[at].clone_from(&grads[output]);
+        }
+    }
+
+    /// Whether the node is to run: not where only its gradients are asked for.
+    fn goes_on(&self, node: &NodeRef) -> bool {
+        if !self.targets.contains_key(&node.sequence()) {
+            return true;
         }
         let accumulates = !self.capture && node.edges.is_empty();
-        let goes_on = |edge: &Edge| edge.node().is_some_and(|n| self.wanted(n));
-        !accumulates && !node.edges.iter().any(goes_on)
+        accumulates || node.edges.iter().any(|e| e.node().is_some_and(|n| self.wanted(n)))
     }
 }
 

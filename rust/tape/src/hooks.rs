@@ -118,7 +118,10 @@ impl NodeHooks {
     }
 
     /// The note, made by `make` where there is none.
-    pub fn note_or(&self, make: impl FnOnce() -> Arc<dyn Any + Send + Sync>) -> Arc<dyn Any + Send + Sync> {
+    pub fn note_or(
+        &self,
+        make: impl FnOnce() -> Arc<dyn Any + Send + Sync>,
+    ) -> Arc<dyn Any + Send + Sync> {
         if let Some(note) = self.note() {
             return note;
         }

@@ -67,8 +67,7 @@ pub(crate) fn accumulate(tensor: &Tensor, grad: Tensor) -> Result<()> {
     match tensor.grad() {
         None => {
             let own = tensor.layout();
-            let layout =
-                if own.is_dense() { own } else { Layout::contiguous(&own.dims) };
+            let layout = if own.is_dense() { own } else { Layout::contiguous(&own.dims) };
             let recording = grad_enabled();
             let fits = !recording
                 && grad.is_unshared()

@@ -29,8 +29,8 @@ pub use hooks::{Hook, HookId, HookPlace, NodeHook, NodeHooks, PostHook, PreHook}
 pub use inplace::{check_inplace, rebase_history};
 pub use leaf::AccumulateGrad;
 pub use mode::{
-    PackHooks, Restore, Unpack, grad_enabled, has_saved_hooks, inference_mode, pop_saved_hooks, push_saved_hooks,
-    set_grad_enabled, set_inference_mode,
+    PackHooks, Restore, Unpack, grad_enabled, has_saved_hooks, inference_mode, pop_saved_hooks,
+    push_saved_hooks, set_grad_enabled, set_inference_mode,
 };
 pub use node::{Backward, Context, Edge, Grads, Node, NodeRef, OutputMeta};
 pub use record::{

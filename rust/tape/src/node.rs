@@ -69,7 +69,11 @@ pub struct OutputMeta {
 impl OutputMeta {
     /// The meta of `array`.
     pub fn of(array: &array::Array) -> Self {
-        OutputMeta { dims: array.layout().dims.clone(), dtype: array.dtype(), device: array.device() }
+        OutputMeta {
+            dims: array.layout().dims.clone(),
+            dtype: array.dtype(),
+            device: array.device(),
+        }
     }
 
     /// Brings a gradient to this shape and type: sums away what was broadcast, casts.

@@ -75,10 +75,7 @@ pub fn queue_callback(callback: Callback) -> Result<()> {
 /// Whether the innermost walk runs `node`, now or later or before.
 pub fn will_run(node: &NodeRef) -> Result<bool> {
     let Some(walk) = innermost() else {
-        bail!(
-            Runtime,
-            "_get_should_execute_nodes should only be called during the backward pass"
-        );
+        bail!(Runtime, "_get_should_execute_nodes should only be called during the backward pass");
     };
     Ok(match &walk.path {
         Some(path) => path.contains(&node.sequence()),

@@ -292,7 +292,9 @@ impl Tensor {
 
     /// The leaf's accumulation node; one lives at a time.
     pub fn accumulator(&self) -> NodeRef {
-        if let Some(node) = self.meta(|m| m.and_then(|m| m.accumulator.as_ref().and_then(Weak::upgrade))) {
+        if let Some(node) =
+            self.meta(|m| m.and_then(|m| m.accumulator.as_ref().and_then(Weak::upgrade)))
+        {
             return node;
         }
         let node = AccumulateGrad::node(self);

@@ -14,14 +14,8 @@ struct Target {
 
 /// Everything that `gen` writes. A new generator is a row here and a function.
 const TARGETS: &[Target] = &[
-    Target {
-        path: "README.md",
-        render: readme,
-    },
-    Target {
-        path: "pyfrontend/pyrite/_C.pyi",
-        render: type_stub,
-    },
+    Target { path: "README.md", render: readme },
+    Target { path: "pyfrontend/pyrite/_C.pyi", render: type_stub },
 ];
 
 /// Writes every target that differs, and names it.
@@ -40,10 +34,7 @@ pub fn check(tree: &Tree) -> Outcome {
         println!("gen: {} up to date", TARGETS.len());
         return Ok(());
     }
-    Err(format!(
-        "gen: out of date, run `cargo xtask gen`: {}",
-        paths.join(", ")
-    ))
+    Err(format!("gen: out of date, run `cargo xtask gen`: {}", paths.join(", ")))
 }
 
 fn stale(tree: &Tree) -> Outcome<Vec<(&'static str, String)>> {
@@ -61,29 +52,22 @@ fn stale(tree: &Tree) -> Outcome<Vec<(&'static str, String)>> {
 /// README's layer diagram is the printed one.
 fn readme(tree: &Tree, present: &str) -> Outcome<String> {
     let diagram = layers::diagram(&layers::read(tree)?);
-    replace_between(
-        present,
-        "<!-- layers -->\n```text\n",
-        "```\n<!-- /layers -->",
-        &diagram,
-    )
-    .map_err(|error| format!("README.md: {error}"))
+    replace_between(present, "<!-- layers -->\n```text\n", "```\n<!-- /layers -->", &diagram)
+        .map_err(|error| format!("README.md: {error}"))
 }
 
 /// The op table's functions and methods in the type stub; the rest of the stub is written by hand.
 fn type_stub(_: &Tree, present: &str) -> Outcome<String> {
     replace_between(present, "    # <methods>\n", "    # </methods>\n", &stub::methods())
-        .and_then(|text| replace_between(&text, "# <functions>\n", "# </functions>\n", &stub::functions()))
+        .and_then(|text| {
+            replace_between(&text, "# <functions>\n", "# </functions>\n", &stub::functions())
+        })
         .map_err(|error| format!("_C.pyi: {error}"))
 }
 
 fn replace_between(text: &str, start: &str, end: &str, inner: &str) -> Outcome<String> {
-    let (head, rest) = text
-        .split_once(start)
-        .ok_or_else(|| format!("no marker {start:?}"))?;
-    let (_, tail) = rest
-        .split_once(end)
-        .ok_or_else(|| format!("no marker {end:?}"))?;
+    let (head, rest) = text.split_once(start).ok_or_else(|| format!("no marker {start:?}"))?;
+    let (_, tail) = rest.split_once(end).ok_or_else(|| format!("no marker {end:?}"))?;
     Ok([head, start, inner, end, tail].concat())
 }
 
@@ -93,15 +77,8 @@ mod tests {
 
     #[test]
     fn only_the_text_between_the_markers_changes() {
-        assert_eq!(
-            replace_between("a<1>old<2>b", "<1>", "<2>", "new").unwrap(),
-            "a<1>new<2>b"
-        );
-        assert!(
-            replace_between("a<1>old", "<1>", "<2>", "new")
-                .unwrap_err()
-                .contains("<2>")
-        );
+        assert_eq!(replace_between("a<1>old<2>b", "<1>", "<2>", "new").unwrap(), "a<1>new<2>b");
+        assert!(replace_between("a<1>old", "<1>", "<2>", "new").unwrap_err().contains("<2>"));
     }
 
     #[test]

@@ -34,24 +34,9 @@ const HOUSE: &[Room] = &[
         &["ops", "tape", "array", "cpu", "base", "io"],
     ),
     // `cpu` only for the macros that expand a row's kernels.
-    room(
-        "ops",
-        "L4",
-        "the op table: check, compute, record",
-        &["tape", "array", "base", "cpu"],
-    ),
-    room(
-        "tape",
-        "L3",
-        "Tensor = Array + history; the engine",
-        &["array", "base"],
-    ),
-    room(
-        "array",
-        "L2",
-        "storage, layout, dtype; device dispatch",
-        &["cpu", "gpu", "base"],
-    ),
+    room("ops", "L4", "the op table: check, compute, record", &["tape", "array", "base", "cpu"]),
+    room("tape", "L3", "Tensor = Array + history; the engine", &["array", "base"]),
+    room("array", "L2", "storage, layout, dtype; device dispatch", &["cpu", "gpu", "base"]),
     room("gpu", "L1", "kernels on GPU buffers", &["base"]),
     room("cpu", "L1", "kernels on slices", &["base"]),
     room("comm", "L1", "sockets and shared memory", &["base"]),
@@ -65,12 +50,7 @@ const fn room(
     holds: &'static str,
     may_use: &'static [&'static str],
 ) -> Room {
-    Room {
-        name,
-        level,
-        holds,
-        may_use,
-    }
+    Room { name, level, holds, may_use }
 }
 
 /// Crate folder -> the workspace's crate folders it depends on.
@@ -82,11 +62,7 @@ pub fn run(tree: &Tree) -> Outcome {
     print!("{}", diagram(&graph));
     let mut broken = unlisted(&graph);
     broken.extend(sources::broken_rules(tree)?);
-    if broken.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("layers:\n  {}", broken.join("\n  ")))
-    }
+    if broken.is_empty() { Ok(()) } else { Err(format!("layers:\n  {}", broken.join("\n  "))) }
 }
 
 /// The dependency graph that the manifests declare (normal, build and development alike).
@@ -97,16 +73,11 @@ pub fn read(tree: &Tree) -> Outcome<Graph> {
         .output()
         .map_err(|error| format!("cargo metadata: {error}"))?;
     if !output.status.success() {
-        return Err(format!(
-            "cargo metadata: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
+        return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr)));
     }
     let metadata: Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("cargo metadata: {error}"))?;
-    let packages = metadata["packages"]
-        .as_array()
-        .ok_or("cargo metadata: no packages")?;
+    let packages = metadata["packages"].as_array().ok_or("cargo metadata: no packages")?;
     Ok(packages
         .iter()
         .filter_map(|package| Some((folder_of(&package["manifest_path"], 2)?, edges(package))))
@@ -114,13 +85,9 @@ pub fn read(tree: &Tree) -> Outcome<Graph> {
 }
 
 fn edges(package: &Value) -> Vec<String> {
-    let dependencies = package["dependencies"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
-    let mut names: Vec<String> = dependencies
-        .iter()
-        .filter_map(|dependency| folder_of(&dependency["path"], 1))
-        .collect();
+    let dependencies = package["dependencies"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut names: Vec<String> =
+        dependencies.iter().filter_map(|dependency| folder_of(&dependency["path"], 1)).collect();
     names.sort_by_key(|name| position(name));
     names.dedup();
     names
@@ -128,26 +95,18 @@ fn edges(package: &Value) -> Vec<String> {
 
 /// The path's component `from_end` places from its end (1 is the last), `\` and `/` alike.
 fn folder_of(path: &Value, from_end: usize) -> Option<String> {
-    path.as_str()?
-        .rsplit(['/', '\\'])
-        .nth(from_end - 1)
-        .map(str::to_string)
+    path.as_str()?.rsplit(['/', '\\']).nth(from_end - 1).map(str::to_string)
 }
 
 fn position(name: &str) -> usize {
-    HOUSE
-        .iter()
-        .position(|room| room.name == name)
-        .unwrap_or(HOUSE.len())
+    HOUSE.iter().position(|room| room.name == name).unwrap_or(HOUSE.len())
 }
 
 fn unlisted(graph: &Graph) -> Vec<String> {
     let mut broken = Vec::new();
     for (name, uses) in graph {
         match HOUSE.iter().find(|room| room.name == name) {
-            None => broken.push(format!(
-                "rust/{name} is not listed in rust/xtask/src/layers.rs"
-            )),
+            None => broken.push(format!("rust/{name} is not listed in rust/xtask/src/layers.rs")),
             Some(room) => broken.extend(
                 uses.iter()
                     .filter(|used| !room.may_use.contains(&used.as_str()))
@@ -160,38 +119,17 @@ fn unlisted(graph: &Graph) -> Vec<String> {
 
 /// The diagram that README shows: a line per crate that exists, the highest layer first, tools last.
 pub fn diagram(graph: &Graph) -> String {
-    let mut text = line(
-        "L6",
-        "pyfrontend",
-        "the Python package pyrite",
-        "binding, as pyrite._C",
-    );
+    let mut text = line("L6", "pyfrontend", "the Python package pyrite", "binding, as pyrite._C");
     let (tools, layers) = HOUSE.split_at(1);
-    for room in layers
-        .iter()
-        .chain(tools)
-        .filter(|room| graph.contains_key(room.name))
-    {
-        text += &line(
-            room.level,
-            room.name,
-            room.holds,
-            &graph[room.name].join(", "),
-        );
+    for room in layers.iter().chain(tools).filter(|room| graph.contains_key(room.name)) {
+        text += &line(room.level, room.name, room.holds, &graph[room.name].join(", "));
     }
     text
 }
 
 fn line(level: &str, name: &str, holds: &str, uses: &str) -> String {
-    let arrow = if uses.is_empty() {
-        String::new()
-    } else {
-        format!(" -> {uses}")
-    };
-    format!(
-        "{}\n",
-        format!("{level}  {name:<10}  {holds:<43}{arrow}").trim_end()
-    )
+    let arrow = if uses.is_empty() { String::new() } else { format!(" -> {uses}") };
+    format!("{}\n", format!("{level}  {name:<10}  {holds:<43}{arrow}").trim_end())
 }
 
 #[cfg(test)]
@@ -202,40 +140,27 @@ mod tests {
         edges
             .iter()
             .map(|(name, uses)| {
-                (
-                    (*name).to_string(),
-                    uses.iter().map(|used| (*used).to_string()).collect(),
-                )
+                ((*name).to_string(), uses.iter().map(|used| (*used).to_string()).collect())
             })
             .collect()
     }
 
     #[test]
     fn an_unlisted_edge_is_reported() {
-        let broken = unlisted(&graph(&[
-            ("tape", &["ops"]),
-            ("base", &[]),
-            ("array", &["base"]),
-        ]));
+        let broken = unlisted(&graph(&[("tape", &["ops"]), ("base", &[]), ("array", &["base"])]));
         assert_eq!(broken, ["rust/tape may not depend on rust/ops"]);
     }
 
     #[test]
     fn a_crate_nobody_listed_is_reported() {
         let broken = unlisted(&graph(&[("attic", &["base"])]));
-        assert_eq!(
-            broken,
-            ["rust/attic is not listed in rust/xtask/src/layers.rs"]
-        );
+        assert_eq!(broken, ["rust/attic is not listed in rust/xtask/src/layers.rs"]);
     }
 
     #[test]
     fn the_diagram_goes_down_the_layers() {
-        let text = diagram(&graph(&[
-            ("base", &[]),
-            ("cpu", &["base"]),
-            ("array", &["cpu", "base"]),
-        ]));
+        let text =
+            diagram(&graph(&[("base", &[]), ("cpu", &["base"]), ("array", &["cpu", "base"])]));
         let levels: Vec<&str> = text.lines().map(|line| &line[..2]).collect();
         assert_eq!(levels, ["L6", "L2", "L1", "L0"]);
         assert!(text.contains("device dispatch") && text.contains("-> cpu, base\n"));
@@ -245,11 +170,7 @@ mod tests {
     fn the_house_has_no_cycle() {
         for (place, room) in HOUSE.iter().enumerate() {
             for used in room.may_use {
-                assert!(
-                    position(used) > place,
-                    "{} -> {used} points upwards",
-                    room.name
-                );
+                assert!(position(used) > place, "{} -> {used} points upwards", room.name);
             }
         }
     }

@@ -46,9 +46,8 @@ fn run(arguments: &[&str]) -> Outcome {
         ["layers"] => layers::run(&tree),
         ["size"] => size::run(&tree, 20),
         ["size", rows] => {
-            let rows = rows
-                .parse()
-                .map_err(|_| format!("size: {rows:?} is not a number of rows"))?;
+            let rows =
+                rows.parse().map_err(|_| format!("size: {rows:?} is not a number of rows"))?;
             size::run(&tree, rows)
         }
         ["gen"] => generate::write(&tree),

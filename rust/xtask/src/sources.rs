@@ -7,11 +7,8 @@ use crate::Outcome;
 use crate::tree::Tree;
 
 /// Files under `pyfrontend/pyrite` that may import numpy, always inside a function: `import pyrite` loads none.
-const MAY_IMPORT_NUMPY: &[&str] = &[
-    "serialization.py",
-    "utils/data/collate.py",
-    "utils/data/worker.py",
-];
+const MAY_IMPORT_NUMPY: &[&str] =
+    &["serialization.py", "utils/data/collate.py", "utils/data/worker.py"];
 
 /// Crates that may hold `unsafe`; all others say `#![forbid(unsafe_code)]`.
 const MAY_BE_UNSAFE: &[&str] = &["cpu", "gpu", "comm", "binding", "io"];
@@ -20,28 +17,18 @@ const MAY_BE_UNSAFE: &[&str] = &["cpu", "gpu", "comm", "binding", "io"];
 pub fn broken_rules(tree: &Tree) -> Outcome<Vec<String>> {
     let mut broken = Vec::new();
     for path in tree.files("pyfrontend/pyrite", "py")? {
-        if MAY_IMPORT_NUMPY
-            .iter()
-            .all(|allowed| path != format!("pyfrontend/pyrite/{allowed}"))
-        {
+        if MAY_IMPORT_NUMPY.iter().all(|allowed| path != format!("pyfrontend/pyrite/{allowed}")) {
             let lines = numpy_imports(&tree.read(&path)?);
             broken.extend(
-                lines
-                    .iter()
-                    .map(|line| format!("{path}:{line}: numpy is not for this file")),
+                lines.iter().map(|line| format!("{path}:{line}: numpy is not for this file")),
             );
         }
     }
     for path in tree.files("rust", "rs")? {
-        if MAY_BE_UNSAFE
-            .iter()
-            .all(|room| !path.starts_with(&format!("rust/{room}/")))
-        {
+        if MAY_BE_UNSAFE.iter().all(|room| !path.starts_with(&format!("rust/{room}/"))) {
             let lines = unsafe_tokens(&tree.read(&path)?);
             broken.extend(
-                lines
-                    .iter()
-                    .map(|line| format!("{path}:{line}: `unsafe` is not for this crate")),
+                lines.iter().map(|line| format!("{path}:{line}: `unsafe` is not for this crate")),
             );
         }
     }
@@ -58,10 +45,7 @@ fn numpy_imports(text: &str) -> Vec<usize> {
         if !code.is_empty() && typing_block.is_some_and(|block| indent <= block) {
             typing_block = None;
         }
-        if matches!(
-            code.trim_end(),
-            "if TYPE_CHECKING:" | "if typing.TYPE_CHECKING:"
-        ) {
+        if matches!(code.trim_end(), "if TYPE_CHECKING:" | "if typing.TYPE_CHECKING:") {
             typing_block = Some(indent);
         }
         let mut words = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
@@ -85,11 +69,7 @@ fn unsafe_tokens(text: &str) -> Vec<usize> {
             })
             .any(|word| word == "unsafe")
     };
-    (1..)
-        .zip(text.lines())
-        .filter(|(_, line)| holds(line))
-        .map(|(number, _)| number)
-        .collect()
+    (1..).zip(text.lines()).filter(|(_, line)| holds(line)).map(|(number, _)| number).collect()
 }
 
 #[cfg(test)]

@@ -90,7 +90,12 @@ fn signature(op: &OpDef, schema: &Schema, method: bool, spread: bool) -> String 
             parts.push("*".to_string());
             starred = true;
         }
-        let name = if p.name == "self" { "input" } else { p.name };
+        let name = match p.name {
+            "self" => "input",
+            // A Python keyword: it can only be given by position.
+            "from" => "from_",
+            name => name,
+        };
         let optional = p.default.is_some() || p.optional;
         let default = if optional || (defaulted && !starred) { " = ..." } else { "" };
         defaulted |= optional;

@@ -50,9 +50,8 @@ impl Tree {
                 .map_err(|error| format!("{}: {error}", current.display()))?;
             for entry in entries {
                 let path = entry.map_err(|error| format!("{folder}: {error}"))?.path();
-                let hidden = path
-                    .file_name()
-                    .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+                let hidden =
+                    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
                 if path.is_dir() && !hidden {
                     pending.push(path);
                 } else if path.extension().is_some_and(|found| found == extension) {

@@ -1,6 +1,6 @@
 """The functions of `torch.nn.functional` (L6: signatures and argument checks over `_C`)."""
 
-# ruff: noqa: F403  (the `__all__` of each file is the list of its names)
+
 
 from .activation import *
 from .attention import *

@@ -105,7 +105,6 @@ def image(tag: str, values: Any, dataformats: str) -> Any:
         ValueError: the letters of `dataformats` do not name the tensor's dims.
     """
     from PIL import Image
-
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     pixels = _as_hwc(_C.as_tensor(values).detach().cpu(), dataformats.upper())

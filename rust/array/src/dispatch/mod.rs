@@ -1,19 +1,19 @@
 //! The device dispatch: the only match on the device. Each function takes arrays whose shapes and
 //! dtypes the rules in `base` have settled, and calls the kernel of the device they lie on.
 
-pub mod optim;
-pub mod index;
 mod attention;
 mod conv;
 mod embedding;
+pub mod index;
 mod interpolate;
 mod loss;
 mod norm;
+pub mod optim;
 mod pool;
-mod softmax;
 pub mod random;
 mod reduce;
 mod scan;
+mod softmax;
 pub mod sort;
 
 pub use attention::{Attention, attention, attention_backward};
@@ -21,11 +21,16 @@ pub use conv::{ConvGeometry, conv, conv_input, conv_weight};
 pub use embedding::{embedding, embedding_backward};
 pub use interpolate::{Interpolation, interpolate, interpolate_backward};
 pub use loss::{LossReduction, NllLoss, nll_loss, nll_loss_backward};
-pub use norm::{Affine, BatchNorm, Moments, NormGradients, batch_norm, batch_norm_backward, group_norm, group_norm_backward, layer_norm, layer_norm_backward, rms_norm, rms_norm_backward};
-pub use pool::{Divisor, PoolGeometry, Windows, avg_pool, avg_pool_backward, max_pool, max_pool_backward};
-pub use softmax::{Softmax, softmax, softmax_backward};
-pub use scan::{Scan, running_extreme, scan};
+pub use norm::{
+    Affine, BatchNorm, Moments, NormGradients, batch_norm, batch_norm_backward, group_norm,
+    group_norm_backward, layer_norm, layer_norm_backward, rms_norm, rms_norm_backward,
+};
+pub use pool::{
+    Divisor, PoolGeometry, Windows, avg_pool, avg_pool_backward, max_pool, max_pool_backward,
+};
 pub use reduce::{Extreme, Reduction, Statistic, arg_extreme, extreme, reduce, statistic};
+pub use scan::{Scan, running_extreme, scan};
+pub use softmax::{Softmax, softmax, softmax_backward};
 
 use crate::storage::Memory;
 use crate::{Array, overlap};
@@ -68,10 +73,7 @@ fn place(array: &Array) -> Place<'_> {
 pub(crate) fn view(array: &Array) -> Result<View<'_>> {
     match place(array) {
         Place::Cpu(buffer) => buffer.view(array.dtype(), array.layout()),
-        Place::Meta => bail!(
-            NotImplemented,
-            "Cannot copy out of meta tensor; no data!"
-        ),
+        Place::Meta => bail!(NotImplemented, "Cannot copy out of meta tensor; no data!"),
     }
 }
 

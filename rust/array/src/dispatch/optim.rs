@@ -22,7 +22,12 @@ pub enum Update {
 }
 
 /// Updates `param` and the state arrays by `grad`; absent states are `None`.
-pub fn update(rule: &Update, param: &Array, grad: &Array, state: [Option<&Array>; 3]) -> Result<()> {
+pub fn update(
+    rule: &Update,
+    param: &Array,
+    grad: &Array,
+    state: [Option<&Array>; 3],
+) -> Result<()> {
     for target in [Some(param), state[0], state[1], state[2]].into_iter().flatten() {
         overlap::check_output(target)?;
     }

@@ -8,7 +8,8 @@ pub use kernels::{Divisor, PoolGeometry};
 
 /// Windows of fixed size, or the number of windows along the last `rank` dimensions.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
+// One lives on the stack per call; boxing the geometry would cost an allocation each.
+#[allow(missing_docs, clippy::large_enum_variant)]
 pub enum Windows {
     Fixed(PoolGeometry),
     Adaptive { rank: usize },

@@ -24,9 +24,7 @@ pub fn draw_from(
     generator: &Generator,
 ) -> Result<()> {
     overlap::check_output(out)?;
-    on_cpu(out, |target| {
-        random::fill_from(target, &mut generator.lock(), kind, view(parameter)?)
-    })
+    on_cpu(out, |target| random::fill_from(target, &mut generator.lock(), kind, view(parameter)?))
 }
 
 /// Fails unless all elements are probabilities.

@@ -14,6 +14,7 @@ pub use select::{kthvalue, median, mode, topk};
 pub use unique::{Groups, unique, unique_consecutive, unique_rows};
 
 use crate::dispatch::dispatch;
+use crate::room::Room;
 use crate::rows::{Line, Rows};
 use crate::{View, ViewMut};
 use base::{DType, Result, ensure};
@@ -77,23 +78,23 @@ pub fn sort(
 
 /// A task's working memory.
 struct Work<T: Key> {
-    raw: Vec<[u64; 2]>,
-    line: Vec<T>,
-    sorted: Vec<T>,
-    pairs: Vec<T::Pair>,
-    spare: Vec<T::Pair>,
-    at: Vec<i64>,
+    raw: Room<[u64; 2]>,
+    line: Room<T>,
+    sorted: Room<T>,
+    pairs: Room<T::Pair>,
+    spare: Room<T::Pair>,
+    at: Room<i64>,
 }
 
 impl<T: Key> Default for Work<T> {
     fn default() -> Self {
         Work {
-            raw: Vec::new(),
-            line: Vec::new(),
-            sorted: Vec::new(),
-            pairs: Vec::new(),
-            spare: Vec::new(),
-            at: Vec::new(),
+            raw: Room::new(),
+            line: Room::new(),
+            sorted: Room::new(),
+            pairs: Room::new(),
+            spare: Room::new(),
+            at: Room::new(),
         }
     }
 }
@@ -102,11 +103,11 @@ impl<T: Key> Work<T> {
     /// Reads a line and makes its pairs.
     fn read(&mut self, x: Line, inverted: bool) {
         x.read(&mut self.raw, &mut self.line);
-        self.pairs.clear();
-        self.pairs.extend(self.line.iter().enumerate().map(|(i, x)| {
+        let make = |(i, x): (usize, &T)| {
             let key = x.key();
             T::Pair::new(if inverted { !key } else { key }, i)
-        }));
+        };
+        self.pairs.fill(x.len, self.line.iter().enumerate().map(make));
     }
 
     /// Writes the elements and indices that the pairs stand for.
@@ -114,10 +115,9 @@ impl<T: Key> Work<T> {
     /// # Safety
     /// As [`Line::write`], for both.
     unsafe fn write(&mut self, values: Option<Line>, indices: Option<Line>) {
-        self.at.clear();
-        self.at.extend(self.pairs.iter().map(|pair| pair.index() as i64));
-        self.sorted.clear();
-        self.sorted.extend(self.pairs.iter().map(|pair| self.line[pair.index()]));
+        let pairs = &self.pairs;
+        self.at.fill(pairs.len(), pairs.iter().map(|pair| pair.index() as i64));
+        self.sorted.fill(pairs.len(), pairs.iter().map(|pair| self.line[pair.index()]));
         // SAFETY: the caller's promise.
         unsafe {
             if let Some(values) = values {

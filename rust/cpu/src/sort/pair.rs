@@ -1,9 +1,10 @@
 //! Keys in the order of elements, packed with an index; sorting of such pairs.
 
+use crate::room::Room;
 use base::Element;
 
 /// Pairs below which comparison sorting is faster.
-const SHORT: usize = 4096;
+const SHORT: usize = 768;
 /// Bits of a digit.
 const BITS: u32 = 11;
 /// Values of a digit.
@@ -89,7 +90,7 @@ integer_key! {
 }
 
 /// Sorts pairs, given in the order of their indices.
-pub(super) fn sort_pairs<P: Pair>(pairs: &mut Vec<P>, spare: &mut Vec<P>) {
+pub(super) fn sort_pairs<P: Pair>(pairs: &mut Room<P>, spare: &mut Room<P>) {
     if pairs.len() < SHORT {
         pairs.sort_unstable();
         return;
@@ -100,8 +101,7 @@ pub(super) fn sort_pairs<P: Pair>(pairs: &mut Vec<P>, spare: &mut Vec<P>) {
             counts[pair.digit(d as u32)] += 1;
         }
     }
-    spare.clear();
-    spare.resize(pairs.len(), P::default());
+    spare.fill(pairs.len(), std::iter::repeat(P::default()));
     for (d, counts) in counts.iter_mut().enumerate() {
         if counts.contains(&pairs.len()) {
             continue;

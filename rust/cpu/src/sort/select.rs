@@ -4,6 +4,7 @@ use super::pair::{Pair, sort_pairs};
 use super::{Work, check_length, key_dtype, refuse_complex};
 use crate::dispatch::dispatch;
 use crate::math::Ordered;
+use crate::room::Room;
 use crate::rows::Rows;
 use crate::{View, ViewMut};
 use base::{DType, Dims, Result, Strides, ensure};
@@ -79,7 +80,7 @@ trait Choice: Sync {
         false
     }
     /// Moves the chosen pairs to the front, in order; `numbers` of them are not NaN.
-    fn choose<P: Pair>(&self, pairs: &mut Vec<P>, spare: &mut Vec<P>, numbers: usize);
+    fn choose<P: Pair>(&self, pairs: &mut Room<P>, spare: &mut Room<P>, numbers: usize);
 }
 
 struct Best {
@@ -92,7 +93,7 @@ impl Choice for Best {
         self.largest
     }
 
-    fn choose<P: Pair>(&self, pairs: &mut Vec<P>, _: &mut Vec<P>, _: usize) {
+    fn choose<P: Pair>(&self, pairs: &mut Room<P>, _: &mut Room<P>, _: usize) {
         keep_least(pairs, self.k);
         pairs.sort_unstable();
     }
@@ -100,7 +101,7 @@ impl Choice for Best {
 
 /// Leaves the `k` least pairs. Pairs beyond the k-th least seen so far are dropped as they come, so
 /// that a small `k` costs one comparison an element.
-fn keep_least<P: Pair>(pairs: &mut Vec<P>, k: usize) {
+fn keep_least<P: Pair>(pairs: &mut Room<P>, k: usize) {
     let room = (4 * k).max(256);
     if k == 0 || pairs.len() <= room {
         if (1..pairs.len()).contains(&k) {
@@ -134,7 +135,7 @@ struct Kth {
 }
 
 impl Choice for Kth {
-    fn choose<P: Pair>(&self, pairs: &mut Vec<P>, _: &mut Vec<P>, _: usize) {
+    fn choose<P: Pair>(&self, pairs: &mut Room<P>, _: &mut Room<P>, _: usize) {
         let chosen = *pairs.select_nth_unstable(self.k - 1).1;
         pairs[0] = chosen;
     }
@@ -145,7 +146,7 @@ struct Median {
 }
 
 impl Choice for Median {
-    fn choose<P: Pair>(&self, pairs: &mut Vec<P>, _: &mut Vec<P>, numbers: usize) {
+    fn choose<P: Pair>(&self, pairs: &mut Room<P>, _: &mut Room<P>, numbers: usize) {
         let all = numbers == pairs.len();
         let at = if all || self.ignore_nan { numbers.saturating_sub(1) / 2 } else { numbers };
         let chosen = *pairs.select_nth_unstable(at).1;
@@ -156,7 +157,7 @@ impl Choice for Median {
 struct Mode;
 
 impl Choice for Mode {
-    fn choose<P: Pair>(&self, pairs: &mut Vec<P>, spare: &mut Vec<P>, _: usize) {
+    fn choose<P: Pair>(&self, pairs: &mut Room<P>, spare: &mut Room<P>, _: usize) {
         sort_pairs(pairs, spare);
         let (mut best, mut longest) = (pairs[0], 0);
         for run in pairs.chunk_by(|a, b| a.key() == b.key()) {

@@ -6,6 +6,7 @@ use crate::View;
 use crate::cast::cast;
 use crate::dispatch::dispatch;
 use crate::gather::gather;
+use crate::room::Room;
 use base::iter::Nest;
 use base::{Element, Result, ensure};
 
@@ -61,9 +62,10 @@ fn flat(x: View<'_>, sorted: bool) -> Result<Groups> {
 
 fn sorted_positions<T: Key>(elements: &[T]) -> Vec<usize> {
     let make = |(i, x): (usize, &T)| T::Pair::new(x.key(), i);
-    let mut pairs: Vec<T::Pair> = elements.iter().enumerate().map(make).collect();
-    sort_pairs(&mut pairs, &mut Vec::new());
-    pairs.into_iter().map(Pair::index).collect()
+    let mut pairs = Room::new();
+    pairs.fill(elements.len(), elements.iter().enumerate().map(make));
+    sort_pairs(&mut pairs, &mut Room::new());
+    pairs.iter().map(|pair| pair.index()).collect()
 }
 
 /// Groups of equal rows of the 2-d `x`: in lexicographic order, or of neighbours only.

@@ -1,0 +1,30 @@
+//! Dtypes that elementwise ops refuse, in PyTorch's words. An op without an entry here says that it
+//! is "not implemented for" the dtype it has no kernel for.
+
+use crate::map::MapRow;
+use base::{Category, DType, Error, Kind, Result};
+
+/// Op, kind of number, text.
+static REFUSALS: &[(&str, Category, &str)] = &[
+    (
+        "neg",
+        Category::Bool,
+        "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
+    ),
+    ("relu", Category::Bool, "Boolean inputs not supported for relu"),
+    ("maximum", Category::Complex, "maximum not implemented for complex tensors."),
+    ("minimum", Category::Complex, "minimum not implemented for complex tensors."),
+    ("fmax", Category::Complex, "fmax not implemented for complex tensors."),
+    ("fmin", Category::Complex, "fmin not implemented for complex tensors."),
+];
+
+/// Fails when the row has no kernel for the dtype and PyTorch words that in its own way.
+pub fn check(row: &MapRow, compute: DType) -> Result<()> {
+    if row.op.cpu[compute.compute() as usize].is_some() {
+        return Ok(());
+    }
+    let entry = REFUSALS
+        .iter()
+        .find(|(name, category, _)| *name == row.op.name && *category == compute.category());
+    entry.map_or(Ok(()), |(.., text)| Err(Error::new(Kind::Runtime, *text)))
+}
