@@ -312,7 +312,7 @@ def script(body):
             def __len__(self):
                 return 100
             def __getitem__(self, index):
-                os.write(1, b"%d\n" % os.getpid())  # whole lines: both workers write to one pipe
+                os.write(1, b"%d\\n" % os.getpid())  # whole lines: both workers write to one pipe
                 time.sleep(1000)
     """
     return subprocess.Popen(
