@@ -2,7 +2,7 @@
 //! spellings are derived here from the plain op, by one rule for all.
 
 use crate::value::{Arg, Value};
-use crate::write;
+use crate::{report, write};
 use base::Result;
 use std::cell::Cell;
 use tape::Tensor;
@@ -112,11 +112,12 @@ pub fn call(op: &'static OpDef, values: &[Value], dest: Dest<'_>) -> Result<Valu
     {
         return result;
     }
-    match dest {
+    let result = match dest {
         Dest::InPlace(target) if !op.fills => write::in_place(op, values, target),
         Dest::Out(target) if !op.fills => write::into_out(op, values, target),
         dest => (op.run)(&Args { values, dest }),
-    }
+    };
+    result.map_err(|error| report::explain(error, op, values))
 }
 
 /// The innermost mode sees the call first, with itself switched off meanwhile.

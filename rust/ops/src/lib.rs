@@ -51,6 +51,7 @@ pub mod rearrange;
 pub mod recurrent;
 pub mod reduce;
 pub mod refuse;
+pub mod report;
 pub mod scan;
 pub mod schema;
 pub mod select;
