@@ -125,7 +125,8 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(grad::is_inference_mode_enabled, module)?)?;
     module.add_function(wrap_pyfunction!(grad::_set_inference_mode, module)?)?;
     module.add_function(wrap_pyfunction!(grad::_queue_callback, module)?)?;
-    module.add_function(wrap_pyfunction!(grad::_current_walk, module)?)
+    module.add_function(wrap_pyfunction!(grad::_current_walk, module)?)?;
+    module.add_function(wrap_pyfunction!(grad::_is_checkpoint_valid, module)?)
 }
 
 /// Fills the module.

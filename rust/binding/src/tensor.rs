@@ -1,6 +1,7 @@
 //! The class `Tensor` and its objects: one Python object for each tensor, and how instances of
 //! subclasses are made. Methods named after ops come from the op table (see `table_methods`).
 
+use crate::construct;
 use crate::error::IntoPy;
 use crate::legacy::legacy;
 use base::promote::default_dtype;
@@ -110,7 +111,7 @@ impl PyTensor {
         require_grad: bool,
     ) -> PyResult<Py<PyAny>> {
         let tensor = data.get().tensor.detach();
-        tensor.set_requires_grad(require_grad).py()?;
+        construct::require_grad(&tensor, require_grad)?;
         let object = instance(cls, tensor)?;
         Ok(object.into_any().unbind())
     }
