@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import sys
 
 import pytest
 
@@ -19,9 +20,20 @@ def default_options():
 
 @pytest.mark.parametrize(("options", "expression", "text"), CASES)
 def test_text_is_pytorchs(options, expression, text):
-    namespace = str(pyrite.float64).split(".")[0] + "."
     with pyrite.printoptions(**options):
-        assert repr(eval(expression, {"P": pyrite})) == text.replace("torch.", namespace)
+        assert repr(eval(expression, {"P": pyrite})) == text.replace("torch.", "pyrite.")
+
+
+def test_a_program_that_imported_torch_reads_torch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", pyrite)
+    for expression in "float64 strided channels_last Size([2,3]) zeros(2,3).max(0)".split():
+        assert repr(eval(f"pyrite.{expression}")).startswith("torch.")
+    assert repr(pyrite.zeros(1, dtype=pyrite.int8)) == "tensor([0], dtype=torch.int8)"
+
+
+def test_another_torch_changes_nothing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", sys)
+    assert repr(pyrite.float64) == "pyrite.float64"
 
 
 def test_str_is_repr():

@@ -78,7 +78,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"pyrite.{_FROM[name]}"), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'torch' has no attribute '{name}'")
+    raise AttributeError(f"module '{_C._display_name()}' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:

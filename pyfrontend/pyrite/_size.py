@@ -1,4 +1,4 @@
-"""The class of shapes: a tuple of ints that prints as `torch.Size([2, 3])`."""
+"""The class of shapes: a tuple of ints that prints as `pyrite.Size([2, 3])`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Size(tuple[int, ...]):
 
     def __repr__(self) -> str:
         """Show it as PyTorch does."""
-        return f"torch.Size([{', '.join(map(str, self))}])"
+        return f"{_C._display_name()}.Size([{', '.join(map(str, self))}])"
 
     __str__ = __repr__
 

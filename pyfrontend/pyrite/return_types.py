@@ -6,6 +6,8 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
+from pyrite import _C
+
 __all__ = ["make"]
 
 
@@ -19,7 +21,7 @@ class _Named(tuple[Any, ...]):
     def __repr__(self) -> str:
         """Show each item with its name."""
         items = ",\n".join(f"{f}={v!r}" for f, v in zip(self._fields, self, strict=True))
-        return f"torch.return_types.{self._op}(\n{items})"
+        return f"{_C._display_name()}.return_types.{self._op}(\n{items})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle it by its op's name."""

@@ -330,7 +330,7 @@ class CheckpointFunction(autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         """Run the function again with a graph, and backward through it."""
-        if not autograd._is_checkpoint_valid():
+        if not _C._is_checkpoint_valid():
             raise RuntimeError(_NOT_PLAIN_BACKWARD)
         inputs = list(ctx.others)
         for i, tensor in zip(ctx.places, ctx.saved_tensors, strict=True):

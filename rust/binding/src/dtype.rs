@@ -5,7 +5,17 @@ use base::{DType, Device, DeviceKind, MemoryFormat};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyComplex, PyFloat, PyInt, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyComplex, PyDict, PyFloat, PyInt, PyString, PyTuple, PyType};
+
+/// The package's name in texts: `torch` in a program that imported it under that name.
+#[pyfunction]
+pub fn _display_name(py: Python<'_>) -> PyResult<&'static str> {
+    let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+    let alias = modules.get_item("torch")?;
+    let own = modules.get_item("pyrite")?;
+    let aliased = alias.zip(own).is_some_and(|(alias, own)| alias.is(&own));
+    Ok(if aliased { "torch" } else { "pyrite" })
+}
 
 /// The element type of a tensor.
 #[pyclass(name = "dtype", module = "pyrite", frozen, eq, hash)]
@@ -14,8 +24,8 @@ pub struct PyDType(pub DType);
 
 #[pymethods]
 impl PyDType {
-    fn __repr__(&self) -> String {
-        format!("torch.{}", self.0.name())
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!("{}.{}", _display_name(py)?, self.0.name()))
     }
 
     /// Whether it is a real floating-point type.
@@ -192,8 +202,8 @@ pub struct PyMemoryFormat(pub MemoryFormat);
 
 #[pymethods]
 impl PyMemoryFormat {
-    fn __repr__(&self) -> String {
-        format!("torch.{}", self.0.name())
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!("{}.{}", _display_name(py)?, self.0.name()))
     }
 
     fn __reduce__(&self) -> &'static str {
@@ -208,8 +218,8 @@ pub struct PyLayout(pub u8);
 
 #[pymethods]
 impl PyLayout {
-    fn __repr__(&self) -> &'static str {
-        "torch.strided"
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!("{}.strided", _display_name(py)?))
     }
 
     fn __reduce__(&self) -> &'static str {

@@ -363,6 +363,13 @@ pub fn _current_walk() -> i64 {
     tape::current_walk()
 }
 
+/// Whether every walk around the caller runs all that its roots reach, as a second run of a part of
+/// the graph needs.
+#[pyfunction]
+pub fn _is_checkpoint_valid() -> bool {
+    tape::runs_everything()
+}
+
 /// Whether ops are recorded.
 #[pyfunction]
 pub fn is_grad_enabled() -> bool {

@@ -15,7 +15,9 @@
 #![allow(clippy::match_bool, clippy::match_same_arms, clippy::format_push_string)]
 
 mod anomaly;
+mod attributes;
 mod autocast;
+mod casts;
 mod construct;
 mod convert;
 mod dlpack;
@@ -27,9 +29,13 @@ mod grad;
 mod hooks;
 mod indexing;
 mod io;
+mod legacy;
 mod module;
+mod nested;
 mod node;
+mod numbers;
 mod numpy;
+mod operators;
 mod outputs;
 mod parse;
 mod rebuild;

@@ -116,6 +116,7 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(set_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(_live_counts, module)?)?;
     module.add_function(wrap_pyfunction!(crate::dtype::_set_size_class, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::dtype::_display_name, module)?)?;
     module.add_function(wrap_pyfunction!(returns::_set_named_tuple_maker, module)?)?;
     module.add_function(wrap_pyfunction!(grad::_backward, module)?)?;
     module.add_function(wrap_pyfunction!(grad::_grad, module)?)?;
@@ -124,7 +125,8 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(grad::is_inference_mode_enabled, module)?)?;
     module.add_function(wrap_pyfunction!(grad::_set_inference_mode, module)?)?;
     module.add_function(wrap_pyfunction!(grad::_queue_callback, module)?)?;
-    module.add_function(wrap_pyfunction!(grad::_current_walk, module)?)
+    module.add_function(wrap_pyfunction!(grad::_current_walk, module)?)?;
+    module.add_function(wrap_pyfunction!(grad::_is_checkpoint_valid, module)?)
 }
 
 /// Fills the module.

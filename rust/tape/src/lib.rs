@@ -36,7 +36,7 @@ pub use node::{Backward, Context, Edge, Grads, Node, NodeRef, OutputMeta};
 pub use record::{
     alias, attach, needs_history, record, record_many, record_view, record_write, share,
 };
-pub use running::{Callback, current_walk, queue_callback, will_run};
+pub use running::{Callback, current_walk, queue_callback, runs_everything, will_run};
 pub use saved::{SavedInput, SavedOutput, again};
 pub use tensor::{Tensor, WeakTensor, live_tensors};
 pub use version::Version;

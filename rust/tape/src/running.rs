@@ -63,6 +63,11 @@ pub fn current_walk() -> i64 {
     innermost().map_or(-1, |walk| walk.id)
 }
 
+/// Whether no walk on this thread is limited to the way to its inputs.
+pub fn runs_everything() -> bool {
+    WALKS.with(|w| w.borrow().iter().all(|walk| walk.path.is_none()))
+}
+
 /// Puts `callback` off to the end of the innermost walk.
 pub fn queue_callback(callback: Callback) -> Result<()> {
     let Some(walk) = innermost() else {
