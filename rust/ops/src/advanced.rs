@@ -375,7 +375,7 @@ pub fn isin(elements: &Tensor, test: &Tensor, invert: bool) -> Result<Tensor> {
             crate::map::NONE,
         )
     });
-    let found = inside.then(|t| crate::index::take(&line, t)).eq(Var::from(&elements));
+    let found = inside.then(|t| crate::take::take(&line, t)).eq(Var::from(&elements));
     if invert {
         found
             .then(|t| {

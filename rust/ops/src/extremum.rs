@@ -2,7 +2,7 @@
 
 use crate::node::{Formula, Keep};
 use crate::reduce::{Span, keep_dims, span};
-use crate::{Var, binary, index, map, view};
+use crate::{Var, binary, map, scatter, view};
 use array::Array;
 use array::dispatch::{self, Extreme, Reduction};
 use base::{DType, Dims, Result, ensure, shape};
@@ -135,7 +135,7 @@ pub(crate) fn picked(
             let at = back(saved.vars[0].clone());
             let zero = |g: &Tensor| -> Result<Tensor> {
                 let zeros = crate::create::zeros(&whole, g.dtype(), g.device())?;
-                index::scatter_add(&zeros, dim as i64, &at.clone().tensor()?, g)
+                scatter::scatter_add(&zeros, dim as i64, &at.clone().tensor()?, g)
             };
             Ok(vec![Some(g.then(zero))])
         })

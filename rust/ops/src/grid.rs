@@ -3,7 +3,7 @@
 //! Coordinates run from -1 to 1 over an image, last dimension (x, y[, z]). A sample is a sum over the
 //! corners around its point of weight times pixel, written in tensor algebra; its gradients follow.
 
-use crate::{Var, cast, fused, index, join, matmul, range, view};
+use crate::{Var, cast, fused, join, matmul, range, scatter, view};
 use base::{DType, Dims, Result, Scalar, bail, ensure, shape};
 use tape::Tensor;
 
@@ -216,7 +216,7 @@ fn sample(x: &Tensor, grid: &Tensor, by: Reading) -> Result<Tensor> {
         let weight = weight.where_(seen, 0.0);
         let places = at.then(|t| cast::to_dtype(&t.detach(), DType::I64)).tensor()?;
         let wide = view::expand_to(&view::unsqueeze(&places, 1)?, &[dims[0], dims[1], count]);
-        let pixels = Var::from(index::gather(&flat, 2, &wide)?);
+        let pixels = Var::from(scatter::gather(&flat, 2, &wide)?);
         let term = pixels * weight.then(|w| view::unsqueeze(w, 1));
         total = Some(match total {
             Some(total) => total + term,

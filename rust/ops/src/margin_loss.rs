@@ -1,7 +1,7 @@
 //! Losses with a margin: ranking, similarity, triplets, classes.
 
 use crate::loss::Reduction;
-use crate::{Var, distance, fused, index, range, reduce, view};
+use crate::{Var, distance, fused, index, range, reduce, scatter, view};
 use array::dispatch;
 use base::{DType, Dims, Result, Scalar, bail, ensure, shape};
 use tape::Tensor;
@@ -167,7 +167,7 @@ fn multi_margin_loss(
     let batched = x.rank() > 1;
     fused::composite("MultiMarginLossBackward0", &[x], move |inputs| {
         let x = view::reshape_to(&inputs[0], &shape)?;
-        let own = Var::from(index::gather(&x, 1, &place)?);
+        let own = Var::from(scatter::gather(&x, 1, &place)?);
         let mut each = hinge(by.margin - own + Var::from(&x));
         if by.p == 2.0 {
             each = each.square();

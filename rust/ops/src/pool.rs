@@ -4,7 +4,7 @@
 //! position that won, and its own gradient reads that position again.
 
 use crate::node::Linear;
-use crate::{Dest, Var, cast, fused, index, view};
+use crate::{Dest, Var, cast, fused, scatter, view};
 use array::Array;
 use array::dispatch::{self, Divisor, PoolGeometry, Windows};
 use base::{DType, Dims, Layout, Result, ensure, shape};
@@ -189,7 +189,7 @@ fn picked(x: &Tensor, at: &Array, dims: &Dims, rank: usize) -> Result<Tensor> {
     count.push(dims[lead..].iter().product());
     let places = Tensor::new(at.contiguous()?.view(Layout::contiguous(&count)));
     let plane = view::reshape_to(x, &flat)?;
-    let picked = index::gather(&plane, lead as i64, &places)?;
+    let picked = scatter::gather(&plane, lead as i64, &places)?;
     view::reshape_to(&picked, dims)
 }
 
@@ -343,7 +343,7 @@ fn max_unpool(x: &Tensor, indices: &Tensor, size: &[i64]) -> Result<Tensor> {
     fused::composite(name, &[x], move |inputs| {
         let values = Var::from(view::reshape_to(&inputs[0], &places.dims())?);
         let zeros = crate::create::zeros(&plane, inputs[0].dtype(), inputs[0].device())?;
-        let filled = index::scatter(Dest::New, &zeros, lead as i64, &places, &values)?;
+        let filled = scatter::scatter(Dest::New, &zeros, lead as i64, &places, &values)?;
         view::reshape_to(&filled, &whole)
     })
 }

@@ -127,7 +127,7 @@ fn bincount(x: &Tensor, weights: Option<&Tensor>, minlength: i64) -> Result<Tens
         None => create::full(&index.dims(), Scalar::Int(1), DType::I64, x.device())?,
     };
     let zeros = create::zeros(&[size], ones.dtype(), x.device())?;
-    crate::index::scatter_add(&zeros, 0, &index, &ones)
+    crate::scatter::scatter_add(&zeros, 0, &index, &ones)
 }
 
 /// The smallest and largest element of a vector of integers.
