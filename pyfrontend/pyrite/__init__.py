@@ -16,47 +16,70 @@ from pyrite import (
 )
 from pyrite._C import *
 from pyrite._C import (
-    DeviceError,
-    DTypeError,
-    Generator,
-    InternalError,
-    ShapeError,
-    Tensor,
-    device,
-    dtype,
-    layout,
-    memory_format,
+    DeviceError as DeviceError,
+    DTypeError as DTypeError,
+    Generator as Generator,
+    InternalError as InternalError,
+    ShapeError as ShapeError,
+    Tensor as Tensor,
+    device as device,
+    dtype as dtype,
+    layout as layout,
+    memory_format as memory_format,
 )
-from pyrite._size import Size
-from pyrite._typename import typename
+from pyrite._size import Size as Size
+from pyrite._typename import typename as typename
 from pyrite.autograd.grad_mode import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
+    enable_grad as enable_grad,
+    inference_mode as inference_mode,
+    is_grad_enabled as is_grad_enabled,
+    no_grad as no_grad,
+    set_grad_enabled as set_grad_enabled,
 )
-from pyrite.constants import e, inf, nan, newaxis, pi
+from pyrite.constants import e as e, inf as inf, nan as nan, newaxis as newaxis, pi as pi
 from pyrite.functional import *
 from pyrite.random import (
-    default_generator,
-    fork_rng,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
+    default_generator as default_generator,
+    fork_rng as fork_rng,
+    get_rng_state as get_rng_state,
+    initial_seed as initial_seed,
+    manual_seed as manual_seed,
+    seed as seed,
+    set_rng_state as set_rng_state,
 )
 from pyrite.settings import *
 from pyrite.storage import *
 from pyrite.tensor_types import *
-from pyrite.type_info import finfo, iinfo
-from pyrite.version import __version__
+from pyrite.type_info import finfo as finfo, iinfo as iinfo
+from pyrite.version import __version__ as __version__
 
 _LAZY = {
-    "accelerator", "amp", "autograd", "backends", "compat", "compiler", "cuda", "datasets",
-    "distributed", "distributions", "func", "fx", "hub", "jit", "linalg", "mps", "multiprocessing",
-    "nn", "onnx", "optim", "profiler", "serialization", "special", "testing", "utils", "version",
+    "accelerator",
+    "amp",
+    "autograd",
+    "backends",
+    "compat",
+    "compiler",
+    "cuda",
+    "datasets",
+    "distributed",
+    "distributions",
+    "func",
+    "fx",
+    "hub",
+    "jit",
+    "linalg",
+    "mps",
+    "multiprocessing",
+    "nn",
+    "onnx",
+    "optim",
+    "profiler",
+    "serialization",
+    "special",
+    "testing",
+    "utils",
+    "version",
 }
 _FROM = {
     "save": "serialization",

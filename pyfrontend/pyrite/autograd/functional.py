@@ -352,7 +352,8 @@ def _one_element(value: Any, caller: str) -> Tensor:
         raise RuntimeError(
             f"The Tensor returned by the function given to {caller} should contain a single element"
         )
-    return value
+    output: Tensor = value
+    return output
 
 
 def hessian(

@@ -150,6 +150,7 @@ def _project_separate(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Project query, key and value with a weight each: `(*, E_in) x (E, E_in) -> (*, E)`."""
     embed = inputs[0].size(-1)
+    checked: list[Tensor] = []
     for letter, name, input, weight in zip(
         "qkv", ("query", "key", "value"), inputs, weights, strict=True
     ):
@@ -162,8 +163,9 @@ def _project_separate(
             tuple(weight.shape) == expected,
             f"expecting {name} weights shape of {expected}, but got {weight.shape}",
         )
+        checked.append(weight)
     biases = (None, None, None) if bias is None else bias.chunk(3)
-    q, k, v = map(linear, inputs, weights, biases)
+    q, k, v = map(linear, inputs, checked, biases)
     return q, k, v
 
 
