@@ -14,7 +14,7 @@ from pyrite._C import Tensor
 __all__: list[str] = []
 
 
-def _repr(self: Tensor, *, tensor_contents: str | None = None) -> str:
+def _repr(self: Tensor) -> str:
     from pyrite._tensor_str import tensor_repr
 
     return tensor_repr(self)

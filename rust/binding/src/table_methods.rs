@@ -212,7 +212,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
                 class.setattr(callable.name.as_str(), object)?;
             }
             _ => {
-                let spellings = &callable.overloads[0].0.spellings;
+                let spellings = callable.overloads[0].0.spellings;
                 module.add(spellings.attribute(&callable.name).as_str(), object)?;
             }
         }

@@ -75,7 +75,7 @@ impl Spellings {
     }
 
     /// The function's name in the native module: what Python wraps is not public there.
-    pub fn attribute(&self, op: &str) -> String {
+    pub fn attribute(self, op: &str) -> String {
         if self.wrapped { format!("_{op}") } else { op.to_string() }
     }
 }

@@ -23,7 +23,7 @@ impl Spelling {
         matches!(self, Spelling::Method | Spelling::InPlace { method: true })
     }
 
-    fn has(self, spellings: &Spellings) -> bool {
+    fn has(self, spellings: Spellings) -> bool {
         match self {
             Spelling::Function => spellings.function,
             Spelling::Method => spellings.method,
@@ -32,7 +32,7 @@ impl Spelling {
     }
 
     /// The name in Python: of the module, or of the class.
-    fn name(self, op: &str, spellings: &Spellings) -> String {
+    fn name(self, op: &str, spellings: Spellings) -> String {
         match self {
             Spelling::Function => spellings.attribute(op),
             Spelling::Method => op.to_string(),
@@ -89,8 +89,8 @@ fn entries() -> Vec<&'static Entry> {
 
 fn definitions(entry: &Entry, spelling: Spelling, indent: &str) -> Outcome<String> {
     let mut lines: Vec<String> = Vec::new();
-    for (op, schema) in entry.overloads.iter().filter(|(op, _)| spelling.has(&op.spellings)) {
-        let name = spelling.name(entry.name, &op.spellings);
+    for (op, schema) in entry.overloads.iter().filter(|(op, _)| spelling.has(op.spellings)) {
+        let name = spelling.name(entry.name, op.spellings);
         for signature in variants(entry, op, schema, spelling)? {
             let line = format!("{indent}def {name}{signature}: ...\n");
             if !lines.contains(&line) {
