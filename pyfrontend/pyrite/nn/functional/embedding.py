@@ -56,6 +56,13 @@ def embedding(
     return _C.embedding(weight, input, padding_idx, scale_grad_by_freq, sparse)
 
 
+_OLD_ORDER = (
+    "Argument order of nn.functional.embedding_bag was changed. "
+    "Usage `embedding_bag(weight, input, ...)` is deprecated, "
+    "and should now be `embedding_bag(input, weight, ...)`."
+)
+
+
 def embedding_bag(
     input: Tensor,
     weight: Tensor,
@@ -91,12 +98,7 @@ def embedding_bag(
         ValueError: if shapes or modes do not fit together.
     """
     if weight.dtype == _C.int64 and input.is_floating_point():
-        warnings.warn(
-            "Argument order of nn.functional.embedding_bag was changed. "
-            "Usage `embedding_bag(weight, input, ...)` is deprecated, "
-            "and should now be `embedding_bag(input, weight, ...)`.",
-            stacklevel=2,
-        )
+        warnings.warn(_OLD_ORDER, stacklevel=2)
         weight, input = input, weight
     if per_sample_weights is not None and input.size() != per_sample_weights.size():
         raise ValueError(
