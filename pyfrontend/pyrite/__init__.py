@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyrite import (
     _C,
@@ -16,48 +16,94 @@ from pyrite import (
 )
 from pyrite._C import *
 from pyrite._C import (
-    DeviceError,
-    DTypeError,
-    Generator,
-    InternalError,
-    ShapeError,
-    Tensor,
-    device,
-    dtype,
-    layout,
-    memory_format,
+    DeviceError as DeviceError,
+    DTypeError as DTypeError,
+    Generator as Generator,
+    InternalError as InternalError,
+    ShapeError as ShapeError,
+    Tensor as Tensor,
+    device as device,
+    dtype as dtype,
+    layout as layout,
+    memory_format as memory_format,
 )
-from pyrite._size import Size
-from pyrite._typename import typename
+from pyrite._size import Size as Size
+from pyrite._typename import typename as typename
 from pyrite.autograd.grad_mode import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
+    enable_grad as enable_grad,
+    inference_mode as inference_mode,
+    is_grad_enabled as is_grad_enabled,
+    no_grad as no_grad,
+    set_grad_enabled as set_grad_enabled,
 )
-from pyrite.constants import e, inf, nan, newaxis, pi
+from pyrite.constants import e as e, inf as inf, nan as nan, newaxis as newaxis, pi as pi
 from pyrite.functional import *
 from pyrite.random import (
-    default_generator,
-    fork_rng,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
+    default_generator as default_generator,
+    fork_rng as fork_rng,
+    get_rng_state as get_rng_state,
+    initial_seed as initial_seed,
+    manual_seed as manual_seed,
+    seed as seed,
+    set_rng_state as set_rng_state,
 )
 from pyrite.settings import *
 from pyrite.storage import *
 from pyrite.tensor_types import *
-from pyrite.type_info import finfo, iinfo
-from pyrite.version import __version__
+from pyrite.type_info import finfo as finfo, iinfo as iinfo
+from pyrite.version import __version__ as __version__
 
-_LAZY = {
-    "accelerator", "amp", "autograd", "backends", "compat", "compiler", "cuda", "datasets",
-    "distributed", "distributions", "func", "fx", "hub", "jit", "linalg", "mps", "multiprocessing",
-    "nn", "onnx", "optim", "profiler", "serialization", "special", "testing", "utils", "version",
-}
+if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
+    from pyrite import (
+        accelerator as accelerator,
+        amp as amp,
+        autograd as autograd,
+        backends as backends,
+        compat as compat,
+        compiler as compiler,
+        cuda as cuda,
+        datasets as datasets,
+        distributed as distributed,
+        distributions as distributions,
+        func as func,
+        fx as fx,
+        hub as hub,
+        jit as jit,
+        linalg as linalg,
+        mps as mps,
+        multiprocessing as multiprocessing,
+        nn as nn,
+        onnx as onnx,
+        optim as optim,
+        profiler as profiler,
+        serialization as serialization,
+        special as special,
+        testing as testing,
+        utils as utils,
+        version as version,
+    )
+    from pyrite._tensor_str import (
+        get_printoptions as get_printoptions,
+        printoptions as printoptions,
+        set_printoptions as set_printoptions,
+    )
+    from pyrite.amp import (
+        autocast as autocast,
+        is_autocast_available as is_autocast_available,
+    )
+    from pyrite.compiler import compile as compile
+    from pyrite.serialization import (
+        load as load,
+        save as save,
+    )
+
+_LAZY = frozenset(
+    """
+    accelerator amp autograd backends compat compiler cuda datasets distributed
+    distributions func fx hub jit linalg mps multiprocessing nn onnx optim profiler
+    serialization special testing utils version
+    """.split()
+)
 _FROM = {
     "save": "serialization",
     "load": "serialization",
@@ -69,16 +115,17 @@ _FROM = {
     "is_autocast_available": "amp",
 }
 
+if not TYPE_CHECKING:  # else any name would pass
 
-def __getattr__(name: str) -> Any:
-    """Loads a submodule, or a name of one, on first use."""
-    if name in _LAZY:
-        return importlib.import_module(f"pyrite.{name}")
-    if name in _FROM:
-        value = getattr(importlib.import_module(f"pyrite.{_FROM[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module '{_C._display_name()}' has no attribute '{name}'")
+    def __getattr__(name: str) -> Any:
+        """Loads a submodule, or a name of one, on first use."""
+        if name in _LAZY:
+            return importlib.import_module(f"pyrite.{name}")
+        if name in _FROM:
+            value = getattr(importlib.import_module(f"pyrite.{_FROM[name]}"), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module '{_C._display_name()}' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:

@@ -38,8 +38,9 @@ class Size(tuple[int, ...]):
     def __getitem__(self, index: slice) -> Size: ...
     def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
         """One size, or part of them as a `Size`."""
-        item = tuple.__getitem__(self, index)
-        return Size(item) if isinstance(index, slice) else item
+        if isinstance(index, slice):
+            return Size(tuple.__getitem__(self, index))
+        return tuple.__getitem__(self, index)
 
     def __add__(self, other: tuple[int, ...]) -> Size:  # type: ignore[override]
         """The sizes of both, one after the other."""

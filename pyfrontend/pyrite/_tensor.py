@@ -14,7 +14,7 @@ from pyrite._C import Tensor
 __all__: list[str] = []
 
 
-def _repr(self: Tensor, *, tensor_contents: str | None = None) -> str:
+def _repr(self: Tensor) -> str:
     from pyrite._tensor_str import tensor_repr
 
     return tensor_repr(self)
@@ -38,7 +38,7 @@ def _reversed(self: Tensor) -> Tensor:
 
 def _contains(self: Tensor, element: object) -> bool:
     if isinstance(element, (Tensor, int, float, complex)):
-        return bool((element == self).any().item())
+        return bool((self == element).any().item())
     raise RuntimeError(
         f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
     )

@@ -167,6 +167,9 @@ _METHODS: dict[str, Any] = {
     "storage_type": _storage_type,
 }
 
+_STORAGE_METHODS: dict[str, Any] = {"__deepcopy__": _storage_deepcopy}
+
 for _name, _method in _METHODS.items():
     setattr(_C.Tensor, _name, _method)
-UntypedStorage.__deepcopy__ = _storage_deepcopy
+for _name, _method in _STORAGE_METHODS.items():
+    setattr(UntypedStorage, _name, _method)

@@ -162,7 +162,7 @@ def _rebuild_from_type_v2(
     return _set_state(tensor, state)
 
 
-def _set_state(tensor: Any, state: Any) -> Any:
+def _set_state(tensor: Tensor, state: Any) -> Tensor:
     attributes, slots = state if isinstance(state, tuple) else (state, None)
     for name, value in {**(attributes or {}), **(slots or {})}.items():
         setattr(tensor, name, value)

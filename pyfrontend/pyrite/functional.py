@@ -74,17 +74,17 @@ def _tensors(given: tuple[Any, ...]) -> list[Tensor]:
 
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Coordinate tensors of the grid that vectors span; `indexing` is "ij" (rows first) or "xy"."""
-    return _C.meshgrid(_tensors(tensors), indexing="ij" if indexing is None else indexing)
+    return _C._meshgrid(_tensors(tensors), indexing="ij" if indexing is None else indexing)
 
 
 def cartesian_prod(*tensors: Tensor) -> Tensor:
     """All combinations of the elements of vectors, one a row: `(n1 * n2 * ..., count)`."""
-    return _C.cartesian_prod(_tensors(tensors))
+    return _C._cartesian_prod(_tensors(tensors))
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """The tensors expanded to their common shape."""
-    return _C.broadcast_tensors(_tensors(tensors))
+    return _C._broadcast_tensors(_tensors(tensors))
 
 
 def broadcast_shapes(*shapes: Any) -> Any:
@@ -115,27 +115,27 @@ def broadcast_shapes(*shapes: Any) -> Any:
 
 def atleast_1d(*tensors: Any) -> Any:
     """The tensors with at least one dimension."""
-    return _C.atleast_1d(tensors[0] if len(tensors) == 1 else tensors)
+    return _C._atleast_1d(tensors[0] if len(tensors) == 1 else tensors)
 
 
 def atleast_2d(*tensors: Any) -> Any:
     """The tensors with at least two dimensions."""
-    return _C.atleast_2d(tensors[0] if len(tensors) == 1 else tensors)
+    return _C._atleast_2d(tensors[0] if len(tensors) == 1 else tensors)
 
 
 def atleast_3d(*tensors: Any) -> Any:
     """The tensors with at least three dimensions."""
-    return _C.atleast_3d(tensors[0] if len(tensors) == 1 else tensors)
+    return _C._atleast_3d(tensors[0] if len(tensors) == 1 else tensors)
 
 
 def block_diag(*tensors: Tensor) -> Tensor:
     """One matrix with the given ones along its diagonal."""
-    return _C.block_diag(_tensors(tensors))
+    return _C._block_diag(_tensors(tensors))
 
 
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """The product of several matrices."""
-    return _C.chain_matmul(_tensors(matrices))
+    return _C._chain_matmul(_tensors(matrices))
 
 
 def einsum(*args: Any) -> Tensor:
@@ -153,12 +153,12 @@ def einsum(*args: Any) -> Tensor:
             "or at least one operand and its subscripts list"
         )
     if isinstance(args[0], str):
-        return _C.einsum(args[0], _tensors(args[1:]))
+        return _C._einsum(args[0], _tensors(args[1:]))
     operands = list(args[0 : len(args) // 2 * 2 : 2])
     equation = ",".join(_letters(subscripts) for subscripts in args[1::2])
     if len(args) % 2 == 1:
         equation += "->" + _letters(args[-1])
-    return _C.einsum(equation, operands)
+    return _C._einsum(equation, operands)
 
 
 def _letters(subscripts: list[Any]) -> str:
@@ -194,7 +194,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
         of_a, of_b = list(range(a.dim() - dims, a.dim())), list(range(dims))
     else:
         of_a, of_b = ([d] if isinstance(d, int) else list(d) for d in dims)
-    return _C.tensordot(a, b, of_a, of_b, out=out)
+    return _C._tensordot(a, b, of_a, of_b, out=out)
 
 
 def norm(
@@ -213,11 +213,11 @@ def norm(
     if p == "nuc":
         from pyrite import linalg
 
-        order = [-2, -1] if dim is None else dim
-        return linalg.matrix_norm(input, "nuc", dim=order, keepdim=keepdim, dtype=dtype)
+        pair = [-2, -1] if dim is None else dim
+        return linalg.matrix_norm(input, "nuc", dim=pair, keepdim=keepdim, dtype=dtype)
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
-    order = 2.0 if p in ("fro", None) else p
+    order = 2.0 if p is None or isinstance(p, str) else p
     dims = [dim] if isinstance(dim, int) else dim
     return _C.linalg_vector_norm(input, order, dims, keepdim, dtype=dtype, out=out)
 

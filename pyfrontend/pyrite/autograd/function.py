@@ -50,7 +50,7 @@ class FunctionCtx:
         self.materialize_grads = value
 
 
-class BackwardCFunction(_C._FunctionNode, FunctionCtx):  # type: ignore[misc]
+class BackwardCFunction(_C._FunctionNode, FunctionCtx):
     """The node of a `Function` call; each `Function` subclass has its own class of nodes."""
 
     _forward_cls: type[Function]

@@ -95,9 +95,22 @@ def _finish(tensors: Sequence[Tensor], create_graph: bool, as_tuple: bool) -> An
     return result if as_tuple else result[0]
 
 
-def _check_vector(
+def _vector(
     v: Any, like: Tensors, is_tuple: bool, caller: str, create_graph: bool
-) -> Tensors:
+) -> Tensors | None:
+    """The vector, once checked; None, which stands for a one, where `like` is a single element."""
+    if v is None:
+        if len(like) != 1 or like[0].numel() != 1:
+            what = (
+                "user-provided function returns"
+                if caller == "vjp"
+                else "input to the user-provided function is"
+            )
+            raise RuntimeError(
+                f"The vector v can only be None if the {what} a single Tensor with a single "
+                "element."
+            )
+        return None
     _, vectors = _as_tensors(v, "v", caller)
     if len(vectors) != len(like):
         raise RuntimeError(
@@ -112,11 +125,6 @@ def _check_vector(
                 f"{entry}v has invalid size: should be {other.size()} but got {vector.size()}."
             )
     return _separate(vectors, create_graph, requires_grad=False)
-
-
-def _need_vector(tensors: Tensors, where: str) -> None:
-    if len(tensors) != 1 or tensors[0].numel() != 1:
-        raise RuntimeError(f"The vector v can only be None if the {where}")
 
 
 def _require_graph(tensors: Sequence[Tensor | None], kind: str, strict: bool) -> None:
@@ -194,12 +202,7 @@ def vjp(
         inputs = _separate(inputs, create_graph)
         outputs_are_tuple, outputs = _as_tensors(func(*inputs), _OUTPUTS, "vjp")
         _require_graph(outputs, "outputs", strict)
-        if v is not None:
-            v = _check_vector(v, outputs, outputs_are_tuple, "vjp", create_graph)
-        else:
-            _need_vector(
-                outputs, "user-provided function returns a single Tensor with a single element."
-            )
+        v = _vector(v, outputs, outputs_are_tuple, "vjp", create_graph)
     with set_grad_enabled(create_graph or _C.is_grad_enabled()):
         grads = _grad(outputs, inputs, v, create_graph)
         product = _fill(grads, inputs, "back", strict, create_graph)
@@ -223,13 +226,7 @@ def jvp(
     with enable_grad():
         inputs_are_tuple, inputs = _as_tensors(inputs, "inputs", "jvp")
         inputs = _separate(inputs, create_graph)
-        if v is not None:
-            v = _check_vector(v, inputs, inputs_are_tuple, "jvp", create_graph)
-        else:
-            _need_vector(
-                inputs,
-                "input to the user-provided function is a single Tensor with a single element.",
-            )
+        v = _vector(v, inputs, inputs_are_tuple, "jvp", create_graph)
         outputs_are_tuple, outputs = _as_tensors(func(*inputs), _OUTPUTS, "jvp")
         _require_graph(outputs, "outputs", strict)
         dummies = tuple(_C.zeros_like(output, requires_grad=True) for output in outputs)
@@ -352,7 +349,8 @@ def _one_element(value: Any, caller: str) -> Tensor:
         raise RuntimeError(
             f"The Tensor returned by the function given to {caller} should contain a single element"
         )
-    return value
+    output: Tensor = value
+    return output
 
 
 def hessian(
@@ -397,12 +395,7 @@ def _gradient_with_graph(
     """Common part of vhp and hvp: checked inputs and vector, the output and its gradient."""
     inputs_are_tuple, inputs = _as_tensors(inputs, "inputs", caller)
     inputs = _separate(inputs, create_graph)
-    if v is not None:
-        v = _check_vector(v, inputs, inputs_are_tuple, caller, create_graph)
-    else:
-        _need_vector(
-            inputs, "input to the user-provided function is a single Tensor with a single element."
-        )
+    v = _vector(v, inputs, inputs_are_tuple, caller, create_graph)
     value = func(*inputs)
     _, outputs = _as_tensors(value, _OUTPUTS, caller)
     _require_graph(outputs, "outputs", strict)

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, cast
 
 from pyrite import _C
 from pyrite._C import is_grad_enabled
@@ -35,14 +35,14 @@ class _Mode:
 
     def __call__(self, function: F) -> F:
         if inspect.isgeneratorfunction(function):
-            return _generator(self._again, function)
+            return cast(F, _generator(self._again, function))
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             with self._again():
                 return function(*args, **kwargs)
 
-        return wrapped  # type: ignore[return-value]
+        return cast(F, wrapped)
 
 
 def _generator(again: Callable[[], _Mode], function: Any) -> Any:
@@ -78,10 +78,6 @@ class _GradMode(_Mode):
     def __init__(self) -> None:
         self._before = True
 
-    @overload
-    def __new__(cls, function: F) -> F: ...
-    @overload
-    def __new__(cls, function: None = None) -> Self: ...
     def __new__(cls, function: Any = None) -> Any:
         """A mode, or (as a decorator without parentheses) the decorated function."""
         if function is None:

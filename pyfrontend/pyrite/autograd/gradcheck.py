@@ -88,8 +88,7 @@ def gradcheck(
         rtol: relative tolerance.
         raise_exception: raise at a mismatch rather than return False.
         nondet_tol: how much two runs of the same backward may differ.
-        check_undefined_grad: inert: each output is differentiated alone, so the gradients of the
-            others are always undefined.
+        check_undefined_grad: inert: outputs are differentiated one at a time in any case.
         check_grad_dtypes: gradients must have their inputs' dtypes.
         check_batched_grad: not available.
         check_batched_forward_grad: not available.
@@ -329,23 +328,10 @@ def gradgradcheck(
 ) -> bool:
     """Compare the gradients of the gradients of `func` with central differences.
 
-    Args:
-        func: takes tensors, returns a tensor or a tuple of them.
-        inputs: a tensor or a tuple; those that require grad are checked and should be double.
+    Args as for `gradcheck`, whose `check_forward_ad` and `check_backward_ad` are here called
+    `check_fwd_over_rev` (not available) and `check_rev_over_rev` (must be True), and:
         grad_outputs: gradients of the outputs, checked as inputs too; random in [-1, 1) if None.
         gen_non_contig_grad_outputs: make the random ones non-contiguous.
-        eps: size of the perturbation.
-        atol: absolute tolerance.
-        rtol: relative tolerance.
-        raise_exception: raise at a mismatch rather than return False.
-        nondet_tol: how much two runs of the same backward may differ.
-        check_undefined_grad: inert, see `gradcheck`.
-        check_grad_dtypes: gradients must have their inputs' dtypes.
-        check_batched_grad: not available.
-        check_fwd_over_rev: not available.
-        check_rev_over_rev: must be True.
-        fast_mode: inert: the full check always runs.
-        masked: inert: it concerns sparse tensors.
 
     Returns:
         Whether all second derivatives agree.

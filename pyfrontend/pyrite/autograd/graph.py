@@ -37,8 +37,10 @@ def _register_prehook(self: Node, hook: Callable[..., Any]) -> Any:
     return NativeHandle(self._add_prehook(hook))
 
 
-Node.register_hook = _register_hook
-Node.register_prehook = _register_prehook
+_METHODS: dict[str, Any] = {"register_hook": _register_hook, "register_prehook": _register_prehook}
+
+for _name, _method in _METHODS.items():
+    setattr(Node, _name, _method)
 
 
 class GradientEdge(NamedTuple):

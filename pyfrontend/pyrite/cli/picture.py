@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyrite import Tensor
+    from pyrite import Tensor, dtype
 
 _SIZE = (1000, 480)
 _PAPER = "white"
@@ -116,7 +116,7 @@ def _draw_digits(
         pen.text(below, text, fill=color, font=_font(14), anchor="mm")
 
 
-def _uint8() -> object:
+def _uint8() -> dtype:
     from pyrite import _C
 
     return _C.uint8

@@ -81,8 +81,8 @@ class Categorical(Distribution):
         return self._undefined()
 
     def _undefined(self) -> _C.Tensor:
-        options = {"dtype": self.probs.dtype, "device": self.probs.device}
-        return _C.full(self._extended_shape(), float("nan"), **options)
+        nan = self.probs.new_tensor(float("nan"))
+        return nan.expand(self._extended_shape()).clone()
 
     @property
     def mode(self) -> _C.Tensor:
@@ -117,7 +117,7 @@ class Categorical(Distribution):
 
     def entropy(self) -> _C.Tensor:
         """The entropy in nats; impossible classes count nothing."""
-        from pyrite import finfo
+        from pyrite.type_info import finfo
 
         logits = self.logits.clamp(min=finfo(self.logits.dtype).min)
         return -(logits * self.probs).sum(-1)

@@ -5,8 +5,6 @@ A constraint's `check` gives a bool tensor over the batch; `event_dim` trailing 
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyrite import _C
 
 __all__ = [
@@ -63,7 +61,7 @@ class Boolean(Constraint):
 class GreaterThan(Constraint):
     """The numbers above a bound."""
 
-    def __init__(self, lower_bound: Any) -> None:
+    def __init__(self, lower_bound: _C.Tensor | float) -> None:
         self.lower_bound = lower_bound
 
     def check(self, value: _C.Tensor) -> _C.Tensor:
@@ -85,7 +83,7 @@ class GreaterThanEq(GreaterThan):
 class LessThan(Constraint):
     """The numbers below a bound."""
 
-    def __init__(self, upper_bound: Any) -> None:
+    def __init__(self, upper_bound: _C.Tensor | float) -> None:
         self.upper_bound = upper_bound
 
     def check(self, value: _C.Tensor) -> _C.Tensor:
@@ -99,7 +97,7 @@ class LessThan(Constraint):
 class Interval(Constraint):
     """The numbers between two bounds, both included."""
 
-    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
+    def __init__(self, lower_bound: _C.Tensor | float, upper_bound: _C.Tensor | float) -> None:
         self.lower_bound = lower_bound
         self.upper_bound = upper_bound
 

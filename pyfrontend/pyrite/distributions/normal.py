@@ -66,7 +66,7 @@ class Normal(Distribution):
     def rsample(self, sample_shape: Sequence[int] = ()) -> _C.Tensor:
         """Draws with gradients: `loc + scale * e` with standard normal `e`."""
         shape = self._extended_shape(sample_shape)
-        options = {"dtype": self.loc.dtype, "device": self.loc.device}
+        options: dict[str, Any] = {"dtype": self.loc.dtype, "device": self.loc.device}
         drawn = _C.normal(_C.zeros(shape, **options), _C.ones(shape, **options))
         return self.loc + drawn * self.scale
 

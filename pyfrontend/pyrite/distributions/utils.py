@@ -39,7 +39,7 @@ def broadcast_all(*values: Any) -> tuple[_C.Tensor, ...]:
 
 def clamp_probs(probs: _C.Tensor) -> _C.Tensor:
     """Keeps probabilities the dtype's epsilon away from 0 and 1: logarithms are finite."""
-    from pyrite import finfo
+    from pyrite.type_info import finfo
 
     eps = finfo(probs.dtype).eps
     return probs.clamp(min=eps, max=1 - eps)

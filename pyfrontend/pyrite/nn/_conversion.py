@@ -123,11 +123,11 @@ class Conversion(Traversal):
 
         def convert(tensor: Tensor) -> Tensor:
             casts = tensor.is_floating_point() or tensor.is_complex()
-            options = {"non_blocking": non_blocking}
-            if memory_format is not None and tensor.dim() in (4, 5):
-                options["memory_format"] = memory_format
+            layout = memory_format if tensor.dim() in (4, 5) else None
             try:
-                return tensor.to(device, dtype if casts else None, **options)
+                return tensor.to(
+                    device, dtype if casts else None, non_blocking, memory_format=layout
+                )
             except NotImplementedError as error:
                 if str(error).startswith("Cannot copy out of meta tensor; no data!"):
                     raise NotImplementedError(
@@ -173,7 +173,7 @@ class Conversion(Traversal):
 
     def cuda(self, device: Any = None) -> Self:
         """Move all parameters and buffers to a GPU, the current one by default."""
-        return self._apply(lambda t: t.cuda(device))
+        return self._apply(lambda t: t.to("cuda" if device is None else device))
 
     def share_memory(self) -> Self:
         """Move all parameters and buffers to memory that other processes can map."""

@@ -132,7 +132,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     def predict(self, input: Tensor) -> Tensor:
         """Most probable class, `(N, F) -> (N)`; tails are evaluated only where they may win."""
-        head_output = self.head(input)
+        head_output: Tensor = self.head(input)
         best = head_output.argmax(dim=1)
         in_cluster = best >= self.shortlist_size
         if not in_cluster.any():

@@ -46,6 +46,8 @@ class LazyLinear(LazyModuleMixin, Linear):
     """`Linear` whose `in_features` is the last dimension of the first input."""
 
     cls_to_become = Linear
+    weight: UninitializedParameter
+    bias: UninitializedParameter | None
 
     def __init__(
         self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
@@ -202,6 +204,8 @@ class LazyConvTranspose3d(_LazyTransposedConv, ConvTranspose3d):
 
 class _LazyNormMixin(LazyModuleMixin):
     """Takes `num_features` from dimension 1 of the first input."""
+
+    num_batches_tracked: Tensor | None
 
     def __init__(
         self: Any,

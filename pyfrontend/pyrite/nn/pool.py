@@ -7,11 +7,12 @@ are `(N, C, *spatial)` or `(C, *spatial)`; a stride of None means the kernel siz
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pyrite._C import Tensor
 
 from . import functional as F
+from .functional.pool import Pooled
 from .module import Module
 from .sizes import FloatOrTuple, IntOrTuple, OptionalIntOrTuple, ntuple, single
 
@@ -37,8 +38,6 @@ __all__ = [
     "MaxUnpool2d",
     "MaxUnpool3d",
 ]
-
-Pooled = Any  # Tensor, or (Tensor, Tensor) where the layer returns indices
 
 
 class _MaxPoolNd(Module):

@@ -385,9 +385,9 @@ class LSTM(RNNBase):
 
     def _zero_state(self, input: Tensor, batch: int) -> State:
         layers = self.num_layers * self._num_directions
-        kind = {"dtype": input.dtype, "device": input.device}
-        hidden = _C.zeros(layers, batch, self._output_size, **kind)
-        return hidden, _C.zeros(layers, batch, self.hidden_size, **kind)
+        sizes = (self._output_size, self.hidden_size)
+        hidden, cell = (input.new_zeros(layers, batch, size) for size in sizes)
+        return hidden, cell
 
     def _map_state(self, function: Callable[[Tensor], Tensor], state: State) -> State:
         return function(state[0]), function(state[1])

@@ -13,7 +13,7 @@ from typing import Any
 
 IntOrTuple = int | tuple[int, ...]
 FloatOrTuple = float | tuple[float, ...]
-OptionalIntOrTuple = int | tuple[int | None, ...] | None
+OptionalIntOrTuple = int | tuple[int | None, ...]
 
 
 def ntuple(count: int) -> Callable[[Any], tuple[Any, ...]]:
@@ -37,13 +37,13 @@ def reverse_repeat(values: Sequence[int], times: int) -> list[int]:
     return [value for value in reversed(values) for _ in range(times)]
 
 
-def with_default(size: OptionalIntOrTuple, shape: Sequence[int]) -> int | list[int] | None:
+def with_default(size: OptionalIntOrTuple, shape: Sequence[int]) -> int | list[int]:
     """Fill each `None` of an output size with the input's extent in that dimension.
 
     Raises:
         ValueError: if the input has no dimension beside the ones pooled.
     """
-    if size is None or isinstance(size, int):
+    if isinstance(size, int):
         return size
     if len(shape) <= len(size):
         raise ValueError(f"Input dimension should be at least {len(size) + 1}")

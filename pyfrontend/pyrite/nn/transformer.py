@@ -286,7 +286,7 @@ class Transformer(Module):
         memory = self.encoder(
             src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
         )
-        return self.decoder(
+        decoded: Tensor = self.decoder(
             tgt,
             memory,
             tgt_mask=tgt_mask,
@@ -296,3 +296,4 @@ class Transformer(Module):
             tgt_is_causal=tgt_is_causal,
             memory_is_causal=memory_is_causal,
         )
+        return decoded

@@ -104,11 +104,13 @@ class _Layer(Module):
             need_weights=False,
             is_causal=is_causal,
         )
-        return self.dropout1(attended)
+        kept: Tensor = self.dropout1(attended)
+        return kept
 
     def _feed_forward(self, x: Tensor) -> Tensor:
         """`(T, N, E) -> (T, N, F) -> (T, N, E)`."""
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+        out: Tensor = self.linear2(self.dropout(self.activation(self.linear1(x))))
+        return out
 
 
 class TransformerEncoderLayer(_Layer):
@@ -179,10 +181,12 @@ class TransformerEncoderLayer(_Layer):
             x = x + self._sa_block(self.norm1(x), mask, padding, is_causal)
             return x + self._ff_block(self.norm2(x))
         x = self.norm1(x + self._sa_block(x, mask, padding, is_causal))
-        return self.norm2(x + self._ff_block(x))
+        out: Tensor = self.norm2(x + self._ff_block(x))
+        return out
 
     def _ff_block(self, x: Tensor) -> Tensor:
-        return self.dropout2(self._feed_forward(x))
+        kept: Tensor = self.dropout2(self._feed_forward(x))
+        return kept
 
 
 class TransformerDecoderLayer(_Layer):
@@ -240,7 +244,8 @@ class TransformerDecoderLayer(_Layer):
             return x + self._ff_block(self.norm3(x))
         x = self.norm1(x + self._sa_block(x, *own))
         x = self.norm2(x + self._mha_block(x, memory, *other))
-        return self.norm3(x + self._ff_block(x))
+        out: Tensor = self.norm3(x + self._ff_block(x))
+        return out
 
     def _mha_block(
         self,
@@ -260,7 +265,9 @@ class TransformerDecoderLayer(_Layer):
             need_weights=False,
             is_causal=is_causal,
         )
-        return self.dropout2(attended)
+        kept: Tensor = self.dropout2(attended)
+        return kept
 
     def _ff_block(self, x: Tensor) -> Tensor:
-        return self.dropout3(self._feed_forward(x))
+        kept: Tensor = self.dropout3(self._feed_forward(x))
+        return kept

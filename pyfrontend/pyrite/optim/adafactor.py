@@ -105,6 +105,7 @@ class Adafactor(GroupedOptimizer):
         """Refresh the second moment with this weight and divide the gradient by its root."""
         floor = group["eps"][0]
         floor = finfo(grad.dtype).eps if floor is None else floor
+        moment: Tensor
         if grad.dim() < 2:
             moment = state["variance"].lerp_(grad * grad, weight).clone()
         else:

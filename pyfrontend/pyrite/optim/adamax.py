@@ -13,11 +13,9 @@ from .grouped import (
     Group,
     GroupedOptimizer,
     State,
-    check_betas,
-    check_lr,
+    check_moments,
     column,
     new_counter,
-    require,
     to_float,
     zeros_like,
 )
@@ -56,10 +54,7 @@ class Adamax(GroupedOptimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        check_lr(lr)
-        require(eps >= 0.0, f"Invalid epsilon value: {eps}")
-        check_betas(betas)
-        require(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
+        check_moments(lr, betas, eps, weight_decay)
         defaults = {
             "lr": lr,
             "betas": betas,

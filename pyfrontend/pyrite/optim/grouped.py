@@ -40,6 +40,16 @@ def check_betas(betas: tuple[Any, Any]) -> None:
         require(0.0 <= betas[i] < 1.0, f"Invalid beta parameter at index {i}: {betas[i]}")
 
 
+def check_moments(
+    lr: float | Tensor, betas: tuple[Any, Any], eps: float, weight_decay: float
+) -> None:
+    """What Adam's kin ask of the settings they share."""
+    check_lr(lr)
+    require(eps >= 0.0, f"Invalid epsilon value: {eps}")
+    check_betas(betas)
+    require(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
+
+
 def check_implementation(defaults: dict[str, Any]) -> None:
     """`fused` excludes PyTorch's other two ways to run a step."""
     if defaults.get("fused"):

@@ -128,7 +128,8 @@ class LBFGS(Optimizer):
         lr = lr.detach().reshape(()).clone() if isinstance(lr, Tensor) else lr
         if state["n_iter"] == 1:
             state.update(old_dirs=[], old_stps=[], ro=[], H_diag=1)
-            return grad.neg(), min(1.0, 1.0 / grad.abs().sum()) * lr
+            inverse = 1.0 / grad.abs().sum()
+            return grad.neg(), (inverse if inverse < 1.0 else 1.0) * lr
         _remember(state, grad, group["history_size"])
         state.setdefault("al", [None] * group["history_size"])
         return _apply_inverse_hessian(state, grad.neg()), lr

@@ -13,8 +13,7 @@ from .grouped import (
     Group,
     GroupedOptimizer,
     State,
-    check_betas,
-    check_lr,
+    check_moments,
     column,
     new_counter,
     require,
@@ -62,10 +61,7 @@ class NAdam(GroupedOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_lr(lr)
-        require(eps >= 0.0, f"Invalid epsilon value: {eps}")
-        check_betas(betas)
-        require(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
+        check_moments(lr, betas, eps, weight_decay)
         require(momentum_decay >= 0.0, f"Invalid momentum_decay value: {momentum_decay}")
         defaults = {
             "lr": lr,

@@ -31,8 +31,9 @@ __all__ = [
     "update_bn",
 ]
 
-Average: TypeAlias = Callable[[Tensor, Tensor, Any], Tensor]
-ListAverage: TypeAlias = Callable[[list[Tensor], list[Tensor], Any], None]
+Count: TypeAlias = Tensor | int
+Average: TypeAlias = Callable[[Tensor, Tensor, Count], Tensor]
+ListAverage: TypeAlias = Callable[[list[Tensor], list[Tensor], Count], None]
 
 
 def _check_decay(decay: float) -> None:
@@ -47,7 +48,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
     _check_decay(decay)
 
     @no_grad()
-    def average(averaged: Tensor, current: Tensor, num_averaged: Any) -> Tensor:
+    def average(averaged: Tensor, current: Tensor, num_averaged: Count) -> Tensor:
         return decay * averaged + (1 - decay) * current
 
     return average
@@ -57,7 +58,7 @@ def get_swa_avg_fn() -> Average:
     """Equal average of one tensor: `average + (current - average) / (num_averaged + 1)`."""
 
     @no_grad()
-    def average(averaged: Tensor, current: Tensor, num_averaged: Any) -> Tensor:
+    def average(averaged: Tensor, current: Tensor, num_averaged: Count) -> Tensor:
         return averaged + (current - averaged) / (num_averaged + 1)
 
     return average
@@ -77,7 +78,7 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> ListAverage:
     _check_decay(decay)
 
     @no_grad()
-    def average(averaged: list[Tensor], current: list[Tensor], num_averaged: Any) -> None:
+    def average(averaged: list[Tensor], current: list[Tensor], num_averaged: Count) -> None:
         _lerp(averaged, current, 1 - decay)
 
     return average
@@ -87,7 +88,7 @@ def get_swa_multi_avg_fn() -> ListAverage:
     """Equal average of a list of tensors, in place."""
 
     @no_grad()
-    def average(averaged: list[Tensor], current: list[Tensor], num_averaged: Any) -> None:
+    def average(averaged: list[Tensor], current: list[Tensor], num_averaged: Count) -> None:
         _lerp(averaged, current, 1 / (int(num_averaged) + 1))
 
     return average

@@ -79,7 +79,9 @@ class AllowedNames:
             self._names[name] = value
             self._trusted.append(value)
 
-    def __contains__(self, path: str) -> bool:
+    def __contains__(self, path: object) -> bool:
+        if not isinstance(path, str):
+            return False
         if path in self._names:
             return True
         value = counterpart(path)

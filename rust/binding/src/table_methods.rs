@@ -211,7 +211,10 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
             Spelling::Method | Spelling::InPlace { method: true } => {
                 class.setattr(callable.name.as_str(), object)?;
             }
-            _ => module.add(callable.name.as_str(), object)?,
+            _ => {
+                let spellings = callable.overloads[0].0.spellings;
+                module.add(spellings.attribute(&callable.name).as_str(), object)?;
+            }
         }
     }
     Ok(())

@@ -44,12 +44,21 @@ pub struct Spellings {
     pub inplace: bool,
     /// `op(x, out=y)`.
     pub out: bool,
+    /// The function has a Python signature of its own, such as `op(*tensors)`: `pyrite.functional`
+    /// calls this one.
+    pub wrapped: bool,
 }
 
 impl Spellings {
-    /// From letters: f(unction) m(ethod) i(nplace) o(ut).
+    /// From letters: f(unction) m(ethod) i(nplace) o(ut) w(rapped).
     pub const fn letters(text: &str) -> Spellings {
-        let mut s = Spellings { function: false, method: false, inplace: false, out: false };
+        let mut s = Spellings {
+            function: false,
+            method: false,
+            inplace: false,
+            out: false,
+            wrapped: false,
+        };
         let bytes = text.as_bytes();
         let mut i = 0;
         while i < bytes.len() {
@@ -57,11 +66,17 @@ impl Spellings {
                 b'f' => s.function = true,
                 b'm' => s.method = true,
                 b'i' => s.inplace = true,
+                b'w' => s.wrapped = true,
                 _ => s.out = true,
             }
             i += 1;
         }
         s
+    }
+
+    /// The function's name in the native module: what Python wraps is not public there.
+    pub fn attribute(self, op: &str) -> String {
+        if self.wrapped { format!("_{op}") } else { op.to_string() }
     }
 }
 

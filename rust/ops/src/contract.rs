@@ -474,11 +474,11 @@ crate::ops! {
     /// The inner product with the conjugate of the first.
     fmo "vdot(Tensor self, Tensor other) -> Tensor" => |a, b| vdot(a, b);
     /// Products of several matrices.
-    f "chain_matmul(Tensor[] matrices) -> Tensor" => |tensors| chain(tensors);
+    fw "chain_matmul(Tensor[] matrices) -> Tensor" => |tensors| chain(tensors);
     /// Sums of products over pairs of dimensions.
-    fo "tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor" => |a, b, da, db| tensordot(a, b, da, db);
+    fow "tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor" => |a, b, da, db| tensordot(a, b, da, db);
     /// Sums of products by index letters.
-    f "einsum(str equation, Tensor[] tensors) -> Tensor" => |equation, tensors| einsum(equation, tensors);
+    fw "einsum(str equation, Tensor[] tensors) -> Tensor" => |equation, tensors| einsum(equation, tensors);
     /// Distances of all pairs of rows.
     f "cdist(Tensor x1, Tensor x2, float p=2, str? compute_mode=None) -> Tensor" => |a, b, p, _mode| any_mode(_mode).and_then(|()| cdist(a, b, p));
 }

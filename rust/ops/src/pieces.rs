@@ -332,21 +332,21 @@ crate::ops! {
     /// As columns.
     fo "column_stack(Tensor[] tensors) -> Tensor" => |tensors| column_stack(tensors);
     /// Matrices along a diagonal.
-    f "block_diag(Tensor[] tensors) -> Tensor" => |tensors| block_diag(tensors);
+    fw "block_diag(Tensor[] tensors) -> Tensor" => |tensors| block_diag(tensors);
     /// Repeated to the common shape.
-    f "broadcast_tensors(Tensor[] tensors) -> Tensor[]" => |tensors| broadcast_tensors(tensors);
+    fw "broadcast_tensors(Tensor[] tensors) -> Tensor[]" => |tensors| broadcast_tensors(tensors);
     /// At least one dimension.
-    f "atleast_1d(Tensor self) -> Tensor" => |x| at_least(x, 1);
+    fw "atleast_1d(Tensor self) -> Tensor" => |x| at_least(x, 1);
     /// At least one dimension each.
-    f "atleast_1d.sequence(Tensor[] tensors) -> Tensor[]" => |tensors| all_at_least(tensors, 1);
+    fw "atleast_1d.sequence(Tensor[] tensors) -> Tensor[]" => |tensors| all_at_least(tensors, 1);
     /// At least two dimensions.
-    f "atleast_2d(Tensor self) -> Tensor" => |x| at_least(x, 2);
+    fw "atleast_2d(Tensor self) -> Tensor" => |x| at_least(x, 2);
     /// At least two dimensions each.
-    f "atleast_2d.sequence(Tensor[] tensors) -> Tensor[]" => |tensors| all_at_least(tensors, 2);
+    fw "atleast_2d.sequence(Tensor[] tensors) -> Tensor[]" => |tensors| all_at_least(tensors, 2);
     /// At least three dimensions.
-    f "atleast_3d(Tensor self) -> Tensor" => |x| at_least(x, 3);
+    fw "atleast_3d(Tensor self) -> Tensor" => |x| at_least(x, 3);
     /// At least three dimensions each.
-    f "atleast_3d.sequence(Tensor[] tensors) -> Tensor[]" => |tensors| all_at_least(tensors, 3);
+    fw "atleast_3d.sequence(Tensor[] tensors) -> Tensor[]" => |tensors| all_at_least(tensors, 3);
     /// A copy with one index of a dimension replaced.
     fmo "select_scatter(Tensor self, Tensor src, int dim, int index) -> Tensor" => |x, src, dim, index| embedded(x, src, "select_scatter", |t| view::select(t, dim, index));
     /// A copy with a slice replaced.

@@ -361,9 +361,9 @@ crate::ops! {
     /// Each index as often as told.
     f "repeat_interleave.Tensor(Tensor repeats, *, int? output_size=None) -> Tensor" => |repeats, size| repeated_indices(repeats, size);
     /// Coordinates of a grid.
-    f "meshgrid(Tensor[] tensors, *, str indexing='ij') -> Tensor[]" => |tensors, indexing| meshgrid(tensors, indexing);
+    fw "meshgrid(Tensor[] tensors, *, str indexing='ij') -> Tensor[]" => |tensors, indexing| meshgrid(tensors, indexing);
     /// All pairs of elements.
-    f "cartesian_prod(Tensor[] tensors) -> Tensor" => |tensors| cartesian_prod(tensors);
+    fw "cartesian_prod(Tensor[] tensors) -> Tensor" => |tensors| cartesian_prod(tensors);
     /// All choices of elements.
     f "combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor" => |x, r, replacement| combinations(x, r, replacement);
 }

@@ -68,7 +68,9 @@ fn text(value: &Value) -> Option<String> {
         Value::Str(s) => format!("{s:?}"),
         Value::DType(d) => d.to_string(),
         Value::Device(d) => d.to_string(),
-        Value::None | Value::MemoryFormat(_) | Value::Generator(_) | Value::Tuple(_) => return None,
+        Value::None | Value::MemoryFormat(_) | Value::Generator(_) | Value::Tuple(_) => {
+            return None;
+        }
     })
 }
 

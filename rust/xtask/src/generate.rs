@@ -56,13 +56,19 @@ fn readme(tree: &Tree, present: &str) -> Outcome<String> {
         .map_err(|error| format!("README.md: {error}"))
 }
 
-/// The op table's functions and methods in the type stub; the rest of the stub is written by hand.
+/// What the op table gives the type stub; the rest of the stub is written by hand.
 fn type_stub(_: &Tree, present: &str) -> Outcome<String> {
-    replace_between(present, "    # <methods>\n", "    # </methods>\n", &stub::methods())
-        .and_then(|text| {
-            replace_between(&text, "# <functions>\n", "# </functions>\n", &stub::functions())
-        })
-        .map_err(|error| format!("_C.pyi: {error}"))
+    let parts = [
+        ("# <results>\n", "# </results>\n", stub::results()?),
+        ("    # <methods>\n", "    # </methods>\n", stub::methods()?),
+        ("# <functions>\n", "# </functions>\n", stub::functions()?),
+    ];
+    let mut text = present.to_string();
+    for (start, end, inner) in &parts {
+        text = replace_between(&text, start, end, inner)
+            .map_err(|error| format!("_C.pyi: {error}"))?;
+    }
+    Ok(text)
 }
 
 fn replace_between(text: &str, start: &str, end: &str, inner: &str) -> Outcome<String> {

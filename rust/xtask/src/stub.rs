@@ -1,31 +1,84 @@
 //! The op part of `_C.pyi`, from the op table: one function and one method per spelling.
 
+use crate::Outcome;
 use ops::call::{OpDef, Spellings};
 use ops::schema::{Parameter, Schema, Type};
 use ops::table::{Entry, registry};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Methods of the class `Tensor`, indented.
-pub fn methods() -> String {
-    let mut text = String::new();
-    for entry in entries() {
-        let is_method = |s: &Spellings| s.method;
-        text += &definitions(entry, entry.name, true, is_method, "    ");
-        let in_place = format!("{}_", entry.name);
-        text += &definitions(entry, &in_place, true, |s| s.inplace, "    ");
+/// How a definition is spelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    Function,
+    Method,
+    /// `x.op_()`, or `op_(x)` as a function.
+    InPlace {
+        method: bool,
+    },
+}
+
+impl Spelling {
+    fn is_method(self) -> bool {
+        matches!(self, Spelling::Method | Spelling::InPlace { method: true })
     }
-    text
+
+    fn has(self, spellings: Spellings) -> bool {
+        match self {
+            Spelling::Function => spellings.function,
+            Spelling::Method => spellings.method,
+            Spelling::InPlace { .. } => spellings.inplace,
+        }
+    }
+
+    /// The name in Python: of the module, or of the class.
+    fn name(self, op: &str, spellings: Spellings) -> String {
+        match self {
+            Spelling::Function => spellings.attribute(op),
+            Spelling::Method => op.to_string(),
+            Spelling::InPlace { .. } => format!("{op}_"),
+        }
+    }
+}
+
+/// The classes of results with names: `_ValuesIndices` for `(Tensor values, Tensor indices)`.
+pub fn results() -> Outcome<String> {
+    let mut classes = BTreeMap::new();
+    for (_, schema) in entries().iter().flat_map(|e| &e.overloads) {
+        let fields = named_fields(schema.returns);
+        if !fields.is_empty() {
+            classes.insert(class_name(&fields), fields);
+        }
+    }
+    let mut text = String::new();
+    for (name, fields) in classes {
+        let _ = writeln!(text, "class {name}(NamedTuple):");
+        for (ty, field) in fields {
+            let _ = writeln!(text, "    {field}: {}", result(ty)?);
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+/// Methods of the class `Tensor`, indented.
+pub fn methods() -> Outcome<String> {
+    all(&[Spelling::Method, Spelling::InPlace { method: true }], "    ")
 }
 
 /// Functions of the module.
-pub fn functions() -> String {
+pub fn functions() -> Outcome<String> {
+    all(&[Spelling::Function, Spelling::InPlace { method: false }], "")
+}
+
+fn all(spellings: &[Spelling], indent: &str) -> Outcome<String> {
     let mut text = String::new();
     for entry in entries() {
-        text += &definitions(entry, entry.name, false, |s| s.function, "");
-        let in_place = format!("{}_", entry.name);
-        text += &definitions(entry, &in_place, false, |s| s.inplace, "");
+        for spelling in spellings {
+            text += &definitions(entry, *spelling, indent)?;
+        }
     }
-    text
+    Ok(text)
 }
 
 fn entries() -> Vec<&'static Entry> {
@@ -34,50 +87,55 @@ fn entries() -> Vec<&'static Entry> {
     entries
 }
 
-fn definitions(
-    entry: &Entry,
-    name: &str,
-    method: bool,
-    wanted: impl Fn(&Spellings) -> bool,
-    indent: &str,
-) -> String {
-    let mut signatures: Vec<String> = Vec::new();
-    for (op, schema) in entry.overloads.iter().filter(|(op, _)| wanted(&op.spellings)) {
-        for signature in variants(op, schema, method) {
-            if !signatures.contains(&signature) {
-                signatures.push(signature);
+fn definitions(entry: &Entry, spelling: Spelling, indent: &str) -> Outcome<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (op, schema) in entry.overloads.iter().filter(|(op, _)| spelling.has(op.spellings)) {
+        let name = spelling.name(entry.name, op.spellings);
+        for signature in variants(entry, op, schema, spelling)? {
+            let line = format!("{indent}def {name}{signature}: ...\n");
+            if !lines.contains(&line) {
+                lines.push(line);
             }
         }
     }
-    let several = signatures.len() > 1;
-    let mut text = String::new();
-    for signature in signatures {
-        if several {
-            let _ = writeln!(text, "{indent}@overload");
-        }
-        let _ = writeln!(text, "{indent}def {name}{signature}: ...");
-    }
-    text
+    let overload = format!("{indent}@overload\n");
+    Ok(if lines.len() > 1 {
+        lines.iter().map(|l| overload.clone() + l).collect()
+    } else {
+        lines.concat()
+    })
 }
 
 /// The signature, and a second one for sizes given one by one.
-fn variants(op: &OpDef, schema: &Schema, method: bool) -> Vec<String> {
+fn variants(
+    entry: &Entry,
+    op: &OpDef,
+    schema: &Schema,
+    spelling: Spelling,
+) -> Outcome<Vec<String>> {
     let plain: Vec<&Parameter> =
         schema.parameters.iter().filter(|p| !p.keyword_only && p.name != "self").collect();
     let spread = matches!(plain.as_slice(), [p] if matches!(p.ty, Type::Ints(_)));
-    let mut all = vec![signature(op, schema, method, false)];
+    let mut all = vec![signature(entry, op, schema, spelling, false)?];
     if spread {
-        all.push(signature(op, schema, method, true));
+        all.push(signature(entry, op, schema, spelling, true)?);
     }
-    all
+    Ok(all)
 }
 
-fn signature(op: &OpDef, schema: &Schema, method: bool, spread: bool) -> String {
+fn signature(
+    entry: &Entry,
+    op: &OpDef,
+    schema: &Schema,
+    spelling: Spelling,
+    spread: bool,
+) -> Outcome<String> {
+    let returns = result(schema.returns)?;
     let mut parts: Vec<String> = Vec::new();
     let mut starred = false;
     let mut defaulted = false;
     for (i, p) in schema.parameters.iter().enumerate() {
-        if method && i == 0 {
+        if spelling.is_method() && i == 0 {
             parts.push("self".to_string());
             continue;
         }
@@ -93,25 +151,45 @@ fn signature(op: &OpDef, schema: &Schema, method: bool, spread: bool) -> String 
         let name = match p.name {
             "self" => "input",
             // A Python keyword: it can only be given by position.
-            "from" => "from_",
+            "from" => "__from",
             name => name,
         };
         let optional = p.default.is_some() || p.optional;
         let default = if optional || (defaulted && !starred) { " = ..." } else { "" };
         defaulted |= optional;
-        parts.push(format!("{name}: {}{default}", python_type(p)));
+        parts.push(format!("{name}: {}{default}", python_type(p, takes_tensor(entry, p.name))));
     }
-    if op.spellings.out && !method {
-        if !starred {
-            parts.push("*".to_string());
-        }
-        parts.push("out: Any = ...".to_string());
+    // What the parser adds to every row: results given by the caller, and factories' own keyword.
+    let out = op.spellings.out && spelling == Spelling::Function;
+    let factory = schema.parameters.iter().any(|p| p.name == "pin_memory");
+    if (out || factory) && !starred {
+        parts.push("*".to_string());
     }
-    format!("({}) -> {}", parts.join(", "), result(schema.returns))
+    if factory {
+        parts.push("requires_grad: _bool = ...".to_string());
+    }
+    if out {
+        parts.push(format!("out: {} | None = ...", out_type(&returns)));
+    }
+    Ok(format!("({}) -> {returns}", parts.join(", ")))
 }
 
-fn python_type(p: &Parameter) -> String {
+/// Several results come as any sequence of as many tensors.
+fn out_type(returns: &str) -> &str {
+    if returns == "Tensor" { "Tensor" } else { "Sequence[Tensor]" }
+}
+
+/// Whether some overload takes a tensor here, so that the others need not name it.
+fn takes_tensor(entry: &Entry, name: &str) -> bool {
+    let mut parameters = entry.overloads.iter().flat_map(|(_, schema)| &schema.parameters);
+    parameters.any(|p| p.name == name && p.ty == Type::Tensor)
+}
+
+fn python_type(p: &Parameter, tensor_elsewhere: bool) -> String {
     let base = match p.ty {
+        Type::Scalar if tensor_elsewhere => "_Number",
+        Type::Int if tensor_elsewhere => "_int",
+        Type::Float if tensor_elsewhere => "_float",
         Type::Tensor => "Tensor",
         Type::Operand => "Tensor | _Number",
         Type::Tensors => "Sequence[Tensor]",
@@ -124,26 +202,52 @@ fn python_type(p: &Parameter) -> String {
         Type::Ints(0) => "Sequence[_int]",
         Type::Ints(_) => "_int | Sequence[_int]",
         Type::Scalars => "Sequence[_Number]",
-        Type::DType => "dtype",
+        Type::DType => "_DType",
         Type::Device => "_Device",
-        Type::Layout => "layout",
+        Type::Layout => "_Layout",
         Type::MemoryFormat => "memory_format",
         Type::Generator => "Generator",
-        #[allow(unreachable_patterns)]
-        _ => "Any",
     };
     let nullable = p.optional || p.default == Some("None");
     if nullable { format!("{base} | None") } else { base.to_string() }
 }
 
-fn result(returns: &str) -> String {
-    match returns {
+/// Types and names of `(Tensor values, Tensor indices)`; none where results have no names.
+fn named_fields(returns: &'static str) -> Vec<(&'static str, &'static str)> {
+    let inside = returns.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    inside.unwrap_or_default().split(", ").filter_map(|part| part.split_once(' ')).collect()
+}
+
+/// `_ValuesIndices` for fields `values` and `indices`.
+fn class_name(fields: &[(&str, &str)]) -> String {
+    let words = fields.iter().flat_map(|(_, name)| name.split('_'));
+    let capital = |word: &str| {
+        let (head, tail) = word.split_at(word.len().min(1));
+        head.to_uppercase() + tail
+    };
+    "_".to_string() + &words.map(capital).collect::<String>()
+}
+
+fn result(returns: &'static str) -> Outcome<String> {
+    let fields = named_fields(returns);
+    if !fields.is_empty() {
+        return Ok(class_name(&fields));
+    }
+    Ok(match returns {
         "Tensor" => "Tensor".to_string(),
         "Tensor[]" => "tuple[Tensor, ...]".to_string(),
         "()" => "None".to_string(),
         "bool" => "_bool".to_string(),
         "int" => "_int".to_string(),
         "float" => "_float".to_string(),
-        _ => "Any".to_string(),
-    }
+        "Scalar" => "_Number".to_string(),
+        "ScalarType" => "dtype".to_string(),
+        _ => {
+            let inside = returns.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+            let parts =
+                inside.ok_or_else(|| format!("no Python type for the result {returns:?}"))?;
+            let parts = parts.split(", ").map(result).collect::<Outcome<Vec<_>>>()?;
+            format!("tuple[{}]", parts.join(", "))
+        }
+    })
 }

@@ -1,7 +1,5 @@
 """The functions of `torch.nn.functional` (L6: signatures and argument checks over `_C`)."""
 
-
-
 from .activation import *
 from .attention import *
 from .attention import _canonical_mask as _canonical_mask

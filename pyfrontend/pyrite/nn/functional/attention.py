@@ -150,6 +150,7 @@ def _project_separate(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Project query, key and value with a weight each: `(*, E_in) x (E, E_in) -> (*, E)`."""
     embed = inputs[0].size(-1)
+    checked: list[Tensor] = []
     for letter, name, input, weight in zip(
         "qkv", ("query", "key", "value"), inputs, weights, strict=True
     ):
@@ -162,8 +163,9 @@ def _project_separate(
             tuple(weight.shape) == expected,
             f"expecting {name} weights shape of {expected}, but got {weight.shape}",
         )
+        checked.append(weight)
     biases = (None, None, None) if bias is None else bias.chunk(3)
-    q, k, v = map(linear, inputs, weights, biases)
+    q, k, v = map(linear, inputs, checked, biases)
     return q, k, v
 
 
@@ -247,16 +249,22 @@ def _merge_masks(
 
 
 def _attend_with_weights(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: float
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    dropout_p: float,
+    batch_and_heads: tuple[int, int],
 ) -> tuple[Tensor, Tensor]:
-    """Attention that also returns its weights: `(N * H, L, D), (N * H, L, S)`."""
+    """Attention that also returns its weights: `(N * H, L, D) -> (L, N, E), (N, H, L, S)`."""
     q = q * math.sqrt(1.0 / q.size(-1))
     k = k.transpose(-2, -1)  # (N * H, S, D) -> (N * H, D, S)
     scores = _C.bmm(q, k) if mask is None else _C.baddbmm(mask, q, k)
     weights = softmax(scores, dim=-1)
     if dropout_p > 0.0:
         weights = dropout(weights, p=dropout_p)
-    return _C.bmm(weights, v), weights
+    output = _C.bmm(weights, v).transpose(0, 1).unflatten(1, batch_and_heads)  # (L, N, H, D)
+    return output.flatten(2), weights.unflatten(0, batch_and_heads)
 
 
 def _attend_fused(
@@ -379,15 +387,12 @@ def multi_head_attention_forward(
         attn_mask = pad(attn_mask, (0, appended))
     if appended and key_padding_mask is not None:
         key_padding_mask = pad(key_padding_mask, (0, appended))
-    source = k.size(1)
-    mask = _merge_masks(attn_mask, key_padding_mask, batch, num_heads, source)
+    mask = _merge_masks(attn_mask, key_padding_mask, batch, num_heads, k.size(1))
 
     dropout_p = dropout_p if training else 0.0
     attention: Tensor | None = None
     if need_weights:
-        output, attention = _attend_with_weights(q, k, v, mask, dropout_p)
-        output = output.transpose(0, 1).reshape(target, batch, embed)  # (N*H, L, D) -> (L, N, E)
-        attention = attention.view(batch, num_heads, target, source)
+        output, attention = _attend_with_weights(q, k, v, mask, dropout_p, (batch, num_heads))
         attention = attention.mean(dim=1) if average_attn_weights else attention
         attention = attention if batched else attention.squeeze(0)
     else:

@@ -56,6 +56,13 @@ def embedding(
     return _C.embedding(weight, input, padding_idx, scale_grad_by_freq, sparse)
 
 
+_OLD_ORDER = (
+    "Argument order of nn.functional.embedding_bag was changed. "
+    "Usage `embedding_bag(weight, input, ...)` is deprecated, "
+    "and should now be `embedding_bag(input, weight, ...)`."
+)
+
+
 def embedding_bag(
     input: Tensor,
     weight: Tensor,
@@ -91,12 +98,7 @@ def embedding_bag(
         ValueError: if shapes or modes do not fit together.
     """
     if weight.dtype == _C.int64 and input.is_floating_point():
-        warnings.warn(
-            "Argument order of nn.functional.embedding_bag was changed. "
-            "Usage `embedding_bag(weight, input, ...)` is deprecated, "
-            "and should now be `embedding_bag(input, weight, ...)`.",
-            stacklevel=2,
-        )
+        warnings.warn(_OLD_ORDER, stacklevel=2)
         weight, input = input, weight
     if per_sample_weights is not None and input.size() != per_sample_weights.size():
         raise ValueError(
@@ -114,7 +116,7 @@ def embedding_bag(
         if per_sample_weights is not None:
             per_sample_weights = per_sample_weights.reshape(-1)
     else:
-        _check_flat_bags(input, offsets)
+        offsets = _flat_offsets(input, offsets)
     mode_number = _bag_mode(mode, scale_grad_by_freq, sparse, per_sample_weights is not None)
     if max_norm is not None:
         _C.embedding_renorm_(weight.detach(), input, max_norm, norm_type)
@@ -142,7 +144,8 @@ def _row_offsets(input: Tensor, offsets: Tensor | None) -> Tensor:
     return _C.arange(0, input.numel(), input.size(1), dtype=input.dtype, device=input.device)
 
 
-def _check_flat_bags(input: Tensor, offsets: Tensor | None) -> None:
+def _flat_offsets(input: Tensor, offsets: Tensor | None) -> Tensor:
+    """Start of every bag of a 1-D input, once checked."""
     if input.dim() != 1:
         raise ValueError(
             f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}"
@@ -151,6 +154,7 @@ def _check_flat_bags(input: Tensor, offsets: Tensor | None) -> None:
         raise ValueError("offsets has to be a 1D Tensor but got None")
     if offsets.dim() != 1:
         raise ValueError("offsets has to be a 1D Tensor")
+    return offsets
 
 
 def _bag_mode(mode: str, scale_grad_by_freq: bool, sparse: bool, weighted: bool) -> int:

@@ -104,27 +104,9 @@ def linear_cross_entropy(
     """
     if options is not None:
         raise NotImplementedError("linear_cross_entropy: options (chunked evaluation)")
-    if input.dim() not in (1, 2):
-        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
-    if linear_weight.dim() < 2:
-        raise RuntimeError(
-            f"expected linear_weight with dimensionality at least 2, got {linear_weight.dim()}"
-        )
+    _check_linear(input, linear_weight, linear_bias)
     *batch, in_features = input.shape
-    if in_features != linear_weight.shape[-1]:
-        raise RuntimeError(
-            "expected equal input and linear_weight last dimensions (in_features), "
-            f"got {in_features} and {linear_weight.shape[-1]}, respectively"
-        )
     classes = tuple(linear_weight.shape[:-1])  # (C, *out)
-    if linear_bias is not None and tuple(linear_bias.shape) != classes:
-        raise RuntimeError(f"expected linear_bias shape {classes}, got {tuple(linear_bias.shape)}")
-    if len(classes) > 1 and not batch:
-        raise RuntimeError(
-            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} "
-            f"requires batched input, (N, {in_features}), "
-            f"got unbatched input with shape {tuple(input.shape)}"
-        )
     if ignore_index is None:
         ignore_index = -100
     elif tuple(target.shape) == (*batch, *classes):
@@ -139,6 +121,30 @@ def linear_cross_entropy(
         ignore_index=ignore_index,
         label_smoothing=label_smoothing,
     )
+
+
+def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    """Check the shapes of `linear_cross_entropy`."""
+    if input.dim() not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
+    if weight.dim() < 2:
+        raise RuntimeError(
+            f"expected linear_weight with dimensionality at least 2, got {weight.dim()}"
+        )
+    *classes, in_features = weight.shape
+    if input.shape[-1] != in_features:
+        raise RuntimeError(
+            "expected equal input and linear_weight last dimensions (in_features), "
+            f"got {input.shape[-1]} and {in_features}, respectively"
+        )
+    if bias is not None and tuple(bias.shape) != tuple(classes):
+        raise RuntimeError(f"expected linear_bias shape {tuple(classes)}, got {tuple(bias.shape)}")
+    if len(classes) > 1 and input.dim() == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(weight.shape)} "
+            f"requires batched input, (N, {in_features}), "
+            f"got unbatched input with shape {tuple(input.shape)}"
+        )
 
 
 def binary_cross_entropy(

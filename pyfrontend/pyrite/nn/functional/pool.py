@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from pyrite import _C
 from pyrite._C import Tensor, adaptive_avg_pool1d, avg_pool1d, avg_pool2d, avg_pool3d
 
-from ..sizes import FloatOrTuple, IntOrTuple, OptionalIntOrTuple, pair, single, triple, with_default
+from ..sizes import (
+    FloatOrTuple,
+    IntOrTuple,
+    OptionalIntOrTuple,
+    ntuple,
+    pair,
+    single,
+    triple,
+    with_default,
+)
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -46,7 +56,9 @@ __all__ = [
     "max_unpool3d",
 ]
 
-ValuesAndIndices = tuple[Tensor, Tensor]
+ValuesAndIndices: TypeAlias = tuple[Tensor, Tensor]
+# A tensor, as nearly every caller takes it for, or with `return_indices` a pair.
+Pooled: TypeAlias = Tensor | Any
 
 
 def _stride(stride: IntOrTuple | None) -> IntOrTuple | list[int]:
@@ -77,7 +89,7 @@ def max_pool1d(
     dilation: IntOrTuple = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor | ValuesAndIndices:
+) -> Pooled:
     """Maxima of sliding windows of `(N, C, L)`."""
     function = _C.max_pool1d_with_indices if return_indices else _C.max_pool1d
     return function(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
@@ -106,7 +118,7 @@ def max_pool2d(
     dilation: IntOrTuple = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor | ValuesAndIndices:
+) -> Pooled:
     """Maxima of sliding windows of `(N, C, H, W)`."""
     function = _C.max_pool2d_with_indices if return_indices else _C.max_pool2d
     return function(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
@@ -135,7 +147,7 @@ def max_pool3d(
     dilation: IntOrTuple = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor | ValuesAndIndices:
+) -> Pooled:
     """Maxima of sliding windows of `(N, C, D, H, W)`."""
     function = _C.max_pool3d_with_indices if return_indices else _C.max_pool3d
     return function(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
@@ -150,7 +162,7 @@ def adaptive_max_pool1d_with_indices(
 
 def adaptive_max_pool1d(
     input: Tensor, output_size: IntOrTuple, return_indices: bool = False
-) -> Tensor | ValuesAndIndices:
+) -> Pooled:
     """Maxima of `output_size` windows that cover `(N, C, L)`."""
     found = _C.adaptive_max_pool1d(input, output_size)
     return found if return_indices else found[0]
@@ -165,7 +177,7 @@ def adaptive_max_pool2d_with_indices(
 
 def adaptive_max_pool2d(
     input: Tensor, output_size: OptionalIntOrTuple, return_indices: bool = False
-) -> Tensor | ValuesAndIndices:
+) -> Pooled:
     """Maxima of a grid of windows that cover `(N, C, H, W)`; None keeps a dimension."""
     found = adaptive_max_pool2d_with_indices(input, output_size)
     return found if return_indices else found[0]
@@ -180,7 +192,7 @@ def adaptive_max_pool3d_with_indices(
 
 def adaptive_max_pool3d(
     input: Tensor, output_size: OptionalIntOrTuple, return_indices: bool = False
-) -> Tensor | ValuesAndIndices:
+) -> Pooled:
     """Maxima of a grid of windows that cover `(N, C, D, H, W)`; None keeps a dimension."""
     found = adaptive_max_pool3d_with_indices(input, output_size)
     return found if return_indices else found[0]
@@ -196,22 +208,29 @@ def adaptive_avg_pool3d(input: Tensor, output_size: OptionalIntOrTuple) -> Tenso
     return _C.adaptive_avg_pool3d(input, with_default(output_size, input.size()))
 
 
+_POOLS: dict[int, tuple[Callable[..., Tensor], Callable[..., Pooled]]] = {
+    1: (avg_pool1d, max_pool1d),
+    2: (avg_pool2d, max_pool2d),
+    3: (avg_pool3d, max_pool3d),
+}
+
+
 def _lp_pool(
     input: Tensor,
     norm_type: float,
     kernel_size: IntOrTuple,
     stride: IntOrTuple | None,
     ceil_mode: bool,
-    pools: tuple[Callable[..., Tensor], Callable[..., Tensor]],
-    window: int,
+    rank: int,
 ) -> Tensor:
-    """Power sum of each window, `(sum x^p)^(1/p)`, from (average, maximum) pools."""
-    average, maximum = pools
+    """Power sum of each window, `(sum x^p)^(1/p)`, from the pools of this rank."""
+    average, maximum = _POOLS[rank]
     if norm_type == math.inf:
         return maximum(input.abs(), kernel_size, stride, 0, 1, ceil_mode)
     if norm_type == -math.inf:
         return -maximum(-input.abs(), kernel_size, stride, 0, 1, ceil_mode)
     mean = average(input.pow(norm_type), kernel_size, _stride(stride), 0, ceil_mode)
+    window = math.prod(ntuple(rank)(kernel_size))
     return (mean.sign() * mean.abs().relu()).mul(window).pow(1.0 / norm_type)
 
 
@@ -223,9 +242,7 @@ def lp_pool1d(
     ceil_mode: bool = False,
 ) -> Tensor:
     """Power sums of sliding windows of `(N, C, L)`; infinity gives the maximum of |x|."""
-    pools = _C.avg_pool1d, max_pool1d
-    window = math.prod(single(kernel_size))
-    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, pools, window)
+    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 1)
 
 
 def lp_pool2d(
@@ -236,9 +253,7 @@ def lp_pool2d(
     ceil_mode: bool = False,
 ) -> Tensor:
     """Power sums of sliding windows of `(N, C, H, W)`; infinity gives the maximum of |x|."""
-    pools = _C.avg_pool2d, max_pool2d
-    window = math.prod(pair(kernel_size))
-    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, pools, window)
+    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 2)
 
 
 def lp_pool3d(
@@ -249,9 +264,7 @@ def lp_pool3d(
     ceil_mode: bool = False,
 ) -> Tensor:
     """Power sums of sliding windows of `(N, C, D, H, W)`; infinity gives the maximum of |x|."""
-    pools = _C.avg_pool3d, max_pool3d
-    window = math.prod(triple(kernel_size))
-    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, pools, window)
+    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 3)
 
 
 def _unpool_size(
@@ -350,7 +363,7 @@ def _fractional_size(
             f"fractional_max_pool{rank}d requires specifying either an output_size "
             "or an output_ratio"
         )
-    ratios = (pair if rank == 2 else triple)(output_ratio)
+    ratios = ntuple(rank)(output_ratio)
     if len(ratios) > rank:
         raise ValueError(
             f"fractional_max_pool{rank}d requires output_ratio to either be "
@@ -387,7 +400,7 @@ def fractional_max_pool2d(
     output_ratio: FloatOrTuple | None = None,
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
-) -> Tensor | ValuesAndIndices:
+) -> Pooled:
     """Maxima of randomly spaced windows of `(N, C, H, W)` (Graham, 2014)."""
     found = fractional_max_pool2d_with_indices(
         input, kernel_size, output_size, output_ratio, _random_samples=_random_samples
@@ -416,7 +429,7 @@ def fractional_max_pool3d(
     output_ratio: FloatOrTuple | None = None,
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
-) -> Tensor | ValuesAndIndices:
+) -> Pooled:
     """Maxima of randomly spaced windows of `(N, C, D, H, W)`."""
     found = fractional_max_pool3d_with_indices(
         input, kernel_size, output_size, output_ratio, _random_samples=_random_samples

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyrite import _C
@@ -50,25 +50,25 @@ _ALIGN_CORNERS_WARNING = (
 
 # Native operator of each (mode, rank of the input); those of the second table align corners.
 _NEAREST = {
-    ("nearest", 3): "upsample_nearest1d",
-    ("nearest", 4): "upsample_nearest2d",
-    ("nearest", 5): "upsample_nearest3d",
-    ("nearest-exact", 3): "_upsample_nearest_exact1d",
-    ("nearest-exact", 4): "_upsample_nearest_exact2d",
-    ("nearest-exact", 5): "_upsample_nearest_exact3d",
+    ("nearest", 3): _C.upsample_nearest1d,
+    ("nearest", 4): _C.upsample_nearest2d,
+    ("nearest", 5): _C.upsample_nearest3d,
+    ("nearest-exact", 3): _C._upsample_nearest_exact1d,
+    ("nearest-exact", 4): _C._upsample_nearest_exact2d,
+    ("nearest-exact", 5): _C._upsample_nearest_exact3d,
 }
 _LINEAR = {
-    ("linear", 3): "upsample_linear1d",
-    ("bilinear", 4): "upsample_bilinear2d",
-    ("bicubic", 4): "upsample_bicubic2d",
-    ("trilinear", 5): "upsample_trilinear3d",
+    ("linear", 3): _C.upsample_linear1d,
+    ("bilinear", 4): _C.upsample_bilinear2d,
+    ("bicubic", 4): _C.upsample_bicubic2d,
+    ("trilinear", 5): _C.upsample_trilinear3d,
 }
-_ANTIALIASED = {
-    "bilinear": "_upsample_bilinear2d_aa",
-    "bicubic": "_upsample_bicubic2d_aa",
-    "lanczos": "_upsample_lanczos2d_aa",
+_ANTIALIASED = ("bilinear", "bicubic", "lanczos")
+_AREA: dict[int, Callable[..., Tensor]] = {
+    3: pool.adaptive_avg_pool1d,
+    4: pool.adaptive_avg_pool2d,
+    5: pool.adaptive_avg_pool3d,
 }
-_AREA = {3: "adaptive_avg_pool1d", 4: "adaptive_avg_pool2d", 5: "adaptive_avg_pool3d"}
 _RANK_OF_MODE = {"linear": 3, "bilinear": 4, "trilinear": 5}
 
 
@@ -170,11 +170,11 @@ def interpolate(
             (4-D), "trilinear" (5-D), "lanczos" (4-D, with antialias).
         align_corners: the outer pixels' centres coincide; only for the linear modes and bicubic.
         recompute_scale_factor: derive the ratio again from the rounded output size.
-        antialias: widen the filter when shrinking; only bilinear, bicubic and lanczos.
+        antialias: widen the filter when shrinking; not built yet.
 
     Raises:
         ValueError: if the arguments contradict each other.
-        NotImplementedError: if the mode does not fit the input's rank.
+        NotImplementedError: if the mode does not fit the input's rank, or for `antialias`.
     """
     unaligned = mode in ("nearest", "area", "nearest-exact")
     if unaligned and align_corners is not None:
@@ -191,18 +191,19 @@ def interpolate(
             "and requires a 4-D tensor as input"
         )
     if (mode, rank) in _NEAREST:
-        return getattr(_C, _NEAREST[mode, rank])(input, output_size, scales)
+        return _NEAREST[mode, rank](input, output_size, scales)
     if mode == "area" and rank in _AREA:
-        return getattr(pool, _AREA[rank])(input, output_size)
+        return _AREA[rank](input, output_size)
     if mode == "lanczos" and rank == 4:
         if align_corners:
             raise ValueError("Lanczos mode does not support align_corners=True")
         if not antialias:
             raise ValueError("Lanczos mode requires antialias=True")
-    name = _ANTIALIASED.get(mode) if antialias else _LINEAR.get((mode, rank))
-    if name is None:
+    if antialias:
+        raise NotImplementedError("interpolate: resampling with antialias=True is not built yet")
+    if (mode, rank) not in _LINEAR:
         raise _rank_error(mode, rank)
-    return getattr(_C, name)(input, output_size, bool(align_corners), scales)
+    return _LINEAR[mode, rank](input, output_size, bool(align_corners), scales)
 
 
 def _rank_error(mode: str, rank: int) -> NotImplementedError:
