@@ -54,7 +54,7 @@ from pyrite.type_info import finfo, iinfo
 from pyrite.version import __version__
 
 _LAZY = {
-    "accelerator", "amp", "autograd", "backends", "compat", "compiler", "cuda", "datasets",
+    "accelerator", "amp", "autograd", "backends", "compat", "compiler", "cpu", "cuda", "datasets",
     "distributed", "distributions", "func", "fx", "hub", "jit", "linalg", "mps", "multiprocessing",
     "nn", "onnx", "optim", "profiler", "serialization", "special", "testing", "utils", "version",
 }

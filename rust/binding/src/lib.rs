@@ -16,6 +16,7 @@
 
 mod anomaly;
 mod autocast;
+mod capability;
 mod construct;
 mod convert;
 mod dlpack;
@@ -47,6 +48,7 @@ use pyo3::prelude::*;
 fn _C(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module::fill(module)?;
     autocast::fill(module)?;
+    capability::fill(module)?;
     io::fill(module)?;
     rebuild::fill(module)?;
     storage::fill(module)

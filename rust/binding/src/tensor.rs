@@ -5,10 +5,11 @@ use crate::convert::number;
 use crate::dtype::{PyDType, PyDevice, PyLayout, dtype_object, size, to_device, to_dtype};
 use crate::error::IntoPy;
 use crate::returns::scalar;
+use crate::table_methods::maybe_detached;
 use base::{DType, MemoryFormat, Scalar};
 use ops::call::Dest;
 use ops::map::{MapRow, NONE, map};
-use ops::{Var, binary, cast, compare, create, unary};
+use ops::{Value, Var, binary, cast, compare, create, unary};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple, PyType};
@@ -272,8 +273,9 @@ impl PyTensor {
         let Ok(right) = other.cast::<PyTensor>() else {
             return Ok(slf.py().NotImplemented());
         };
-        let (a, b) = (&slf.get().tensor, &right.get().tensor);
-        wrap(slf.py(), slf.py().detach(|| ops::matmul::matmul(a, b)).py()?)
+        let operands = [slf, right].map(|t| Value::Tensor(t.get().tensor.clone()));
+        let work = || ops::call(&ops::signatures::MATMUL[0], &operands, Dest::New);
+        crate::returns::value(slf.py(), maybe_detached(slf.py(), &operands, work).py()?)
     }
 
     fn __neg__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {

@@ -492,13 +492,13 @@ crate::ops! {
     /// The most frequent element along a dimension.
     fmo "mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)" => |x, dim, keep| ranked("ModeBackward0", "mode", Rank::Mode, x, dim, keep);
     /// A quantile.
-    fmo "quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile_at(x, q, dim, keep, between, false);
+    fmo f32 "quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile_at(x, q, dim, keep, between, false);
     /// Quantiles.
-    fmo "quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile(x, q, dim, keep, between, false);
+    fmo f32 "quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile(x, q, dim, keep, between, false);
     /// A quantile of those that are not NaN.
-    fmo "nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile_at(x, q, dim, keep, between, true);
+    fmo f32 "nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile_at(x, q, dim, keep, between, true);
     /// Quantiles of those that are not NaN.
-    fmo "nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile(x, q, dim, keep, between, true);
+    fmo f32 "nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile(x, q, dim, keep, between, true);
     /// Distinct elements, where each went and how many there are.
     f "_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)" => |x, sorted, inverse, counts| always_stable(Some(sorted)).and_then(|()| unique(x, None, true, inverse, counts));
     /// Distinct slices, where each went and how many there are.
