@@ -36,6 +36,7 @@ from pyrite.autograd.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from pyrite.compat.metadata import install as _install_metadata
 from pyrite.constants import e, inf, nan, newaxis, pi
 from pyrite.functional import *
 from pyrite.random import (
@@ -68,6 +69,8 @@ _FROM = {
     "autocast": "amp",
     "is_autocast_available": "amp",
 }
+
+_install_metadata()
 
 
 def __getattr__(name: str) -> Any:
