@@ -17,6 +17,10 @@ def outcome(expression: str, package: Any) -> dict[str, Any]:
     names = {"torch": package, "T": package.tensor, "D": package.distributions, "math": math}
     names["assert_close"] = package.testing.assert_close
     names["numpy"] = numpy
+    names["F"] = package.nn.functional
+    names["X"], names["Y"] = package.ones(3, 4), package.ones(4, 3)
+    names["B"] = names["X"].bfloat16()
+    names["mixed"] = lambda work, dtype=None: package.autocast("cpu", dtype=dtype)(work)()
     try:
         return {"value": plain(eval(expression, names))}
     except Exception as error:

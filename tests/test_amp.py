@@ -1,13 +1,56 @@
 """Autocast contexts and the gradient scaler on the CPU."""
 
+import json
 import pickle
 import threading
+from pathlib import Path
 
 import pytest
 
 import pyrite
+from outcome import close, outcome
 from pyrite import optim
 from pyrite.amp import GradScaler, autocast, custom_bwd, custom_fwd
+
+CASES = json.loads((Path(__file__).parent / "data/autocast.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("expression", CASES)
+def test_outcome_is_pytorchs(expression):
+    expected, found = CASES[expression], outcome(expression, pyrite)
+    assert close(found.get("value"), expected.get("value"))
+    assert (found.get("error"), found.get("text")) == (expected.get("error"), expected.get("text"))
+
+
+def test_parameter_is_cast_once_in_a_context():
+    part = pyrite.nn.Linear(2, 2)
+    x = pyrite.ones(1, 2)
+
+    def casts(**kwargs):
+        with autocast("cpu", **kwargs):
+            return {part(x).grad_fn.next_functions[0][0] for _ in range(2)}
+
+    first, second = casts(), casts()
+    assert [len(first), len(second), len(first | second)] == [1, 1, 2]
+    assert len(casts(cache_enabled=False)) == 2
+    with autocast("cpu"), pyrite.no_grad():
+        part(x)
+        with pyrite.enable_grad():
+            assert part(x).requires_grad
+
+
+def test_gradients_have_the_parameters_dtype():
+    part = pyrite.nn.Linear(2, 2, bias=False)
+    with autocast("cpu"):
+        part(part(pyrite.ones(1, 2))).sum().backward()
+    assert part.weight.grad.dtype == pyrite.float32
+
+
+def test_older_spellings():
+    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.autocast\('cpu', args...\)`"):
+        context = pyrite.cpu.amp.autocast()
+    with context:
+        assert matmul().dtype == pyrite.bfloat16
 
 
 def matmul():

@@ -36,6 +36,7 @@ from pyrite.autograd.grad_mode import (
     no_grad as no_grad,
     set_grad_enabled as set_grad_enabled,
 )
+from pyrite.compat.metadata import install as _install_metadata
 from pyrite.constants import e as e, inf as inf, nan as nan, newaxis as newaxis, pi as pi
 from pyrite.functional import *
 from pyrite.random import (
@@ -61,6 +62,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         backends as backends,
         compat as compat,
         compiler as compiler,
+        cpu as cpu,
         cuda as cuda,
         datasets as datasets,
         distributed as distributed,
@@ -99,7 +101,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
 
 _LAZY = frozenset(
     """
-    accelerator amp autograd backends compat compiler cuda datasets distributed
+    accelerator amp autograd backends compat compiler cpu cuda datasets distributed
     distributions func fx hub jit linalg mps multiprocessing nn onnx optim profiler
     serialization special testing utils version
     """.split()
@@ -114,6 +116,8 @@ _FROM = {
     "autocast": "amp",
     "is_autocast_available": "amp",
 }
+
+_install_metadata()
 
 if not TYPE_CHECKING:  # else any name would pass
 

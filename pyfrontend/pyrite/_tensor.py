@@ -64,7 +64,6 @@ def _register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], N
 
 _METHODS: dict[str, Any] = {
     "__repr__": _repr,
-    "__str__": _repr,
     "__format__": _format,
     "__iter__": _iter,
     "__reversed__": _reversed,

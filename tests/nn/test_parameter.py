@@ -133,3 +133,8 @@ def test_lazy_modules_must_say_how():
 
     with pytest.raises(NotImplementedError, match="initialize_parameters is not implemented for U"):
         Unfinished()(1)
+
+
+def test_text_names_the_class():
+    weight = nn.Parameter(pyrite.ones(1))
+    assert str(weight) == repr(weight) == "Parameter containing:\ntensor([1.], requires_grad=True)"

@@ -172,3 +172,20 @@ def test_import_pyrite_alone_keeps_its_own_version(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.stdout == "0.1.0 False\n", result.stderr
+
+
+def test_metadata_follows_the_name_torch(tmp_path: Path) -> None:
+    lines = [
+        "import sys, pyrite",
+        "from importlib.metadata import PackageNotFoundError, version",
+        "try: before = version('torch')",
+        "except PackageNotFoundError: before = None",
+        "sys.modules['torch'] = pyrite",
+        "print(before, version('torch'))",
+    ]
+    write(tmp_path, "other_hook.py", "\n".join(lines))
+    result = subprocess.run(
+        [sys.executable, "other_hook.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    before, after = result.stdout.split()
+    assert before != after == "2.13.0+pyrite", result.stderr

@@ -1,8 +1,8 @@
 """Automatic mixed precision: the `autocast` context and its helpers for custom Functions.
 
 Layer L6. Which operation runs in which dtype is a column of the op table; this file only switches
-the mode on and off for a kind of device. `cache_enabled` (whether casts of parameters are kept) is
-inert.
+the mode on and off for a kind of device. Casts of parameters are kept until the outermost context
+ends.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class autocast:
         device_type: kind of device whose operations are meant, such as "cpu".
         dtype: bfloat16 or float16; the device's default if None.
         enabled: False switches an outer context off.
-        cache_enabled: inert.
+        cache_enabled: whether a parameter is cast only once in the context.
 
     Raises:
         RuntimeError: no such kind of device.
@@ -66,8 +66,11 @@ class autocast:
             )
         self.device = device_type
         self.fast_dtype = _C.get_autocast_dtype(device_type) if dtype is None else dtype
+        self._cache_enabled = (
+            _C.is_autocast_cache_enabled() if cache_enabled is None else cache_enabled
+        )
         self._enabled = enabled and self._is_usable()
-        self._outer: list[tuple[bool, Any]] = []
+        self._outer: list[tuple[bool, Any, bool]] = []
 
     def _is_usable(self) -> bool:
         """Whether device and dtype can be used; warns if not."""
@@ -89,16 +92,25 @@ class autocast:
 
     def __enter__(self) -> autocast:
         self._outer.append(
-            (_C.is_autocast_enabled(self.device), _C.get_autocast_dtype(self.device))
+            (
+                _C.is_autocast_enabled(self.device),
+                _C.get_autocast_dtype(self.device),
+                _C.is_autocast_cache_enabled(),
+            )
         )
-        _C.set_autocast_enabled(self.device, self._enabled)
-        _C.set_autocast_dtype(self.device, self.fast_dtype)
+        self._switch(self._enabled, self.fast_dtype, self._cache_enabled)
+        _C.autocast_increment_nesting()
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        enabled, dtype = self._outer.pop()
+    def _switch(self, enabled: bool, dtype: Any, cache_enabled: bool) -> None:
         _C.set_autocast_enabled(self.device, enabled)
         _C.set_autocast_dtype(self.device, dtype)
+        _C.set_autocast_cache_enabled(cache_enabled)
+
+    def __exit__(self, *exc_info: object) -> None:
+        if _C.autocast_decrement_nesting() == 0:
+            _C.clear_autocast_cache()
+        self._switch(*self._outer.pop())
 
     def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate a function to run in this context."""

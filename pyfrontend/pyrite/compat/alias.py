@@ -56,9 +56,11 @@ class TorchAlias(MetaPathFinder, Loader):
             _answer_as_pytorch(module)
 
     def find_distributions(self, context: Any) -> Iterator[Distribution]:
-        """`importlib.metadata.version("torch")` agrees with `torch.__version__`."""
+        """`importlib.metadata.version("torch")` answers before the first import of `torch`, too."""
         if context.name == _ALIAS:
-            yield _distribution()
+            from pyrite.compat.metadata import distribution
+
+            yield distribution()
 
 
 def _answer_as_pytorch(package: ModuleType) -> None:
@@ -66,26 +68,6 @@ def _answer_as_pytorch(package: ModuleType) -> None:
     from pyrite.version import TORCH_VERSION
 
     package.__version__ = TorchVersion(TORCH_VERSION)  # type: ignore[attr-defined]
-
-
-def _distribution() -> Distribution:
-    from importlib.metadata import Distribution
-
-    from pyrite.version import TORCH_VERSION
-
-    class TorchDistribution(Distribution):
-        """What installers would say of a package `torch`."""
-
-        def read_text(self, filename: str) -> str | None:
-            """The metadata file; the package has no other."""
-            fields = f"Metadata-Version: 2.1\nName: {_ALIAS}\nVersion: {TORCH_VERSION}\n"
-            return fields if filename == "METADATA" else None
-
-        def locate_file(self, path: Any) -> Path:
-            """Files lie where the package does."""
-            return Path(__file__).parents[1].joinpath(path)
-
-    return TorchDistribution()
 
 
 def install() -> None:

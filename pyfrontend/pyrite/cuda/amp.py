@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from pyrite import _C, amp
+from pyrite.amp.older import warn
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
-
-
-def _warn(old: str, new: str) -> None:
-    warnings.warn(
-        f"`torch.cuda.amp.{old}(args...)` is deprecated. Please use `torch.amp.{new}` instead.",
-        FutureWarning,
-        stacklevel=3,
-    )
 
 
 class autocast(amp.autocast):
@@ -25,7 +17,7 @@ class autocast(amp.autocast):
     def __init__(
         self, enabled: bool = True, dtype: Any = _C.float16, cache_enabled: bool = True
     ) -> None:
-        _warn("autocast", "autocast('cuda', args...)")
+        warn("cuda", "autocast", "autocast('cuda', args...)")
         super().__init__("cuda", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
 
 
@@ -40,7 +32,7 @@ class GradScaler(amp.GradScaler):
         growth_interval: int = 2000,
         enabled: bool = True,
     ) -> None:
-        _warn("GradScaler", "GradScaler('cuda', args...)")
+        warn("cuda", "GradScaler", "GradScaler('cuda', args...)")
         super().__init__(
             "cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled
         )
@@ -50,11 +42,11 @@ def custom_fwd(
     fwd: Callable[..., Any] | None = None, *, cast_inputs: Any = None
 ) -> Callable[..., Any]:
     """`pyrite.amp.custom_fwd(..., device_type="cuda")`."""
-    _warn("custom_fwd", "custom_fwd(args..., device_type='cuda')")
+    warn("cuda", "custom_fwd", "custom_fwd(args..., device_type='cuda')")
     return amp.custom_fwd(fwd, device_type="cuda", cast_inputs=cast_inputs)
 
 
 def custom_bwd(bwd: Callable[..., Any]) -> Callable[..., Any]:
     """`pyrite.amp.custom_bwd(..., device_type="cuda")`."""
-    _warn("custom_bwd", "custom_bwd(args..., device_type='cuda')")
+    warn("cuda", "custom_bwd", "custom_bwd(args..., device_type='cuda')")
     return amp.custom_bwd(bwd, device_type="cuda")

@@ -17,6 +17,7 @@
 mod anomaly;
 mod attributes;
 mod autocast;
+mod capability;
 mod casts;
 mod construct;
 mod convert;
@@ -53,6 +54,7 @@ use pyo3::prelude::*;
 fn _C(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module::fill(module)?;
     autocast::fill(module)?;
+    capability::fill(module)?;
     io::fill(module)?;
     rebuild::fill(module)?;
     storage::fill(module)

@@ -2,10 +2,11 @@
 
 use crate::convert::number;
 use crate::error::IntoPy;
+use crate::table_methods::maybe_detached;
 use crate::tensor::{PyTensor, wrap};
 use ops::call::Dest;
 use ops::map::{MapRow, NONE, map};
-use ops::{Var, binary, compare, unary};
+use ops::{Value, Var, binary, compare, unary};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use tape::Tensor;
@@ -225,8 +226,9 @@ impl PyTensor {
         let Ok(right) = other.cast::<PyTensor>() else {
             return Ok(slf.py().NotImplemented());
         };
-        let (a, b) = (&slf.get().tensor, &right.get().tensor);
-        wrap(slf.py(), slf.py().detach(|| ops::matmul::matmul(a, b)).py()?)
+        let operands = [slf, right].map(|t| Value::Tensor(t.get().tensor.clone()));
+        let work = || ops::call(&ops::signatures::MATMUL[0], &operands, Dest::New);
+        crate::returns::value(slf.py(), maybe_detached(slf.py(), &operands, work).py()?)
     }
 
     fn __neg__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {

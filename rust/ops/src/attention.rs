@@ -195,5 +195,5 @@ crate::ops! {
     /// Attention.
     ATTENTION:
     /// softmax(q k^T / sqrt(E) + mask) v.
-    f "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor" => |q, k, v, mask, dropout, causal, scale, grouped| attend(q, k, v, Settings { mask, dropout, causal, scale, grouped });
+    f lower "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor" => |q, k, v, mask, dropout, causal, scale, grouped| attend(q, k, v, Settings { mask, dropout, causal, scale, grouped });
 }

@@ -1,10 +1,12 @@
 //! The choke point: every op enters through [`call`], whatever the spelling. In-place and `out=`
 //! spellings are derived here from the plain op, by one rule for all.
 
+use crate::autocast::Cast;
 use crate::value::{Arg, Value};
 use crate::{report, write};
 use base::Result;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use tape::Tensor;
 
 /// Where the result goes.
@@ -90,6 +92,8 @@ pub struct OpDef {
     pub spellings: Spellings,
     /// The row honours `dest` itself instead of being copied from a fresh result.
     pub fills: bool,
+    /// What autocast does with its operands.
+    pub cast: Cast,
     /// The op.
     pub run: fn(&Args<'_>) -> Result<Value>,
 }
@@ -97,33 +101,44 @@ pub struct OpDef {
 /// Intercepts calls: autocast, tracing, default devices. `None` lets the call go on.
 pub trait Mode {
     /// Sees a call before it is carried out.
-    fn enter(&self, op: &'static OpDef, args: &[Value]) -> Option<Result<Value>>;
+    fn enter(&self, op: &'static OpDef, values: &[Value], dest: Dest<'_>) -> Option<Result<Value>>;
 }
 
 thread_local! {
     static ACTIVE: Cell<u32> = const { Cell::new(0) };
-    static MODES: std::cell::RefCell<Vec<std::rc::Rc<dyn Mode>>> =
-        const { std::cell::RefCell::new(Vec::new()) };
+    static MODES: RefCell<Vec<Rc<dyn Mode>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Pushes a mode onto this thread's stack.
-pub fn push_mode(mode: std::rc::Rc<dyn Mode>) {
-    MODES.with(|m| m.borrow_mut().push(mode));
+pub fn push_mode(mode: Rc<dyn Mode>) {
+    MODES.with_borrow_mut(|modes| modes.push(mode));
+    ACTIVE.set(ACTIVE.get() + 1);
+}
+
+/// Puts a mode below all others: it sees what they let through.
+pub(crate) fn push_mode_below(mode: Rc<dyn Mode>) {
+    MODES.with_borrow_mut(|modes| modes.insert(0, mode));
     ACTIVE.set(ACTIVE.get() + 1);
 }
 
 /// Pops the mode pushed last.
-pub fn pop_mode() {
-    if MODES.with(|m| m.borrow_mut().pop()).is_some() {
-        ACTIVE.set(ACTIVE.get() - 1);
-    }
+pub fn pop_mode() -> Option<Rc<dyn Mode>> {
+    let mode = MODES.with_borrow_mut(Vec::pop)?;
+    ACTIVE.set(ACTIVE.get() - 1);
+    Some(mode)
+}
+
+/// Takes the mode below all others away.
+pub(crate) fn pop_mode_below() {
+    MODES.with_borrow_mut(|modes| modes.remove(0));
+    ACTIVE.set(ACTIVE.get() - 1);
 }
 
 /// Calls an op.
 #[inline]
 pub fn call(op: &'static OpDef, values: &[Value], dest: Dest<'_>) -> Result<Value> {
     if ACTIVE.get() != 0
-        && let Some(result) = through_modes(op, values)
+        && let Some(result) = through_modes(op, values, dest)
     {
         return result;
     }
@@ -135,21 +150,22 @@ pub fn call(op: &'static OpDef, values: &[Value], dest: Dest<'_>) -> Result<Valu
     result.map_err(|error| report::explain(error, op, values))
 }
 
-/// The innermost mode sees the call first, with itself switched off meanwhile.
+/// The innermost mode sees the call first, with itself switched off meanwhile; what it lets through
+/// goes to the next.
 #[cold]
-fn through_modes(op: &'static OpDef, values: &[Value]) -> Option<Result<Value>> {
-    let mode = MODES.with(|m| m.borrow_mut().pop())?;
-    ACTIVE.set(ACTIVE.get() - 1);
-    let result = mode.enter(op, values);
+fn through_modes(op: &'static OpDef, values: &[Value], dest: Dest<'_>) -> Option<Result<Value>> {
+    let mode = pop_mode()?;
+    let result = mode.enter(op, values, dest).or_else(|| through_modes(op, values, dest));
     push_mode(mode);
     result
 }
 
-/// Declares rows: letters of the spellings, the schema, and the Rust call it stands for.
+/// Declares rows: letters of the spellings, what autocast does if anything, the schema, and the Rust
+/// call it stands for.
 #[macro_export]
 macro_rules! ops {
     ($(#[$attr:meta])* $table:ident: $(
-        $(#[doc = $doc:literal])* $letters:ident $schema:literal => |$($arg:ident),* $(,)?| $body:expr;
+        $(#[doc = $doc:literal])* $letters:ident $($cast:ident)? $schema:literal => |$($arg:ident),* $(,)?| $body:expr;
     )*) => {
         $(#[$attr])*
         pub static $table: &[$crate::call::OpDef] = &[$($crate::call::OpDef {
@@ -157,6 +173,7 @@ macro_rules! ops {
             doc: concat!($($doc, "\n"),*),
             spellings: $crate::call::Spellings::letters(stringify!($letters)),
             fills: false,
+            cast: $crate::autocast_policy!($($cast)?),
             run: |args| {
                 let mut values = args.values.iter();
                 $( let $arg = $crate::call::next(&mut values)?; )*
@@ -170,7 +187,7 @@ macro_rules! ops {
 #[macro_export]
 macro_rules! filling_ops {
     ($(#[$attr:meta])* $table:ident: $(
-        $(#[doc = $doc:literal])* $letters:ident $schema:literal =>
+        $(#[doc = $doc:literal])* $letters:ident $($cast:ident)? $schema:literal =>
             |$dest:ident $(, $arg:ident)* $(,)?| $body:expr;
     )*) => {
         $(#[$attr])*
@@ -179,6 +196,7 @@ macro_rules! filling_ops {
             doc: concat!($($doc, "\n"),*),
             spellings: $crate::call::Spellings::letters(stringify!($letters)),
             fills: true,
+            cast: $crate::autocast_policy!($($cast)?),
             run: |args| {
                 let $dest = args.dest;
                 let mut values = args.values.iter();

@@ -305,7 +305,7 @@ crate::ops! {
     /// Complex numbers as pairs of reals, over the same memory.
     f "view_as_real(Tensor self) -> Tensor" => |x| view_as_real(x);
     /// Pairs of reals as complex numbers, over the same memory.
-    f "view_as_complex(Tensor self) -> Tensor" => |x| view_as_complex(x);
+    f f32 "view_as_complex(Tensor self) -> Tensor" => |x| view_as_complex(x);
     /// The real part, over the same memory.
     f "real(Tensor self) -> Tensor" => |x| real_view(x);
     /// The imaginary part, over the same memory.
@@ -320,5 +320,5 @@ crate::filling_ops! {
     /// Complex numbers of real and imaginary parts.
     fo "complex(Tensor real, Tensor imag) -> Tensor" => |dest, real, imag| complex(dest, real, imag);
     /// Complex numbers of absolute values and angles.
-    fo "polar(Tensor abs, Tensor angle) -> Tensor" => |dest, abs, angle| polar(dest, abs, angle);
+    fo f32 "polar(Tensor abs, Tensor angle) -> Tensor" => |dest, abs, angle| polar(dest, abs, angle);
 }

@@ -1,6 +1,7 @@
 //! Products beyond plain matrices: scaled sums of products, outer and Kronecker products,
 //! contractions of any dimensions, einsum, distances.
 
+use crate::autocast::lowered;
 use crate::node::{Formula, Keep};
 use crate::{Var, create, matmul, reduce, view};
 use base::{DType, Dims, Result, Scalar, bail, ensure, shape};
@@ -156,7 +157,10 @@ pub fn tensordot(a: &Tensor, b: &Tensor, dims_a: &[i64], dims_b: &[i64]) -> Resu
         let size = |list: &[usize]| list.iter().map(|&d| t.dims()[d]).product::<usize>();
         view::reshape_to(&view::permute(t, &order)?, &[size(rows), size(columns)])
     };
-    let product = matmul::mm(&as_matrix(&a, &free_a, &with_a)?, &as_matrix(&b, &with_b, &free_b)?)?;
+    let product = matmul::mm(
+        &lowered(&as_matrix(&a, &free_a, &with_a)?)?,
+        &lowered(&as_matrix(&b, &with_b, &free_b)?)?,
+    )?;
     let whole: Dims =
         free_a.iter().map(|&d| a.dims()[d]).chain(free_b.iter().map(|&d| b.dims()[d])).collect();
     view::reshape_to(&product, &whole)
@@ -363,7 +367,11 @@ fn contract(a: Labelled, b: Labelled, later: &dyn Fn(u32) -> bool) -> Result<Lab
         let wide = view::expand_to(&arranged(o, &order)?, &sizes(&order));
         view::reshape_to(&wide, &[volume(&batch), volume(rows), volume(columns)])
     };
-    let product = matmul::bmm(&block(&a, &left, &inner)?, &block(&b, &inner, &right)?)?;
+    let (mut x, mut y) = (block(&a, &left, &inner)?, block(&b, &inner, &right)?);
+    if !inner.is_empty() {
+        (x, y) = (lowered(&x)?, lowered(&y)?);
+    }
+    let product = matmul::bmm(&x, &y)?;
     let letters: Vec<u32> = batch.iter().chain(&left).chain(&right).copied().collect();
     let mut result = Labelled { tensor: view::reshape_to(&product, &sizes(&letters))?, letters };
     let gone: Vec<u32> = result.letters.iter().copied().filter(|&l| !later(l)).collect();
@@ -447,18 +455,18 @@ fn chain(tensors: &[Tensor]) -> Result<Tensor> {
     let Some((first, rest)) = tensors.split_first() else {
         bail!(Runtime, "chain_matmul(): Expected one or more matrices");
     };
-    rest.iter().try_fold(first.clone(), |left, t| matmul::mm(&left, t))
+    rest.iter().try_fold(first.clone(), |left, t| matmul::mm(&lowered(&left)?, &lowered(t)?))
 }
 
 crate::ops! {
     /// Products.
     CONTRACTIONS:
     /// `beta * input + alpha * (mat1 @ mat2)`.
-    fmio "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, MATRICES);
+    fmio lower "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, MATRICES);
     /// `beta * input + alpha * (batch1 @ batch2)`.
-    fmio "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, BATCHES);
+    fmio lower "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, BATCHES);
     /// `beta * input + alpha * sum(batch1 @ batch2)`.
-    fmio "addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, SUMMED);
+    fmio lower "addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, SUMMED);
     /// `beta * input + alpha * (mat @ vec)`.
     fmio "addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, VECTOR);
     /// `beta * input + alpha * outer(vec1, vec2)`.
@@ -480,7 +488,7 @@ crate::ops! {
     /// Sums of products by index letters.
     fw "einsum(str equation, Tensor[] tensors) -> Tensor" => |equation, tensors| einsum(equation, tensors);
     /// Distances of all pairs of rows.
-    f "cdist(Tensor x1, Tensor x2, float p=2, str? compute_mode=None) -> Tensor" => |a, b, p, _mode| any_mode(_mode).and_then(|()| cdist(a, b, p));
+    f f32 "cdist(Tensor x1, Tensor x2, float p=2, str? compute_mode=None) -> Tensor" => |a, b, p, _mode| any_mode(_mode).and_then(|()| cdist(a, b, p));
 }
 
 /// How distances are computed is ours to choose.

@@ -446,23 +446,23 @@ crate::ops! {
     /// Convolutions.
     CONVOLUTIONS:
     /// Convolution of `(N, C, L)`.
-    f "conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 1, stride, padding: Padding::Sizes(padding), dilation, groups });
+    f lower "conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 1, stride, padding: Padding::Sizes(padding), dilation, groups });
     /// Convolution of `(N, C, L)`, padding "same" or "valid".
-    f "conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, str padding='valid', int[1] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 1, stride, padding: Padding::Word(padding), dilation, groups });
+    f lower "conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, str padding='valid', int[1] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 1, stride, padding: Padding::Word(padding), dilation, groups });
     /// Convolution of `(N, C, H, W)`.
-    f "conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 2, stride, padding: Padding::Sizes(padding), dilation, groups });
+    f lower "conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 2, stride, padding: Padding::Sizes(padding), dilation, groups });
     /// Convolution of `(N, C, H, W)`, padding "same" or "valid".
-    f "conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding='valid', int[2] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 2, stride, padding: Padding::Word(padding), dilation, groups });
+    f lower "conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding='valid', int[2] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 2, stride, padding: Padding::Word(padding), dilation, groups });
     /// Convolution of `(N, C, D, H, W)`.
-    f "conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 3, stride, padding: Padding::Sizes(padding), dilation, groups });
+    f lower "conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 3, stride, padding: Padding::Sizes(padding), dilation, groups });
     /// Convolution of `(N, C, D, H, W)`, padding "same" or "valid".
-    f "conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, str padding='valid', int[3] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 3, stride, padding: Padding::Word(padding), dilation, groups });
+    f lower "conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, str padding='valid', int[3] dilation=1, int groups=1) -> Tensor" => |x, w, b, stride, padding, dilation, groups| convolution(x, w, b, Settings { rank: 3, stride, padding: Padding::Word(padding), dilation, groups });
     /// The adjoint of `conv1d`.
-    f "conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] output_padding=0, int groups=1, int[1] dilation=1) -> Tensor" => |x, w, b, stride, padding, output_padding, groups, dilation| transposed(x, w, b, Transposed { rank: 1, stride, padding, output_padding, dilation, groups });
+    f lower "conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] output_padding=0, int groups=1, int[1] dilation=1) -> Tensor" => |x, w, b, stride, padding, output_padding, groups, dilation| transposed(x, w, b, Transposed { rank: 1, stride, padding, output_padding, dilation, groups });
     /// The adjoint of `conv2d`.
-    f "conv_transpose2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] output_padding=0, int groups=1, int[2] dilation=1) -> Tensor" => |x, w, b, stride, padding, output_padding, groups, dilation| transposed(x, w, b, Transposed { rank: 2, stride, padding, output_padding, dilation, groups });
+    f lower "conv_transpose2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] output_padding=0, int groups=1, int[2] dilation=1) -> Tensor" => |x, w, b, stride, padding, output_padding, groups, dilation| transposed(x, w, b, Transposed { rank: 2, stride, padding, output_padding, dilation, groups });
     /// The adjoint of `conv3d`.
-    f "conv_transpose3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] output_padding=0, int groups=1, int[3] dilation=1) -> Tensor" => |x, w, b, stride, padding, output_padding, groups, dilation| transposed(x, w, b, Transposed { rank: 3, stride, padding, output_padding, dilation, groups });
+    f lower "conv_transpose3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] output_padding=0, int groups=1, int[3] dilation=1) -> Tensor" => |x, w, b, stride, padding, output_padding, groups, dilation| transposed(x, w, b, Transposed { rank: 3, stride, padding, output_padding, dilation, groups });
     /// Convolution over the first dimension of `(T, B, C)`.
-    f "conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor" => |x, w, b, pad| conv_tbc(x, w, b, pad);
+    f lower "conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor" => |x, w, b, pad| conv_tbc(x, w, b, pad);
 }

@@ -158,5 +158,5 @@ crate::ops! {
     /// Half of a dimension times the sigmoid of the other half.
     fo "glu(Tensor self, int dim=-1) -> Tensor" => |x, dim| glu(x, dim);
     /// x where positive, else a learnt slope times x.
-    fm "prelu(Tensor self, Tensor weight) -> Tensor" => |x, w| prelu(x, w);
+    fm lower "prelu(Tensor self, Tensor weight) -> Tensor" => |x, w| prelu(x, w);
 }

@@ -334,7 +334,7 @@ crate::filling_ops! {
     /// Slices added at the positions in `index`.
     fmio "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor" => |dest, x, dim, index, src, alpha| index_add(dest, x, dim, index, src, alpha);
     /// Slices to the positions in `index`.
-    fmio "index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor" => |dest, x, dim, index, src| index_copy(dest, x, dim, index, src);
+    fmio widest "index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor" => |dest, x, dim, index, src| index_copy(dest, x, dim, index, src);
     /// One value in the slices `index` names.
     fmi "index_fill(Tensor self, int dim, Tensor index, Operand value) -> Tensor" => |dest, x, dim, index, value| fill(dest, x, dim, index, value);
     /// Slices combined at the positions in `index`.

@@ -301,21 +301,21 @@ crate::ops! {
     /// Losses.
     LOSSES:
     /// The squared error.
-    fo "mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor" => |x, t, r| mse_loss(x, t, r);
+    fo f32 "mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor" => |x, t, r| mse_loss(x, t, r);
     /// The absolute error.
-    fo "l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor" => |x, t, r| l1_loss(x, t, r);
+    fo f32 "l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor" => |x, t, r| l1_loss(x, t, r);
     /// The absolute error, parabolic near 0.
-    fo "smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.0) -> Tensor" => |x, t, r, beta| smooth_l1_loss(x, t, r, beta);
+    fo f32 "smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.0) -> Tensor" => |x, t, r, beta| smooth_l1_loss(x, t, r, beta);
     /// The squared error near 0, the absolute error far away.
-    fo "huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.0) -> Tensor" => |x, t, r, delta| huber_loss(x, t, r, delta);
+    fo f32 "huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.0) -> Tensor" => |x, t, r, delta| huber_loss(x, t, r, delta);
     /// Cross-entropy of probabilities of two classes.
-    fo "binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor" => |x, t, w, r| binary_cross_entropy(x, t, w, r);
+    fo f32 "binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor" => |x, t, w, r| binary_cross_entropy(x, t, w, r);
     /// Cross-entropy of two classes from logits.
-    f "binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor" => |x, t, w, p, r| binary_cross_entropy_with_logits(x, t, w, p, r);
+    f f32 "binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor" => |x, t, w, p, r| binary_cross_entropy_with_logits(x, t, w, p, r);
     /// log(1 + exp(-target x)).
-    fo "soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor" => |x, t, r| soft_margin_loss(x, t, r);
+    fo f32 "soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor" => |x, t, r| soft_margin_loss(x, t, r);
     /// The Kullback-Leibler divergence.
-    f "kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor" => |x, t, r, log| kl_div(x, t, r, log);
+    f f32 "kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor" => |x, t, r, log| kl_div(x, t, r, log);
     /// The negative log-likelihood of counts.
-    f "poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor" => |x, t, log_input, full, eps, r| poisson_nll_loss(x, t, Poisson { log_input, full, eps }, r);
+    f f32 "poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor" => |x, t, log_input, full, eps, r| poisson_nll_loss(x, t, Poisson { log_input, full, eps }, r);
 }

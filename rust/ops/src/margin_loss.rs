@@ -246,15 +246,15 @@ crate::ops! {
     /// Losses with a margin.
     MARGINS:
     /// max(0, -target (a - b) + margin).
-    f "margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0.0, int reduction=1) -> Tensor" => |a, b, t, margin, r| margin_ranking_loss(a, b, t, margin, r);
+    f f32 "margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0.0, int reduction=1) -> Tensor" => |a, b, t, margin, r| margin_ranking_loss(a, b, t, margin, r);
     /// Distances kept small for pairs alike, above a margin for others.
-    f "hinge_embedding_loss(Tensor self, Tensor target, float margin=1.0, int reduction=1) -> Tensor" => |x, t, margin, r| hinge_embedding_loss(x, t, margin, r);
+    f f32 "hinge_embedding_loss(Tensor self, Tensor target, float margin=1.0, int reduction=1) -> Tensor" => |x, t, margin, r| hinge_embedding_loss(x, t, margin, r);
     /// Cosines kept near 1 for pairs alike, below a margin for others.
-    f "cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0.0, int reduction=1) -> Tensor" => |a, b, t, margin, r| cosine_embedding_loss(a, b, t, margin, r);
+    f f32 "cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0.0, int reduction=1) -> Tensor" => |a, b, t, margin, r| cosine_embedding_loss(a, b, t, margin, r);
     /// An anchor nearer to the positive than to the negative by a margin.
-    f "triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1.0, float p=2.0, float eps=1e-06, bool swap=False, int reduction=1) -> Tensor" => |a, p, n, margin, order, eps, swap, reduction| triplet_margin_loss([a, p, n], Triplet { margin, p: order, eps, swap, reduction });
+    f f32 "triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1.0, float p=2.0, float eps=1e-06, bool swap=False, int reduction=1) -> Tensor" => |a, p, n, margin, order, eps, swap, reduction| triplet_margin_loss([a, p, n], Triplet { margin, p: order, eps, swap, reduction });
     /// The score of the class above all others by a margin.
-    fo "multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor" => |x, t, p, margin, w, reduction| multi_margin_loss(x, t, w, Margins { p: Scalar::to_f64(p), margin: Scalar::to_f64(margin), reduction });
+    fo f32 "multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor" => |x, t, p, margin, w, reduction| multi_margin_loss(x, t, w, Margins { p: Scalar::to_f64(p), margin: Scalar::to_f64(margin), reduction });
     /// The scores of several classes above all others by 1.
-    fo "multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor" => |x, t, r| multilabel_margin_loss(x, t, r);
+    fo f32 "multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor" => |x, t, r| multilabel_margin_loss(x, t, r);
 }

@@ -270,13 +270,15 @@ fn affine(bias: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         shape::show(&dims),
         shape::show(&bias.dims())
     );
-    ensure!(
-        bias.dtype() == a.dtype(),
-        Runtime,
-        "self and mat2 must have the same dtype, but got {} and {}",
-        bias.dtype().type_name(),
-        b.dtype().type_name()
-    );
+    for (name, x) in [("self", bias), ("mat1", a)] {
+        ensure!(
+            x.dtype() == b.dtype(),
+            Runtime,
+            "{name} and mat2 must have the same dtype, but got {} and {}",
+            x.dtype().type_name(),
+            b.dtype().type_name()
+        );
+    }
     product(a, b, Some(bias), &dims, Kind { op: "linear", node: "AddmmBackward0" })
 }
 

@@ -243,9 +243,9 @@ crate::ops! {
     /// Losses over classes.
     CLASSES:
     /// The negative log-likelihood of classes.
-    f "nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor" => |x, t, w, r, i| nll_loss_nd(x, t, w, r, i);
+    f f32 "nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor" => |x, t, w, r, i| nll_loss_nd(x, t, w, r, i);
     /// The negative log-likelihood of classes.
-    fo "nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor" => |x, t, w, r, i| nll_loss_nd(x, t, w, r, i);
+    fo f32 "nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor" => |x, t, w, r, i| nll_loss_nd(x, t, w, r, i);
     /// Softmax cross-entropy against classes or their probabilities.
-    f "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.0) -> Tensor" => |x, t, w, reduction, ignore_index, smoothing| cross_entropy(x, t, w, CrossEntropy { reduction, ignore_index, smoothing });
+    f f32 "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.0) -> Tensor" => |x, t, w, reduction, ignore_index, smoothing| cross_entropy(x, t, w, CrossEntropy { reduction, ignore_index, smoothing });
 }

@@ -1,5 +1,6 @@
 //! Padding: constants, reflections, repeated edges, wrapped edges.
 
+use crate::autocast::raised;
 use crate::node::Linear;
 use crate::{Var, fused, join, view};
 use array::{Array, dispatch};
@@ -138,6 +139,15 @@ fn edge_node(edge: Edge, spatial: usize) -> &'static str {
     }
 }
 
+/// The modes that PyTorch's autocast runs in float32.
+fn runs_in_f32(edge: Edge, spatial: usize) -> bool {
+    match edge {
+        Edge::Reflect => spatial < 3,
+        Edge::Replicate => true,
+        Edge::Circular => false,
+    }
+}
+
 fn edge_pad(x: &Tensor, pad: &[i64], edge: Edge) -> Result<Tensor> {
     let rank = x.rank();
     check_pairs(pad, rank)?;
@@ -149,7 +159,8 @@ fn edge_pad(x: &Tensor, pad: &[i64], edge: Edge) -> Result<Tensor> {
     );
     let pairs = by_dim(pad, rank);
     check_edges(&x.dims(), &pairs, edge)?;
-    fused::composite(edge_node(edge, spatial), &[x], move |inputs| {
+    let x = if runs_in_f32(edge, spatial) { raised(x)? } else { x.clone() };
+    fused::composite(edge_node(edge, spatial), &[&x], move |inputs| {
         let mut y = inputs[0].clone();
         for (d, pair) in pairs.iter().enumerate().filter(|(_, pair)| **pair != [0, 0]) {
             y = continued(&y, d, *pair, edge)?;

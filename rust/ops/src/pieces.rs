@@ -322,15 +322,15 @@ crate::ops! {
     /// Pieces of the third dimension.
     fm "dsplit.array(Tensor self, int[] indices) -> Tensor[]" => |x, at| named_split_at(x, at, DEPTHS);
     /// Side by side.
-    fo "hstack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 1, "hstack");
+    fo widest "hstack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 1, "hstack");
     /// One above the other.
-    fo "vstack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 2, "vstack");
+    fo widest "vstack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 2, "vstack");
     /// One above the other.
-    fo "row_stack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 2, "vstack");
+    fo widest "row_stack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 2, "vstack");
     /// Along the third dimension.
-    fo "dstack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 3, "dstack");
+    fo widest "dstack(Tensor[] tensors) -> Tensor" => |tensors| stacked(tensors, 3, "dstack");
     /// As columns.
-    fo "column_stack(Tensor[] tensors) -> Tensor" => |tensors| column_stack(tensors);
+    fo widest "column_stack(Tensor[] tensors) -> Tensor" => |tensors| column_stack(tensors);
     /// Matrices along a diagonal.
     fw "block_diag(Tensor[] tensors) -> Tensor" => |tensors| block_diag(tensors);
     /// Repeated to the common shape.

@@ -383,7 +383,7 @@ crate::ops! {
     /// Maxima of windows and their positions.
     fo "max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)" => |x, kernel, stride, padding, dilation, ceil| max_pool(x, Settings { rank: 2, kernel, stride, padding, dilation, ceil });
     /// Maxima of windows of `(N, C, D, H, W)`.
-    f "max_pool3d(Tensor self, int[3] kernel_size, int[3]? stride=None, int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor" => |x, kernel, stride, padding, dilation, ceil| first(max_pool(x, Settings { rank: 3, kernel, stride, padding, dilation, ceil }));
+    f f32 "max_pool3d(Tensor self, int[3] kernel_size, int[3]? stride=None, int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor" => |x, kernel, stride, padding, dilation, ceil| first(max_pool(x, Settings { rank: 3, kernel, stride, padding, dilation, ceil }));
     /// Maxima of windows and their positions.
     fo "max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3]? stride=None, int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)" => |x, kernel, stride, padding, dilation, ceil| max_pool(x, Settings { rank: 3, kernel, stride, padding, dilation, ceil });
     /// Means of windows of `(N, C, L)`.
@@ -391,21 +391,21 @@ crate::ops! {
     /// Means of windows of `(N, C, H, W)`.
     fo "avg_pool2d(Tensor self, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor" => |x, kernel, stride, padding, ceil, padded, divisor| avg_pool(x, Settings { rank: 2, kernel, stride, padding, dilation: ONE, ceil }, padded, divisor);
     /// Means of windows of `(N, C, D, H, W)`.
-    fo "avg_pool3d(Tensor self, int[3] kernel_size, int[3]? stride=None, int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor" => |x, kernel, stride, padding, ceil, padded, divisor| avg_pool(x, Settings { rank: 3, kernel, stride, padding, dilation: ONE, ceil }, padded, divisor);
+    fo f32 "avg_pool3d(Tensor self, int[3] kernel_size, int[3]? stride=None, int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor" => |x, kernel, stride, padding, ceil, padded, divisor| avg_pool(x, Settings { rank: 3, kernel, stride, padding, dilation: ONE, ceil }, padded, divisor);
     /// Means of as many even windows as asked.
     f "adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor" => |x, size| adaptive_avg_pool(x, size, 1);
     /// Means of as many even windows as asked.
     fo "adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor" => |x, size| adaptive_avg_pool(x, size, 2);
     /// Means of as many even windows as asked.
-    fo "adaptive_avg_pool3d(Tensor self, int[3] output_size) -> Tensor" => |x, size| adaptive_avg_pool(x, size, 3);
+    fo f32 "adaptive_avg_pool3d(Tensor self, int[3] output_size) -> Tensor" => |x, size| adaptive_avg_pool(x, size, 3);
     /// Maxima of as many even windows as asked, and their positions.
     f "adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)" => |x, size| adaptive_max_pool(x, size, 1);
     /// Maxima of as many even windows as asked, and their positions.
     fo "adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)" => |x, size| adaptive_max_pool(x, size, 2);
     /// Values put back where they were maxima.
-    fo "max_unpool2d(Tensor self, Tensor indices, int[2] output_size) -> Tensor" => |x, indices, size| max_unpool(x, indices, size);
+    fo f32 "max_unpool2d(Tensor self, Tensor indices, int[2] output_size) -> Tensor" => |x, indices, size| max_unpool(x, indices, size);
     /// Values put back where they were maxima.
-    f "max_unpool3d(Tensor self, Tensor indices, int[3] output_size, int[3] stride, int[3] padding) -> Tensor" => |x, indices, size, stride, padding| unpool_3d(x, indices, size, [stride, padding]);
+    f f32 "max_unpool3d(Tensor self, Tensor indices, int[3] output_size, int[3] stride, int[3] padding) -> Tensor" => |x, indices, size, stride, padding| unpool_3d(x, indices, size, [stride, padding]);
     /// Maxima of as many even windows as asked, and their positions.
-    fo "adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)" => |x, size| adaptive_max_pool(x, size, 3);
+    fo f32 "adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)" => |x, size| adaptive_max_pool(x, size, 3);
 }

@@ -199,11 +199,11 @@ crate::ops! {
     /// Quantiles.
     QUANTILES:
     /// A quantile.
-    fmo "quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile_at(x, q, dim, keep, between, false);
+    fmo f32 "quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile_at(x, q, dim, keep, between, false);
     /// Quantiles.
-    fmo "quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile(x, q, dim, keep, between, false);
+    fmo f32 "quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile(x, q, dim, keep, between, false);
     /// A quantile of those that are not NaN.
-    fmo "nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile_at(x, q, dim, keep, between, true);
+    fmo f32 "nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile_at(x, q, dim, keep, between, true);
     /// Quantiles of those that are not NaN.
-    fmo "nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile(x, q, dim, keep, between, true);
+    fmo f32 "nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor" => |x, q, dim, keep, between| quantile(x, q, dim, keep, between, true);
 }

@@ -3,6 +3,7 @@
 //! A layer walks a packed batch: step t holds the first `sizes[t]` sequences, longest first. A
 //! padded batch is one whose steps all have the same size. Gates come in PyTorch's order.
 
+use crate::autocast::lowered;
 use crate::{Value, Var, dropout, join, matmul, view};
 use array::dispatch;
 use base::{Result, Scalar, bail, ensure};
@@ -46,6 +47,12 @@ fn pieces(x: &Tensor, count: usize) -> Result<Vec<Var>> {
     Ok(view::chunk(x, count as i64, -1)?.into_iter().map(Var::T).collect())
 }
 
+/// A product inside a network is subject to autocast.
+fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let bias = bias.map(lowered).transpose()?;
+    matmul::linear(&lowered(x)?, &lowered(weight)?, bias.as_ref())
+}
+
 /// One step: the part of the gates that comes from the input, and the states before.
 fn step(
     cell: Cell,
@@ -54,7 +61,7 @@ fn step(
     by: &Weights<'_>,
 ) -> Result<Vec<Tensor>> {
     let h = &states[0];
-    let from_hidden = matmul::linear(h, by.hidden, by.hidden_bias)?;
+    let from_hidden = linear(h, by.hidden, by.hidden_bias)?;
     match cell {
         Cell::Tanh => Ok(vec![(Var::from(from_input) + Var::from(from_hidden)).tanh().tensor()?]),
         Cell::Relu => Ok(vec![(Var::from(from_input) + Var::from(from_hidden)).relu().tensor()?]),
@@ -72,7 +79,7 @@ fn step(
             let c = kept + g[0].clone().sigmoid() * g[2].clone().tanh();
             let mut h = (g[3].clone().sigmoid() * c.clone().tanh()).tensor()?;
             if let Some(projection) = by.projection {
-                h = matmul::linear(&h, projection, None)?;
+                h = linear(&h, projection, None)?;
             }
             Ok(vec![h, c.tensor()?])
         }
@@ -99,7 +106,7 @@ fn walk(
     by: &Weights<'_>,
     backwards: bool,
 ) -> Result<(Tensor, Vec<Tensor>)> {
-    let gates = matmul::linear(data, by.input, by.input_bias)?;
+    let gates = linear(data, by.input, by.input_bias)?;
     let starts: Vec<usize> = sizes
         .iter()
         .scan(0, |at, &n| {
@@ -260,7 +267,7 @@ fn cell_step(
     [input_bias, hidden_bias]: [Option<&Tensor>; 2],
 ) -> Result<Vec<Tensor>> {
     let by = Weights { input, hidden, input_bias, hidden_bias, projection: None };
-    step(cell, &matmul::linear(x, input, input_bias)?, states, &by)
+    step(cell, &linear(x, input, input_bias)?, states, &by)
 }
 
 fn single(
@@ -294,7 +301,7 @@ crate::ops! {
     /// Recurrent layers and cells.
     RECURRENT:
     /// Long short-term memory over a padded batch.
-    f "lstm(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)" => |x, hx, params, biases, layers, dropout, train, bidirectional, batch_first| Stack { cell: Cell::Lstm, params, biases, layers: count(layers), dropout, train, bidirectional }.padded(x, hx, batch_first);
+    f lower "lstm(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)" => |x, hx, params, biases, layers, dropout, train, bidirectional, batch_first| Stack { cell: Cell::Lstm, params, biases, layers: count(layers), dropout, train, bidirectional }.padded(x, hx, batch_first);
     /// Long short-term memory over a packed batch.
     f "lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)" => |x, sizes, hx, params, biases, layers, dropout, train, bidirectional| Stack { cell: Cell::Lstm, params, biases, layers: count(layers), dropout, train, bidirectional }.packed(x, sizes, hx);
     /// Gated recurrent units over a padded batch.

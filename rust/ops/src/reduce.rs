@@ -264,9 +264,9 @@ crate::ops! {
     /// The mean of the elements that are not NaN.
     fmo "nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor" => |x, dim, keep, dtype| nanmean(x, dim, keep, dtype);
     /// The product of all elements.
-    fmo "prod(Tensor self, *, ScalarType? dtype=None) -> Tensor" => |x, dtype| prod(x, None, false, dtype);
+    fmo f32 "prod(Tensor self, *, ScalarType? dtype=None) -> Tensor" => |x, dtype| prod(x, None, false, dtype);
     /// The product over a dimension.
-    fmo "prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor" => |x, dim, keep, dtype| prod(x, Some(dim), keep, dtype);
+    fmo f32 "prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor" => |x, dim, keep, dtype| prod(x, Some(dim), keep, dtype);
     /// Whether any element is non-zero.
     fmo "any(Tensor self) -> Tensor" => |x| any(x, None, false);
     /// Whether any element of the dimensions is non-zero.

@@ -178,6 +178,7 @@ macro_rules! map_def {
             doc: concat!($($doc, "\n"),*),
             spellings: $crate::call::Spellings::letters("fmio"),
             fills: true,
+            cast: $crate::autocast::Cast::None,
             run: |$args| Ok($crate::value::Value::from($body?)),
         })
     };

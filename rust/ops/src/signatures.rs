@@ -48,9 +48,9 @@ crate::ops! {
     /// Any geometry over the same storage.
     fm "as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor" => |x, size, stride, offset| view::as_strided(x, size, stride, offset);
     /// Tensors one after the other.
-    fo "cat(Tensor[] tensors, int dim=0) -> Tensor" => |tensors, dim| join::cat(tensors, dim);
+    fo widest "cat(Tensor[] tensors, int dim=0) -> Tensor" => |tensors, dim| join::cat(tensors, dim);
     /// Tensors along a new dimension.
-    fo "stack(Tensor[] tensors, int dim=0) -> Tensor" => |tensors, dim| join::stack(tensors, dim);
+    fo widest "stack(Tensor[] tensors, int dim=0) -> Tensor" => |tensors, dim| join::stack(tensors, dim);
     /// The complex conjugate.
     fm "conj(Tensor self) -> Tensor" => |x| complex::conj(x);
 }
@@ -116,20 +116,25 @@ crate::ops! {
 }
 
 crate::ops! {
-    /// Matrix products.
-    PRODUCTS:
+    /// The product behind `@`.
+    MATMUL:
     /// The product of matrices, vectors or batches.
-    fmo "matmul(Tensor self, Tensor other) -> Tensor" => |a, b| matmul::matmul(a, b);
+    fmo lower "matmul(Tensor self, Tensor other) -> Tensor" => |a, b| matmul::matmul(a, b);
+}
+
+crate::ops! {
+    /// Other matrix products.
+    PRODUCTS:
     /// The product of two matrices.
-    fmo "mm(Tensor self, Tensor mat2) -> Tensor" => |a, b| matmul::mm(a, b);
+    fmo lower "mm(Tensor self, Tensor mat2) -> Tensor" => |a, b| matmul::mm(a, b);
     /// Products of pairs of matrices.
-    fmo "bmm(Tensor self, Tensor mat2) -> Tensor" => |a, b| matmul::bmm(a, b);
+    fmo lower "bmm(Tensor self, Tensor mat2) -> Tensor" => |a, b| matmul::bmm(a, b);
     /// A matrix times a vector.
     fmo "mv(Tensor self, Tensor vec) -> Tensor" => |a, b| matmul::mv(a, b);
     /// The inner product of two vectors.
     fmo "dot(Tensor self, Tensor tensor) -> Tensor" => |a, b| matmul::dot(a, b);
     /// `input @ weight.T + bias`.
-    fo "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor" => |x, w, b| matmul::linear(x, w, b);
+    fo lower "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor" => |x, w, b| matmul::linear(x, w, b);
 }
 
 crate::ops! {

@@ -205,7 +205,7 @@ crate::ops! {
     /// A matrix with all elements on its diagonal.
     fm "diagflat(Tensor self, int offset=0) -> Tensor" => |x, k| diagflat(x, k);
     /// The sum of the diagonal.
-    fm "trace(Tensor self) -> Tensor" => |x| trace(x);
+    fm f32 "trace(Tensor self) -> Tensor" => |x| trace(x);
     /// How often each integer occurs.
     fm "bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor" => |x, weights, least| bincount(x, weights, least);
     /// The cross product of vectors of three.

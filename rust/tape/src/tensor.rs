@@ -67,7 +67,7 @@ impl WeakTensor {
     }
 
     /// Whether this is a handle to `tensor`.
-    pub(crate) fn is(&self, tensor: &Tensor) -> bool {
+    pub fn is(&self, tensor: &Tensor) -> bool {
         std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&tensor.0))
     }
 }
