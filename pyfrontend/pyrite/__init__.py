@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyrite import (
     _C,
     _tensor,
+    _tensor_attributes,
     _tensor_data,
 )
 from pyrite._C import *
