@@ -14,6 +14,7 @@ from pyrite import (
     _tensor,
     _tensor_attributes,
     _tensor_data,
+    overrides,  # before any class is derived from Tensor
 )
 from pyrite._C import *
 from pyrite._C import (
