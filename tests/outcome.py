@@ -35,7 +35,9 @@ def plain(value: Any) -> Any:
         return [plain(part) for part in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    return value if value is None or isinstance(value, int | str) else _as_torch(repr(value))
+    if isinstance(value, str):
+        return _as_torch(value)
+    return value if value is None or isinstance(value, int) else _as_torch(repr(value))
 
 
 def _as_torch(text: str) -> str:

@@ -120,11 +120,8 @@ def test_deepcopy_copies_each_storage_once() -> None:
         copy.deepcopy(pair["named"] * 2)
 
 
-def test_pickles_keep_what_is_shared() -> None:
-    x = torch.arange(4.0)
-    a, b, g = pickle.loads(pickle.dumps((x, x[1:], torch.Generator().manual_seed(5))))
-    b[0] = 7
-    assert a.tolist() == [0, 7, 2, 3]
+def test_pickles_of_generators() -> None:
+    g = pickle.loads(pickle.dumps(torch.Generator().manual_seed(5)))
     assert torch.rand(2, generator=g).equal(
         torch.rand(2, generator=torch.Generator().manual_seed(5))
     )

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pyrite import (
     _C,
     _tensor,
+    _tensor_attributes,
     _tensor_data,
+    overrides,  # before any class is derived from Tensor
 )
 from pyrite._C import *
 from pyrite._C import (

@@ -21,7 +21,8 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     """Copy a leaf with its gradient and attributes; storages are copied once per `memo`.
 
     Raises:
-        RuntimeError: the tensor is the result of a recorded op.
+        RuntimeError: the tensor is the result of a recorded op, or of a subclass whose `new_empty`
+            gives plain tensors.
     """
     if id(self) in memo:
         known: Tensor = memo[id(self)]
@@ -33,10 +34,19 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "because of a torch.nn.utils.weight_norm usage, see "
             "https://github.com/pytorch/pytorch/pull/103001"
         )
-    made = _with_storage_copied(self, memo)
+    if type(self.new_empty([])) is not type(self):
+        raise RuntimeError(
+            "The default implementation of __deepcopy__() for non-wrapper subclasses only works "
+            "for subclass types that implement new_empty() and for which that function returns "
+            "another instance of the same subclass. You should either properly implement "
+            "new_empty() for your subclass or override __deepcopy__() if it is intended behavior "
+            "for new_empty() to return an instance of a different type."
+        )
+    made: Tensor = _with_storage_copied(self, memo)
     if type(self) is not Tensor:
-        made = Tensor._make_subclass(type(self), made, self.requires_grad)
-    elif self.requires_grad:
+        made = Tensor._make_subclass(type(self), made)
+    made._bump_version()  # the copy counts as written, as PyTorch counts it
+    if self.requires_grad:
         made.requires_grad_(True)
     memo[id(self)] = made
     if self.grad is not None:
@@ -44,6 +54,23 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     for name, value in getattr(self, "__dict__", {}).items():
         setattr(made, name, copy.deepcopy(value, memo))
     return made
+
+
+def _setstate(self: Tensor, state: tuple[Any, ...]) -> None:
+    """Take over what old pickles of tensors carry: a storage with geometry, or data and flags.
+
+    Raises:
+        RuntimeError: the tensor is the result of a recorded op.
+    """
+    if not self.is_leaf:
+        raise RuntimeError("__setstate__ can be only called on leaf Tensors")
+    if len(state) == 4:
+        self.set_(*state)
+        return
+    if len(state) == 5:
+        self.data = state[0]
+        state = (state[3], state[4], state[2])
+    self.requires_grad, _, _ = state  # hooks are not pickled
 
 
 def _with_storage_copied(tensor: Tensor, memo: dict[int, Any]) -> Tensor:
@@ -153,6 +180,7 @@ def _get_device(self: Tensor) -> int:
 
 _METHODS: dict[str, Any] = {
     "__deepcopy__": _deepcopy,
+    "__setstate__": _setstate,
     "apply_": _apply,
     "get_device": _get_device,
     "imag": property(_imag, _set_imag),

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
-from weakref import WeakValueDictionary
 
 from pyrite import _C
 from pyrite._C import Tensor, UntypedStorage
@@ -50,13 +49,12 @@ def take_apart(tensor: Tensor, storage_argument: Callable[[UntypedStorage], Any]
     return rebuild, args
 
 
-# While one pickle is written, tensors on one storage have to meet the same storage object.
-_met: WeakValueDictionary[int, UntypedStorage] = WeakValueDictionary()
-
-
 def reduce_tensor(tensor: Tensor, protocol: object) -> Reduced:
-    """Implement `Tensor.__reduce_ex__`: in-memory pickles carry the storage's bytes."""
-    return take_apart(tensor, lambda storage: _met.setdefault(storage._cdata, storage))
+    """Implement `Tensor.__reduce_ex__`: in-memory pickles carry the storage's bytes.
+
+    As in PyTorch, each tensor carries its own: two tensors on one storage are apart afterwards.
+    """
+    return take_apart(tensor, lambda storage: storage)
 
 
 def _over(

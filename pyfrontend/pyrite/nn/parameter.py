@@ -50,6 +50,7 @@ class Parameter(Tensor, metaclass=_MarkedMeta):
     """
 
     _mark = "_is_param"
+    __torch_function__ = _C._disabled_torch_function_impl
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
         """Wrap `data`; a tensor subclass is detached and marked instead."""
@@ -83,6 +84,9 @@ class Parameter(Tensor, metaclass=_MarkedMeta):
         if not state:
             return _rebuild_parameter, (self.data, self.requires_grad, hooks)
         return _rebuild_parameter_with_state, (self.data, self.requires_grad, hooks, state)
+
+
+_C._add_plain_class(Parameter)
 
 
 def _rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-_LAZY = {"checkpoint", "data", "hooks", "tensorboard"}
+_LAZY = {"checkpoint", "data", "dlpack", "hooks", "tensorboard"}
 
 
 def __getattr__(name: str) -> ModuleType:

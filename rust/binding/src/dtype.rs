@@ -231,15 +231,19 @@ impl PyLayout {
 pub fn size<'py>(py: Python<'py>, dims: &[usize]) -> PyResult<Bound<'py, PyAny>> {
     let tuple = PyTuple::new(py, dims)?;
     match SIZE.get(py) {
-        Some(class) => class.bind(py).call1((tuple,)),
+        // The class's own `__new__` would look at each item again.
+        Some((class, new)) => new.bind(py).call1((class, tuple)),
         None => Ok(tuple.into_any()),
     }
 }
 
-static SIZE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+/// The class, and `tuple.__new__`.
+static SIZE: PyOnceLock<(Py<PyType>, Py<PyAny>)> = PyOnceLock::new();
 
 /// Registers the `Size` class; called once by the package.
 #[pyfunction]
-pub fn _set_size_class(py: Python<'_>, class: Py<PyAny>) -> PyResult<()> {
-    SIZE.set(py, class).map_err(|_| PyValueError::new_err("the Size class is already set"))
+pub fn _set_size_class(py: Python<'_>, class: Py<PyType>) -> PyResult<()> {
+    crate::overrides::_add_plain_class(class.bind(py));
+    let new = py.get_type::<PyTuple>().getattr("__new__")?.unbind();
+    SIZE.set(py, (class, new)).map_err(|_| PyValueError::new_err("the Size class is already set"))
 }

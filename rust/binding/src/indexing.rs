@@ -5,13 +5,16 @@
 
 use crate::convert::{int, number};
 use crate::error::IntoPy;
+use crate::overrides::{hand_over_method, intercepted};
 use crate::tensor::{PyTensor, wrap};
 use base::{DType, Scalar};
 use ops::call::Dest;
 use ops::{advanced, cast, create, inplace, view};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyEllipsis, PyFloat, PyList, PySequence, PySlice, PyString, PyTuple};
+use pyo3::types::{
+    PyBool, PyEllipsis, PyFloat, PyInt, PyList, PySequence, PySlice, PyString, PyTuple,
+};
 use tape::Tensor;
 
 /// A chain of views and, behind it, the tensors that index the result.
@@ -43,6 +46,10 @@ fn items<'py>(index: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
 
 /// Sequences of up to 31 items, one of which is itself an index, are read as tuples.
 fn counts_as_tuple(index: &Bound<'_, PyAny>) -> bool {
+    // An ABC's instance check is slow: the everyday classes go first.
+    if index.is_instance_of::<PyInt>() || index.is_instance_of::<PySlice>() || index.is_none() {
+        return false;
+    }
     let plain = !index.is_instance_of::<PyTensor>()
         && !is_array(index)
         && !index.is_instance_of::<PyString>()
@@ -83,6 +90,11 @@ fn item<'py>(value: &Bound<'py, PyAny>) -> PyResult<Item<'py>> {
     }
     if let Ok(tensor) = value.cast::<PyTensor>() {
         return Ok(tensor_item(&tensor.get().tensor));
+    }
+    if value.is_exact_instance_of::<PyInt>()
+        && let Ok(i) = value.extract::<i64>()
+    {
+        return Ok(Item::Int(i));
     }
     if !is_array(value) {
         if let Some(i) = int(value) {
@@ -169,7 +181,7 @@ fn resolve(x: &Tensor, index: &Bound<'_, PyAny>) -> PyResult<Indexed> {
             "too many indices for tensor of dimension {rank}"
         )));
     }
-    let mut chain = Chain { view: x.clone(), dim: 0, tensors: Vec::new() };
+    let mut chain = Chain { view: x.clone(), dim: 0, tensors: Vec::new(), single };
     for item in items {
         chain.apply(item, rank - used)?;
     }
@@ -186,6 +198,8 @@ struct Chain {
     view: Tensor,
     dim: usize,
     tensors: Vec<Option<Tensor>>,
+    /// The index is one int or slice.
+    single: bool,
 }
 
 impl Chain {
@@ -206,12 +220,26 @@ impl Chain {
                 self.view = view::select(&self.view, self.dim as i64, i).py()?;
             }
             Item::Slice(slice) => {
-                self.view = sliced(&self.view, self.dim, &slice)?;
+                self.view = self.sliced(&slice)?;
                 self.dim += 1;
             }
             Item::Tensor(t) => self.note(t),
         }
         Ok(())
+    }
+
+    /// Part of a dimension; among several items, a slice with all of it changes nothing.
+    fn sliced(&self, slice: &Bound<'_, PySlice>) -> PyResult<Tensor> {
+        let length = self.view.dims()[self.dim] as isize;
+        let part = slice.indices(length)?;
+        if part.step <= 0 {
+            return Err(PyValueError::new_err("step must be greater than zero"));
+        }
+        if !self.single && (part.start, part.stop, part.step) == (0, length, 1) {
+            return Ok(self.view.clone());
+        }
+        let (start, stop) = (part.start as i64, part.stop as i64);
+        view::slice(&self.view, self.dim as i64, Some(start), Some(stop), part.step as i64).py()
     }
 
     /// A mask of several dimensions stands at the first of them.
@@ -227,34 +255,6 @@ impl Chain {
 /// How many dimensions an entry of the index list covers.
 fn slot_width(slot: &Option<Tensor>) -> usize {
     slot.as_ref().map_or(1, |t| takes(&Item::Tensor(t.clone())))
-}
-
-fn sliced(x: &Tensor, dim: usize, slice: &Bound<'_, PySlice>) -> PyResult<Tensor> {
-    let bound = |name: &str| -> PyResult<Option<i64>> {
-        let value = slice.getattr(name)?;
-        if value.is_none() {
-            return Ok(None);
-        }
-        if let Some(v) = int(&value) {
-            return Ok(Some(v));
-        }
-        let index = value.call_method0("__index__").map_err(|_| {
-            PyTypeError::new_err(
-                "slice indices must be integers or None or have an __index__ method",
-            )
-        })?;
-        // Bounds beyond the machine's integers clamp, as everywhere in Python.
-        let zero = index.lt(0)?;
-        Ok(Some(index.extract().unwrap_or(if zero { i64::MIN } else { i64::MAX })))
-    };
-    let (start, stop, step) = (bound("start")?, bound("stop")?, bound("step")?.unwrap_or(1));
-    if step <= 0 {
-        return Err(PyValueError::new_err("step must be greater than zero"));
-    }
-    if start.unwrap_or(0) == 0 && stop.is_none_or(|s| s == i64::MAX) && step == 1 {
-        return Ok(x.clone());
-    }
-    view::slice(x, dim as i64, start, stop, step).py()
 }
 
 /// Applies an index to a tensor.
@@ -337,12 +337,23 @@ fn set(x: &Tensor, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResu
 
 #[pymethods]
 impl PyTensor {
-    fn __getitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        wrap(py, get(&self.tensor, index)?)
+    fn __getitem__(slf: &Bound<'_, Self>, index: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        if intercepted([slf.as_any(), index].into_iter()) {
+            return hand_over_method("__getitem__", &[slf.as_any().clone(), index.clone()]);
+        }
+        wrap(slf.py(), get(&slf.get().tensor, index)?)
     }
 
-    fn __setitem__(&self, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        set(&self.tensor, index, value)
+    fn __setitem__(
+        slf: &Bound<'_, Self>,
+        index: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        if intercepted([slf.as_any(), index, value].into_iter()) {
+            let args = [slf.as_any(), index, value].map(Clone::clone);
+            return hand_over_method("__setitem__", &args).map(drop);
+        }
+        set(&slf.get().tensor, index, value)
     }
 
     fn __delitem__(&self, _index: &Bound<'_, PyAny>) -> PyResult<()> {

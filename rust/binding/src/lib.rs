@@ -38,6 +38,7 @@ mod numbers;
 mod numpy;
 mod operators;
 mod outputs;
+mod overrides;
 mod parse;
 mod rebuild;
 mod returns;

@@ -135,9 +135,11 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_classes(module)?;
     add_values(module)?;
     add_functions(module)?;
+    crate::overrides::fill(module)?;
     construct::fill(module)?;
     dlpack::fill(module)?;
     generator::fill(module)?;
     numpy::fill(module)?;
+    module.add_function(wrap_pyfunction!(table_methods::_op_methods, module)?)?;
     table_methods::register(module)
 }

@@ -8,15 +8,19 @@ use ops::call::OpDef;
 use ops::schema::{Parameter, Schema, Type};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use smallvec::SmallVec;
 use tape::Tensor;
 
 /// The arguments of a call as Python passed them.
 pub struct Given<'a, 'py> {
     /// By position, `self` first for methods.
-    pub positional: &'a [Bound<'py, PyAny>],
+    pub positional: &'a [Borrowed<'a, 'py, PyAny>],
     /// By name.
-    pub named: &'a [(String, Bound<'py, PyAny>)],
+    pub named: &'a [(&'a str, Borrowed<'a, 'py, PyAny>)],
 }
+
+/// Arguments in a schema's order; most ops have few.
+pub type Values = SmallVec<[Value; 4]>;
 
 /// A call that fits an overload.
 pub struct Parsed {
@@ -25,11 +29,67 @@ pub struct Parsed {
     /// Its result's names.
     pub returns: &'static str,
     /// Arguments in the schema's order.
-    pub values: Vec<Value>,
+    pub values: Values,
     /// The `out=` tensors.
     pub out: Option<Vec<Tensor>>,
     /// `requires_grad=True`, which every factory function takes.
     pub requires_grad: bool,
+}
+
+/// One signature of a callable, with all that does not depend on the call worked out.
+pub struct Overload {
+    op: &'static OpDef,
+    schema: &'static Schema,
+    /// How many parameters take positions.
+    slots: usize,
+    /// The parameter whose sizes may be given one by one, as in `x.view(2, 3)`: a list of ints that
+    /// is the only parameter besides `self`.
+    sizes_at: Option<usize>,
+    /// It makes tensors, and so takes `requires_grad`.
+    factory: bool,
+    defaults: Vec<Result<Value, Reason>>,
+}
+
+impl Overload {
+    /// Of an op with its signature.
+    pub fn new((op, schema): &'static (&'static OpDef, Schema)) -> Overload {
+        let parameters = &schema.parameters;
+        let mut plain =
+            parameters.iter().enumerate().filter(|(_, p)| !p.keyword_only && p.name != "self");
+        let sizes_at = match (plain.next(), plain.next()) {
+            (Some((at, p)), None) if matches!(p.ty, Type::Ints(_)) => Some(at),
+            _ => None,
+        };
+        Overload {
+            op,
+            schema,
+            slots: parameters.iter().filter(|p| !p.keyword_only).count(),
+            sizes_at,
+            factory: parameters.iter().any(|p| p.name == "pin_memory"),
+            defaults: parameters.iter().map(default).collect(),
+        }
+    }
+
+    fn is_method(&self) -> bool {
+        self.op.spellings.method || self.op.spellings.inplace
+    }
+}
+
+/// Why a call does not fit a signature.
+#[derive(Clone)]
+enum Reason {
+    /// Of the call as a whole: `add() got ...`.
+    Call(String),
+    /// Of one argument: `add(): argument ...`.
+    Argument(String),
+}
+
+impl Reason {
+    fn text(&self) -> &str {
+        match self {
+            Reason::Call(text) | Reason::Argument(text) => text,
+        }
+    }
 }
 
 /// Other names PyTorch accepts for a parameter, for numpy's sake.
@@ -46,18 +106,15 @@ fn also_called(name: &str) -> &'static [&'static str] {
 /// Finds the overload the arguments fit.
 pub fn parse(
     name: &str,
-    overloads: &[(&'static OpDef, Schema)],
+    overloads: &[Overload],
     given: &Given<'_, '_>,
     method: bool,
 ) -> PyResult<Parsed> {
     let mut reasons = Vec::new();
-    for (op, schema) in overloads {
-        if method && !(op.spellings.method || op.spellings.inplace) {
-            continue;
-        }
-        match fit(schema, given, method, op.spellings.out) {
-            Ok(fit) => {
-                let Fit { values, out, requires_grad } = fit;
+    for overload in overloads.iter().filter(|overload| !method || overload.is_method()) {
+        match fit(overload, given, method) {
+            Ok(Fit { values, out, requires_grad }) => {
+                let Overload { op, schema, .. } = overload;
                 return Ok(Parsed { op, returns: schema.returns, values, out, requires_grad });
             }
             Err(reason) => reasons.push(reason),
@@ -68,85 +125,79 @@ pub fn parse(
 
 /// Arguments in the schema's order, and those that no schema lists.
 struct Fit {
-    values: Vec<Value>,
+    values: Values,
     out: Option<Vec<Tensor>>,
     requires_grad: bool,
 }
 
-/// Fills the schema's parameters, or says why not.
-fn fit(schema: &Schema, given: &Given<'_, '_>, method: bool, has_out: bool) -> Result<Fit, String> {
-    let parameters = &schema.parameters;
-    let positional = given.positional;
-    let slots = parameters.iter().filter(|p| !p.keyword_only).count();
-    let sizes_at = sizes_position(parameters, positional);
+/// Fills the signature's parameters, or says why not.
+fn fit(overload: &Overload, given: &Given<'_, '_>, method: bool) -> Result<Fit, Reason> {
+    let (slots, positional) = (overload.slots, given.positional);
+    let sizes_at = overload.sizes_at.filter(|at| is_spread(positional.get(*at..)));
     if positional.len() > slots && sizes_at.is_none() {
-        return Err(format!(
+        return Err(Reason::Call(format!(
             "takes {slots} positional argument{} but {} were given",
             if slots == 1 { "" } else { "s" },
             positional.len()
-        ));
+        )));
     }
-    let mut used = vec![false; given.named.len()];
-    let mut values = Vec::with_capacity(parameters.len());
-    for (i, p) in parameters.iter().enumerate() {
+    let mut used: SmallVec<[bool; 8]> = SmallVec::from_elem(false, given.named.len());
+    let mut values = Values::new();
+    for (i, p) in overload.schema.parameters.iter().enumerate() {
         if sizes_at == Some(i) {
             values.push(sizes(p, &positional[i..])?);
             continue;
         }
         let by_position = if p.keyword_only { None } else { positional.get(i) };
         let by_name = take_named(p, given, &mut used);
-        let value = match (by_position, by_name) {
+        values.push(match (by_position, by_name) {
             (Some(_), Some(_)) => {
-                return Err(format!("got multiple values for argument '{}'", p.name));
+                return Err(Reason::Call(format!("got multiple values for argument '{}'", p.name)));
             }
             (Some(value), None) => convert(p, value, Some(i + 1 - usize::from(method)))?,
             (None, Some(value)) => convert(p, value, None)?,
-            (None, None) => default(p)?,
-        };
-        values.push(value);
+            (None, None) => overload.defaults[i].clone()?,
+        });
     }
-    let mut out = None;
-    let mut requires_grad = false;
-    let factory = parameters.iter().any(|p| p.name == "pin_memory");
-    for ((name, value), used) in given.named.iter().zip(&used) {
-        if *used {
-            continue;
-        }
-        if name == "out" && has_out && !method {
-            out = out_tensors(value)?;
-        } else if name == "requires_grad" && factory {
-            requires_grad = value.extract().map_err(|_| {
-                format!("argument 'requires_grad' must be bool, not {}", type_name(value))
-            })?;
-        } else {
-            return Err(format!("got an unexpected keyword argument '{name}'"));
-        }
-    }
-    Ok(Fit { values, out, requires_grad })
+    let mut fit = Fit { values, out: None, requires_grad: false };
+    let left = given.named.iter().zip(&used).filter(|(_, used)| !**used);
+    left.map(|(named, _)| named).try_for_each(|named| extra(&mut fit, overload, named, method))?;
+    Ok(fit)
 }
 
-/// `x.view(2, 3)`: where sizes may be given one by one, which is where the only parameter besides
-/// `self` is a list of ints.
-fn sizes_position(parameters: &[Parameter], positional: &[Bound<'_, PyAny>]) -> Option<usize> {
-    let plain: Vec<(usize, &Parameter)> = parameters
-        .iter()
-        .enumerate()
-        .filter(|(_, p)| !p.keyword_only && p.name != "self")
-        .collect();
-    match plain.as_slice() {
-        [(at, p)] if matches!(p.ty, Type::Ints(_)) => {
-            let rest = positional.get(*at..).unwrap_or_default();
-            let spread =
-                rest.len() > 1 || (rest.len() == 1 && crate::convert::int(&rest[0]).is_some());
-            spread.then_some(*at)
-        }
-        _ => None,
+/// Takes an argument that signatures do not list.
+fn extra(
+    fit: &mut Fit,
+    overload: &Overload,
+    (name, value): &(&str, Borrowed<'_, '_, PyAny>),
+    method: bool,
+) -> Result<(), Reason> {
+    if *name == "out" && overload.op.spellings.out && !method {
+        fit.out = out_tensors(value)?;
+    } else if *name == "requires_grad" && overload.factory {
+        fit.requires_grad = value.extract().map_err(|_| {
+            let kind = type_name(value);
+            Reason::Argument(format!("argument 'requires_grad' must be bool, not {kind}"))
+        })?;
+    } else {
+        return Err(Reason::Call(format!("got an unexpected keyword argument '{name}'")));
+    }
+    Ok(())
+}
+
+/// Whether sizes were given one by one.
+fn is_spread(rest: Option<&[Borrowed<'_, '_, PyAny>]>) -> bool {
+    match rest {
+        Some([one]) => crate::convert::int(one).is_some(),
+        Some(several) => several.len() > 1,
+        None => false,
     }
 }
 
-fn sizes(p: &Parameter, rest: &[Bound<'_, PyAny>]) -> Result<Value, String> {
-    let list: Option<Vec<i64>> = rest.iter().map(crate::convert::int).collect();
-    list.map(Value::Ints).ok_or_else(|| format!("argument '{}' must be tuple of ints", p.name))
+fn sizes(p: &Parameter, rest: &[Borrowed<'_, '_, PyAny>]) -> Result<Value, Reason> {
+    let list: Option<Vec<i64>> = rest.iter().map(|value| crate::convert::int(value)).collect();
+    list.map(Value::Ints)
+        .ok_or_else(|| Reason::Argument(format!("argument '{}' must be tuple of ints", p.name)))
 }
 
 fn take_named<'a, 'py>(
@@ -157,24 +208,24 @@ fn take_named<'a, 'py>(
     let at = given
         .named
         .iter()
-        .position(|(name, _)| name == p.name || also_called(p.name).contains(&name.as_str()))?;
+        .position(|(name, _)| *name == p.name || also_called(p.name).contains(name))?;
     used[at] = true;
     Some(&given.named[at].1)
 }
 
 /// The value as the parameter takes it; `at` is its position, counted from 1, when it has one.
-fn convert(p: &Parameter, value: &Bound<'_, PyAny>, at: Option<usize>) -> Result<Value, String> {
+fn convert(p: &Parameter, value: &Bound<'_, PyAny>, at: Option<usize>) -> Result<Value, Reason> {
     if value.is_none() && (p.optional || p.default == Some("None")) {
         return Ok(Value::None);
     }
     argument(value, p.ty).ok_or_else(|| {
-        format!(
+        Reason::Argument(format!(
             "argument '{}'{} must be {}, not {}",
             shown_name(p),
             at.map_or_else(String::new, |at| format!(" (position {at})")),
             type_text(p.ty),
             type_name(value)
-        )
+        ))
     })
 }
 
@@ -182,24 +233,28 @@ fn shown_name(p: &Parameter) -> &str {
     if p.name == "self" { "input" } else { p.name }
 }
 
-fn out_tensors(value: &Bound<'_, PyAny>) -> Result<Option<Vec<Tensor>>, String> {
+fn out_tensors(value: &Bound<'_, PyAny>) -> Result<Option<Vec<Tensor>>, Reason> {
     if value.is_none() {
         return Ok(None);
     }
     match argument(value, Type::Tensor).or_else(|| argument(value, Type::Tensors)) {
         Some(Value::Tensor(tensor)) => Ok(Some(vec![tensor])),
         Some(Value::Tensors(list)) => Ok(Some(list)),
-        _ => Err(format!("argument 'out' must be Tensor, not {}", type_name(value))),
+        _ => Err(Reason::Argument(format!(
+            "argument 'out' must be Tensor, not {}",
+            type_name(value)
+        ))),
     }
 }
 
 /// The value of a parameter that was not given.
-fn default(p: &Parameter) -> Result<Value, String> {
+fn default(p: &Parameter) -> Result<Value, Reason> {
     let Some(text) = p.default else {
         return if p.optional {
             Ok(Value::None)
         } else {
-            Err(format!("missing 1 required positional arguments: \"{}\"", shown_name(p)))
+            let name = shown_name(p);
+            Err(Reason::Call(format!("missing 1 required positional arguments: \"{name}\"")))
         };
     };
     let value = match (text, p.ty) {
@@ -219,8 +274,8 @@ fn default(p: &Parameter) -> Result<Value, String> {
     Ok(value)
 }
 
-fn bad(text: &str) -> String {
-    format!("internal error: unreadable default {text}")
+fn bad(text: &str) -> Reason {
+    Reason::Argument(format!("internal error: unreadable default {text}"))
 }
 
 fn default_ints(text: &str, repeat: u8) -> Value {
@@ -274,35 +329,34 @@ fn signature(schema: &Schema, takes_out: bool, method: bool) -> String {
 }
 
 /// The types of a call's arguments, with PyTorch's comma after names without positions.
-fn shown_call(positional: &[Bound<'_, PyAny>], named: &[(String, Bound<'_, PyAny>)]) -> String {
-    let mut shown: Vec<String> = positional.iter().map(type_name).collect();
-    shown.extend(named.iter().map(|(name, value)| format!("{name}={}", type_name(value))));
-    let comma = if positional.is_empty() && !named.is_empty() { ", " } else { "" };
+fn shown_call(given: &Given<'_, '_>, skip: usize) -> String {
+    let mut shown: Vec<String> =
+        given.positional.iter().skip(skip).map(|value| type_name(value)).collect();
+    let comma = if shown.is_empty() && !given.named.is_empty() { ", " } else { "" };
+    shown.extend(given.named.iter().map(|(name, value)| format!("{name}={}", type_name(value))));
     shown.join(", ") + comma
 }
 
 fn refuse(
     name: &str,
-    overloads: &[(&'static OpDef, Schema)],
+    overloads: &[Overload],
     given: &Given<'_, '_>,
     method: bool,
-    reasons: &[String],
+    reasons: &[Reason],
 ) -> PyErr {
     if let ([reason], [_]) = (reasons, overloads) {
-        return PyTypeError::new_err(
-            format!("{name}(): {reason}")
-                .replace("(): got", "() got")
-                .replace("(): takes", "() takes")
-                .replace("(): missing", "() missing"),
-        );
+        return PyTypeError::new_err(match reason {
+            Reason::Call(text) => format!("{name}() {text}"),
+            Reason::Argument(text) => format!("{name}(): {text}"),
+        });
     }
-    let skip = usize::from(method);
-    let got = shown_call(&given.positional[skip.min(given.positional.len())..], given.named);
+    let got = shown_call(given, usize::from(method));
     let mut text = format!(
         "{name}() received an invalid combination of arguments - got ({got}), but expected one of:"
     );
-    for ((op, schema), reason) in overloads.iter().zip(reasons) {
-        text += &format!("\n * {}\n      {reason}", signature(schema, op.spellings.out, method));
+    for (overload, reason) in overloads.iter().zip(reasons) {
+        let signature = signature(overload.schema, overload.op.spellings.out, method);
+        text += &format!("\n * {signature}\n      {}", reason.text());
     }
     PyTypeError::new_err(text)
 }

@@ -62,6 +62,9 @@ pub fn _set_named_tuple_maker(py: Python<'_>, make: Py<PyAny>) {
 
 /// The result of an op whose schema names its results: `(Tensor values, Tensor indices)`.
 pub fn named(py: Python<'_>, op: &str, returns: &str, result: Value) -> PyResult<Py<PyAny>> {
+    if !returns.starts_with('(') {
+        return value(py, result);
+    }
     let fields: Vec<&str> = returns
         .trim_matches(['(', ')'])
         .split(", ")
@@ -69,9 +72,7 @@ pub fn named(py: Python<'_>, op: &str, returns: &str, result: Value) -> PyResult
         .collect();
     let plain = value(py, result)?;
     match NAMED.get(py) {
-        Some(make) if returns.starts_with('(') && !fields.is_empty() => {
-            make.call1(py, (op, fields, plain))
-        }
+        Some(make) if !fields.is_empty() => make.call1(py, (op, fields, plain)),
         _ => Ok(plain),
     }
 }

@@ -4,17 +4,19 @@
 //! time; the number leads to the op. Adding an op touches nothing here.
 
 use crate::error::{IntoPy, from_panic};
-use crate::parse::{Given, Parsed, parse};
+use crate::overrides::{hand_over, intercepted};
+use crate::parse::{Given, Overload, Parsed, parse};
 use crate::returns;
 use crate::tensor::PyTensor;
-use ops::call::{Dest, OpDef};
-use ops::schema::Schema;
+use ops::call::{Dest, OpDef, Spellings};
 use ops::table::{Entry, registry};
 use ops::{Value, write};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use smallvec::SmallVec;
 use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
@@ -32,8 +34,18 @@ enum Spelling {
 
 struct Callable {
     name: String,
-    overloads: &'static [(&'static OpDef, Schema)],
+    overloads: Vec<Overload>,
+    spellings: Spellings,
+    doc: &'static str,
     spelling: Spelling,
+    /// The Python object, which overrides are told.
+    object: PyOnceLock<Py<PyAny>>,
+}
+
+impl Callable {
+    fn is_method(&self) -> bool {
+        matches!(self.spelling, Spelling::Method | Spelling::InPlace { method: true })
+    }
 }
 
 static CALLABLES: OnceLock<Vec<Callable>> = OnceLock::new();
@@ -47,8 +59,14 @@ fn callables() -> &'static [Callable] {
 
 fn spellings(entry: &'static Entry) -> Vec<Callable> {
     let any = |f: fn(&OpDef) -> bool| entry.overloads.iter().any(|(op, _)| f(op));
-    let callable =
-        |name: String, spelling| Callable { name, overloads: &entry.overloads, spelling };
+    let callable = |name: String, spelling| Callable {
+        name,
+        overloads: entry.overloads.iter().map(Overload::new).collect(),
+        spellings: entry.overloads[0].0.spellings,
+        doc: entry.overloads[0].0.doc,
+        spelling,
+        object: PyOnceLock::new(),
+    };
     let plain = entry.name.to_string();
     let mut list = Vec::new();
     if any(|op| op.spellings.function) {
@@ -66,17 +84,30 @@ fn spellings(entry: &'static Entry) -> Vec<Callable> {
 }
 
 /// Calls callable number `index`.
-fn invoke(
-    py: Python<'_>,
+fn invoke<'a, 'py: 'a>(
+    py: Python<'py>,
     index: usize,
-    positional: &[Bound<'_, PyAny>],
-    named: &[(String, Bound<'_, PyAny>)],
+    given: &Given<'a, 'py>,
 ) -> PyResult<Py<PyAny>> {
     let callable = &callables()[index];
-    let method = matches!(callable.spelling, Spelling::Method | Spelling::InPlace { method: true });
-    let parsed = parse(&callable.name, callable.overloads, &Given { positional, named }, method)?;
+    let values = given.positional.iter().chain(given.named.iter().map(|(_, value)| value));
+    if intercepted(values.map(|value| &**value)) {
+        return intercept(py, callable, given);
+    }
+    let parsed = parse(&callable.name, &callable.overloads, given, callable.is_method())?;
     let in_place = matches!(callable.spelling, Spelling::InPlace { .. });
     run(py, &callable.name, &parsed, in_place)
+}
+
+#[cold]
+fn intercept(py: Python<'_>, callable: &Callable, given: &Given<'_, '_>) -> PyResult<Py<PyAny>> {
+    let Some(func) = callable.object.get(py) else {
+        return Err(PyRuntimeError::new_err("internal error: an op without its object"));
+    };
+    let args: Vec<_> = given.positional.iter().map(|value| Bound::clone(value)).collect();
+    let kwargs = PyDict::new(py);
+    given.named.iter().try_for_each(|(name, value)| kwargs.set_item(name, value))?;
+    hand_over(func.bind(py), &args, (!given.named.is_empty()).then_some(&kwargs))
 }
 
 fn run(py: Python<'_>, name: &str, parsed: &Parsed, in_place: bool) -> PyResult<Py<PyAny>> {
@@ -100,7 +131,8 @@ fn run(py: Python<'_>, name: &str, parsed: &Parsed, in_place: bool) -> PyResult<
     returns::named(py, name, returns, result)
 }
 
-/// Releases the interpreter for work that takes longer than releasing it.
+/// Releases the interpreter for work that takes longer than releasing it, by the elements that go in,
+/// or come out where sizes are given.
 pub fn maybe_detached<T: Send>(
     py: Python<'_>,
     values: &[Value],
@@ -111,10 +143,12 @@ pub fn maybe_detached<T: Send>(
         .map(|v| match v {
             Value::Tensor(t) => t.numel(),
             Value::Tensors(list) => list.iter().map(tape::Tensor::numel).sum(),
-            Value::Ints(_) => LONG,
+            Value::Ints(sizes) => sizes
+                .iter()
+                .fold(1, |n: usize, &size| n.saturating_mul(size.unsigned_abs() as usize)),
             _ => 0,
         })
-        .sum();
+        .fold(0, usize::saturating_add);
     if elements < LONG { work() } else { py.detach(work) }
 }
 
@@ -144,23 +178,26 @@ unsafe fn enter(
     let call = || -> PyResult<Py<PyAny>> {
         // SAFETY: `i` stays below the number of values that the convention says `args` holds; each
         // is a live object borrowed for the call.
-        let value = |i: usize| unsafe { Bound::from_borrowed_ptr(py, *args.add(i)) };
-        let mut positional = Vec::with_capacity(count as usize + 1);
+        let value = |i: usize| unsafe { Borrowed::from_ptr(py, *args.add(i)) };
+        let mut positional: SmallVec<[Borrowed<'_, '_, PyAny>; 8]> = SmallVec::new();
         if !slf.is_null() {
             // SAFETY: a method's receiver is a live object borrowed for the call.
-            positional.push(unsafe { Bound::from_borrowed_ptr(py, slf) });
+            positional.push(unsafe { Borrowed::from_ptr(py, slf) });
         }
         positional.extend((0..count as usize).map(value));
-        let mut named = Vec::new();
-        if !names.is_null() {
-            // SAFETY: `names` is a live tuple of str, borrowed for the call.
-            let names: Bound<'_, PyAny> = unsafe { Bound::from_borrowed_ptr(py, names) };
-            for (i, name) in names.try_iter()?.enumerate() {
-                let name = name?.cast::<PyString>()?.to_cow()?.into_owned();
-                named.push((name, value(count as usize + i)));
-            }
+        if names.is_null() {
+            return invoke(py, index, &Given { positional: &positional, named: &[] });
         }
-        invoke(py, index, &positional, &named)
+        // SAFETY: `names` is a live tuple of str, borrowed for the call.
+        let names = unsafe { Bound::from_borrowed_ptr(py, names) }.cast_into::<PyTuple>()?;
+        let names: SmallVec<[Bound<'_, PyString>; 8]> =
+            names.iter().map(Bound::cast_into).collect::<Result<_, _>>()?;
+        let named: SmallVec<[_; 8]> = names
+            .iter()
+            .enumerate()
+            .map(|(i, name)| Ok((name.to_str()?, value(count as usize + i))))
+            .collect::<PyResult<_>>()?;
+        invoke(py, index, &Given { positional: &positional, named: &named })
     };
     let result = catch_unwind(AssertUnwindSafe(call))
         .unwrap_or_else(|payload| Err(from_panic(payload.as_ref())));
@@ -191,33 +228,36 @@ seq_macro::seq!(N in 0..2048 {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     let class = py.get_type::<PyTensor>();
+    let home = PyString::new(py, "pyrite");
     for (index, callable) in callables().iter().enumerate() {
         let Some(trampoline) = TRAMPOLINES.get(index) else {
             return Err(PyRuntimeError::new_err("internal error: more ops than trampolines"));
         };
-        let definition = definition(&callable.name, *trampoline, callable.overloads[0].0.doc)?;
+        let definition = definition(&callable.name, *trampoline, callable.doc)?;
         // SAFETY: the definition is leaked, so it outlives the objects made from it; the class and
         // module are live; both functions return a new reference or set an exception.
         let object = unsafe {
-            let raw = match callable.spelling {
-                Spelling::Method | Spelling::InPlace { method: true } => {
-                    ffi::PyDescr_NewMethod(class.as_ptr().cast(), definition)
-                }
-                _ => ffi::PyCFunction_NewEx(definition, std::ptr::null_mut(), std::ptr::null_mut()),
+            let raw = if callable.is_method() {
+                ffi::PyDescr_NewMethod(class.as_ptr().cast(), definition)
+            } else {
+                ffi::PyCFunction_NewEx(definition, std::ptr::null_mut(), home.as_ptr())
             };
             Bound::from_owned_ptr_or_err(py, raw)?
         };
-        match callable.spelling {
-            Spelling::Method | Spelling::InPlace { method: true } => {
-                class.setattr(callable.name.as_str(), object)?;
-            }
-            _ => {
-                let spellings = callable.overloads[0].0.spellings;
-                module.add(spellings.attribute(&callable.name).as_str(), object)?;
-            }
+        let _ = callable.object.set(py, object.clone().unbind());
+        if callable.is_method() {
+            class.setattr(callable.name.as_str(), object)?;
+        } else {
+            module.add(callable.spellings.attribute(&callable.name).as_str(), object)?;
         }
     }
     Ok(())
+}
+
+/// The names of the methods that come from the op table; they ask for overrides by themselves.
+#[pyfunction]
+pub fn _op_methods() -> Vec<&'static str> {
+    callables().iter().filter(|c| c.is_method()).map(|c| c.name.as_str()).collect()
 }
 
 /// A method definition that lives as long as the process.

@@ -24,9 +24,9 @@ crate::binary! { BINARY:
     /// The quotient rounded towards zero.
     trunc_divide as "DivBackward0" { out: Same, binary: [Real => |a, b| Ordered::div_trunc(a, b)], wgsl: "trunc(a / b)", a: [|g| g * 0.0], b: [|g| g * 0.0], sample: 0.5..4.0 }
     /// The remainder with the divisor's sign, as Python's `%`.
-    remainder { out: Same, binary: [Real => |a, b| Ordered::rem_floor(a, b)], wgsl: "a - b * floor(a / b)", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&floor_divide::OP, a, b)], sample: 0.5..4.0 }
+    remainder as "RemainderBackward1|RemainderBackward1|RemainderBackward0" { out: Same, binary: [Real => |a, b| Ordered::rem_floor(a, b)], wgsl: "a - b * floor(a / b)", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&floor_divide::OP, a, b)], sample: 0.5..4.0 }
     /// The remainder with the dividend's sign, as C's `fmod`.
-    fmod { out: Same, binary: [Real => |a, b| Ordered::rem_trunc(a, b)], wgsl: "a % b", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&trunc_divide::OP, a, b)], sample: 0.5..4.0 }
+    fmod as "FmodBackward1|FmodBackward1|FmodBackward0" { out: Same, binary: [Real => |a, b| Ordered::rem_trunc(a, b)], wgsl: "a % b", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&trunc_divide::OP, a, b)], sample: 0.5..4.0 }
     /// The left element to the power of the right one.
     pow as "PowBackward1|PowBackward2|PowBackward0" { out: Same, binary: [Field => |a, b| Field::pow(a, b), Int => |a, b| Ordered::power(a, b), Bool => |a, b| B8::from(a.get() | !b.get())], wgsl: "pow(a, b)", a: [|g, a, b| crate::power::base_vjp(g, a, b)], b: [|g, a, b, y| crate::power::exponent_vjp(g, a, b, y)], sample: 0.5..3.0 }
     /// The larger element; NaN wins.

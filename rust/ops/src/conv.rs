@@ -4,7 +4,7 @@
 //! gradient in the input (the transposed convolution) and its gradient in the weight are its three
 //! partial maps, each linear in two operands, and the gradients of each are the other two.
 
-use crate::node::{Formula, Keep};
+use crate::node::{Formula, Keep, record_optional};
 use crate::{Var, cast, reduce, view};
 use array::Array;
 use array::dispatch::{self, ConvGeometry};
@@ -77,9 +77,8 @@ fn map(
     let out = Array::empty(layout, a.dtype(), a.device())?;
     let moved = bias.map(Tensor::array);
     run(form, part, &out, &a.array(), &b.array(), moved.as_ref())?;
-    let inputs: Vec<&Tensor> = [Some(a), Some(b), bias].into_iter().flatten().collect();
     let form = form.clone();
-    tape::record(out, &inputs, |_| {
+    record_optional(out, &[Some(a), Some(b), bias], |inputs| {
         let wants = [tape::needs_history(&[a]), tape::needs_history(&[b])];
         // Each operand serves the gradient of the other.
         let (keep_a, keep_b) = (wants[1].then_some(a), wants[0].then_some(b));

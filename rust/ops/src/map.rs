@@ -70,6 +70,15 @@ impl MapRow {
         self.op.cpu[DType::I64 as usize].is_none()
     }
 
+    /// The number among the operands for which the op has an overload of its own, told by a name of
+    /// its own: such a number has no edge.
+    fn number_without_edge(&self, ins: &[Var]) -> Option<usize> {
+        let number = ins.iter().position(|v| matches!(v, Var::S(_)))?;
+        let mut names = self.node?.split('|');
+        let general = names.next()?;
+        names.nth(number).filter(|name| *name != general).map(|_| number)
+    }
+
     fn node_name(&'static self, ins: &[Var]) -> &'static str {
         let Some(names) = self.node else {
             return self.name.get_or_init(|| crate::node::camel(self.op.name) + "Backward0");
@@ -193,7 +202,7 @@ fn map_in_place(
         target.bump_version();
         return Ok(target.clone());
     }
-    let edges = edges(&ins)?;
+    let edges = edges(row, &ins)?;
     let mut slots = MapBody::inputs(row, &ins)?;
     run(row, plan.compute, &array, &ins, &params)?;
     target.bump_version();
@@ -236,8 +245,12 @@ fn wants_history(ins: &[Var]) -> bool {
     tape::grad_enabled() && ins.iter().any(|v| as_tensor(v).is_some_and(Tensor::requires_grad))
 }
 
-fn edges(ins: &[Var]) -> Result<SmallVec<[Edge; 2]>> {
+fn edges(row: &MapRow, ins: &[Var]) -> Result<SmallVec<[Edge; 2]>> {
+    let number = row.number_without_edge(ins);
     ins.iter()
+        .enumerate()
+        .filter(|(i, _)| Some(*i) != number)
+        .map(|(_, v)| v)
         .map(|v| as_tensor(v).map_or_else(|| Ok(Edge::default()), Tensor::gradient_edge))
         .collect()
 }
@@ -256,7 +269,7 @@ fn record(row: &'static MapRow, ins: &[Var], params: Params, out: &Tensor) -> Re
     if derivable && out.dtype().is_differentiable() && wants_history(ins) {
         let mut slots = MapBody::inputs(row, ins)?;
         MapBody::keep_output(row, ins, &mut slots, out)?;
-        tape::attach(out, edges(ins)?, MapBody::new(row, ins, params, slots));
+        tape::attach(out, edges(row, ins)?, MapBody::new(row, ins, params, slots));
     }
     Ok(())
 }
@@ -288,6 +301,8 @@ struct MapBody {
     row: &'static MapRow,
     name: &'static str,
     params: Params,
+    /// The operand that has no edge.
+    number: Option<usize>,
     saved: Mutex<Option<Slots>>,
 }
 
@@ -315,7 +330,8 @@ impl MapBody {
     }
 
     fn new(row: &'static MapRow, ins: &[Var], params: Params, slots: Slots) -> MapBody {
-        MapBody { row, name: row.node_name(ins), params, saved: Mutex::new(Some(slots)) }
+        let (name, number) = (row.node_name(ins), row.number_without_edge(ins));
+        MapBody { row, name, params, number, saved: Mutex::new(Some(slots)) }
     }
 
     /// Reads what is saved; the lock is not held where that runs a user's code.
@@ -354,14 +370,16 @@ impl Backward for MapBody {
     }
 
     fn vjp(&self, grads: &[Option<Tensor>], cx: &Context<'_>) -> Result<Grads> {
-        let inputs = cx.node.edges.len();
+        let edges = cx.node.edges.len();
         let Some(grad) = &grads[0] else {
-            return Ok(std::iter::repeat_n(None, inputs).collect());
+            return Ok(std::iter::repeat_n(None, edges).collect());
         };
         let kept = self.kept(cx)?;
-        (0..inputs)
-            .map(|i| match &self.row.vjps[i] {
-                Some(half) if cx.needs(i) => {
+        let operands = (0..self.row.vjps.len()).filter(|i| Some(*i) != self.number);
+        (0..edges)
+            .zip(operands)
+            .map(|(edge, i)| match &self.row.vjps[i] {
+                Some(half) if cx.needs(edge) => {
                     let found = (half.vjp)(Var::T(grad.clone()), &kept).tensor()?;
                     let varies = |k: usize| {
                         half.keeps & (1 << k) != 0

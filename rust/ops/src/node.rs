@@ -106,6 +106,8 @@ pub struct Formula {
     saved: Mutex<Option<Vec<Slot>>>,
     rule: Box<Rule>,
     joint: bool,
+    /// The edge of each input, where optional ones are absent.
+    places: Option<Vec<usize>>,
 }
 
 #[derive(Clone)]
@@ -160,6 +162,7 @@ impl Formula {
             saved: Mutex::new(Some(slots)),
             rule: Box::new(rule),
             joint: false,
+            places: None,
         })
     }
 
@@ -203,13 +206,18 @@ impl Backward for Formula {
 
     fn vjp(&self, grads: &[Option<Tensor>], cx: &Context<'_>) -> Result<Grads> {
         if grads.iter().all(Option::is_none) {
-            return Ok(std::iter::repeat_n(None, self.inputs).collect());
+            return Ok(std::iter::repeat_n(None, cx.node.edges.len()).collect());
         }
         let vars = self.saved_vars(cx.node)?;
-        let needs = (0..self.inputs).map(|i| cx.needs(i)).collect();
+        let place = |i: usize| self.places.as_ref().map_or(i, |places| places[i]);
+        let needs = (0..self.inputs).map(|i| cx.needs(place(i))).collect();
         let grads = (self.rule)(grads, &Saved { vars, needs })?;
         let settled = |g: Tensor| if self.joint { piecewise(g, &cx.node.edges) } else { g };
-        grads.into_iter().map(|g| g.map(Var::tensor).transpose().map(|g| g.map(settled))).collect()
+        let mut all: Grads = std::iter::repeat_n(None, cx.node.edges.len()).collect();
+        for (i, grad) in grads.into_iter().enumerate() {
+            all[place(i)] = grad.map(Var::tensor).transpose()?.map(settled);
+        }
+        Ok(all)
     }
 
     fn release(&self) {
@@ -223,6 +231,26 @@ impl Backward for Formula {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// Records an op some of whose inputs may be absent: those leave an edge to nowhere, so that every
+/// input keeps its place among `next_functions`. The body is of the inputs that are present.
+pub(crate) fn record_optional(
+    out: Array,
+    inputs: &[Option<&Tensor>],
+    body: impl FnOnce(&[&Tensor]) -> Result<Formula>,
+) -> Result<Tensor> {
+    let out = Tensor::new(out);
+    let present: Vec<&Tensor> = inputs.iter().flatten().copied().collect();
+    if !out.dtype().is_differentiable() || !tape::needs_history(&present) {
+        return Ok(out);
+    }
+    let edge =
+        |input: Option<&Tensor>| input.map_or_else(|| Ok(Edge::default()), Tensor::gradient_edge);
+    let edges = inputs.iter().copied().map(edge).collect::<Result<_>>()?;
+    let places = Some((0..inputs.len()).filter(|&i| inputs[i].is_some()).collect());
+    tape::attach(&out, edges, Formula { places, ..body(&present)? });
+    Ok(out)
 }
 
 /// The error of a formula asked for a gradient it was not given.

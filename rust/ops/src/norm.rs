@@ -3,6 +3,7 @@
 //! Each op is one node whose gradient is a kernel; its meaning is `(x - mean) * scale`, times the
 //! factors, plus the offsets.
 
+use crate::node::record_optional;
 use crate::{Var, fused, reduce, view};
 use array::Array;
 use array::dispatch::{self, Affine, BatchNorm, Moments, NormGradients};
@@ -17,11 +18,7 @@ struct Operands<'a> {
     bias: Option<&'a Tensor>,
 }
 
-impl<'a> Operands<'a> {
-    fn inputs(&self) -> Vec<&'a Tensor> {
-        [Some(self.x), self.weight, self.bias].into_iter().flatten().collect()
-    }
-
+impl Operands<'_> {
     fn affine(&self) -> Affine {
         Affine { weight: self.weight.map(Tensor::array), bias: self.bias.map(Tensor::array) }
     }
@@ -39,12 +36,11 @@ impl<'a> Operands<'a> {
         + 'static,
         standardize: impl Fn(&Tensor) -> Var + Send + Sync + 'static,
     ) -> Result<Tensor> {
-        let inputs = self.inputs();
         let (weighted, moved) = (self.weight.is_some(), self.bias.is_some());
-        tape::record(out, &inputs, |_| {
+        record_optional(out, &[Some(self.x), self.weight, self.bias], |inputs| {
             fused::node(
                 name,
-                &inputs,
+                inputs,
                 Vec::new(),
                 move |grad, saved| {
                     let list: Vec<Array> = saved

@@ -101,17 +101,20 @@ pub fn masked_fill(x: &Tensor, mask: &Tensor, value: &Var) -> Result<Tensor> {
         Operand::Array(&x.array()),
     )?;
     let kept = mask.array();
-    let none = create::scalar_tensor(base::Scalar::Bool(false))?;
-    let inputs = [x, tensor(value).unwrap_or(&none)];
+    let (name, inputs) = match tensor(value) {
+        Some(fill) => ("MaskedFillBackward1", vec![x, fill]),
+        None => ("MaskedFillBackward0", vec![x]),
+    };
     tape::record(out, &inputs, |_| {
-        Formula::new("MaskedFillBackward0", 2, &[Keep::Bare(&kept)], |grads, saved| {
+        Formula::new(name, inputs.len(), &[Keep::Bare(&kept)], |grads, saved| {
             let g = Var::from(grads[0].clone().map_or_else(crate::node::absent, Ok));
             let zero = Var::S(base::Scalar::Int(0));
             let c = &saved.vars[0];
-            Ok(vec![
-                saved.needs[0].then(|| where_vars(c.clone(), zero.clone(), g.clone())),
-                saved.needs[1].then(|| where_vars(c.clone(), g.clone(), zero.clone()).sum()),
-            ])
+            let towards = |i: usize| match i {
+                0 => where_vars(c.clone(), zero.clone(), g.clone()),
+                _ => where_vars(c.clone(), g.clone(), zero.clone()).sum(),
+            };
+            Ok(saved.needs.iter().enumerate().map(|(i, n)| n.then(|| towards(i))).collect())
         })
     })
 }
