@@ -43,19 +43,20 @@ fn also_called(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// Finds the overload the arguments fit.
+/// Finds the overload the arguments fit; `out=` is for functions that return a new tensor.
 pub fn parse(
     name: &str,
     overloads: &[(&'static OpDef, Schema)],
     given: &Given<'_, '_>,
     method: bool,
+    takes_out: bool,
 ) -> PyResult<Parsed> {
     let mut reasons = Vec::new();
     for (op, schema) in overloads {
         if method && !(op.spellings.method || op.spellings.inplace) {
             continue;
         }
-        match fit(schema, given, method, op.spellings.out) {
+        match fit(schema, given, method, takes_out && op.spellings.out) {
             Ok(fit) => {
                 let Fit { values, out, requires_grad } = fit;
                 return Ok(Parsed { op, returns: schema.returns, values, out, requires_grad });
@@ -101,7 +102,10 @@ fn fit(schema: &Schema, given: &Given<'_, '_>, method: bool, has_out: bool) -> R
             }
             (Some(value), None) => convert(p, value, Some(i + 1 - usize::from(method)))?,
             (None, Some(value)) => convert(p, value, None)?,
-            (None, None) => default(p)?,
+            (None, None) => match default(p)? {
+                Some(value) => value,
+                None => return Err(missing(parameters, given)),
+            },
         };
         values.push(value);
     }
@@ -112,7 +116,7 @@ fn fit(schema: &Schema, given: &Given<'_, '_>, method: bool, has_out: bool) -> R
         if *used {
             continue;
         }
-        if name == "out" && has_out && !method {
+        if name == "out" && has_out {
             out = out_tensors(value)?;
         } else if name == "requires_grad" && factory {
             requires_grad = value.extract().map_err(|_| {
@@ -193,14 +197,26 @@ fn out_tensors(value: &Bound<'_, PyAny>) -> Result<Option<Vec<Tensor>>, String> 
     }
 }
 
-/// The value of a parameter that was not given.
-fn default(p: &Parameter) -> Result<Value, String> {
+/// Which parameters have no value, in PyTorch's words, its plural included.
+fn missing(parameters: &[Parameter], given: &Given<'_, '_>) -> String {
+    let is_given = |i: usize, p: &Parameter| {
+        let by_position = !p.keyword_only && i < given.positional.len();
+        by_position || take_named(p, given, &mut vec![false; given.named.len()]).is_some()
+    };
+    let names: Vec<String> = parameters
+        .iter()
+        .enumerate()
+        .filter(|(i, p)| p.default.is_none() && !p.optional && !is_given(*i, p))
+        .map(|(_, p)| format!("\"{}\"", shown_name(p)))
+        .collect();
+    let plural = if names.len() == 1 { "s" } else { "" };
+    format!("missing {} required positional argument{plural}: {}", names.len(), names.join(", "))
+}
+
+/// The value of a parameter that was not given; `None` when it has to be.
+fn default(p: &Parameter) -> Result<Option<Value>, String> {
     let Some(text) = p.default else {
-        return if p.optional {
-            Ok(Value::None)
-        } else {
-            Err(format!("missing 1 required positional arguments: \"{}\"", shown_name(p)))
-        };
+        return Ok(p.optional.then_some(Value::None));
     };
     let value = match (text, p.ty) {
         ("None", _) => Value::None,
@@ -216,7 +232,7 @@ fn default(p: &Parameter) -> Result<Value, String> {
         (text, Type::DType) => Value::DType(DType::from_name(text).ok_or_else(|| bad(text))?),
         (text, _) => return Err(bad(text)),
     };
-    Ok(value)
+    Ok(Some(value))
 }
 
 fn bad(text: &str) -> String {

@@ -74,7 +74,9 @@ fn invoke(
 ) -> PyResult<Py<PyAny>> {
     let callable = &callables()[index];
     let method = matches!(callable.spelling, Spelling::Method | Spelling::InPlace { method: true });
-    let parsed = parse(&callable.name, callable.overloads, &Given { positional, named }, method)?;
+    let takes_out = callable.spelling == Spelling::Function;
+    let given = Given { positional, named };
+    let parsed = parse(&callable.name, callable.overloads, &given, method, takes_out)?;
     let in_place = matches!(callable.spelling, Spelling::InPlace { .. });
     run(py, &callable.name, &parsed, in_place)
 }
