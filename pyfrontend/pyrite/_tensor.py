@@ -10,6 +10,7 @@ from typing import Any
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite._native import add_methods
 
 __all__: list[str] = []
 
@@ -73,6 +74,5 @@ _METHODS: dict[str, Any] = {
     "__module__": "pyrite",
 }
 
-for _name, _method in _METHODS.items():
-    setattr(_C.Tensor, _name, _method)
 _C.Tensor.__name__ = "Tensor"  # what Python's own messages call it
+add_methods(_C.Tensor, _METHODS)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from pyrite import _C
 from pyrite._C import Tensor, UntypedStorage
+from pyrite._native import add_methods
 from pyrite.storage import TypedStorage, storage_class
 
 __all__: list[str] = []
@@ -112,12 +113,12 @@ def _is_shared(self: Tensor) -> bool:
 
 
 def _is_pinned(self: Tensor, device: object = None) -> bool:
-    """Whether the memory is page-locked; host memory never needs to be here."""
+    """Whether the memory is page-locked; host memory never needs to be here. `device` is inert."""
     return False
 
 
 def _pin_memory(self: Tensor, device: object = None) -> Tensor:
-    """The tensor itself: copies to a device need no page-locked memory."""
+    """The tensor itself: copies to a device need no page-locked memory. `device` is inert."""
     return self
 
 
@@ -195,9 +196,5 @@ _METHODS: dict[str, Any] = {
     "storage_type": _storage_type,
 }
 
-_STORAGE_METHODS: dict[str, Any] = {"__deepcopy__": _storage_deepcopy}
-
-for _name, _method in _METHODS.items():
-    setattr(_C.Tensor, _name, _method)
-for _name, _method in _STORAGE_METHODS.items():
-    setattr(UntypedStorage, _name, _method)
+add_methods(Tensor, _METHODS)
+add_methods(UntypedStorage, {"__deepcopy__": _storage_deepcopy})

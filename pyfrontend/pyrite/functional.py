@@ -6,6 +6,7 @@ from typing import Any
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite._native import add_methods
 
 __all__ = [
     "atleast_1d",
@@ -265,14 +266,35 @@ def _norm_method(
     return norm(self, p, dim, keepdim, dtype=dtype)
 
 
-_METHODS: dict[str, Any] = {
-    "norm": _norm_method,
-    "unique": unique,
-    "unique_consecutive": unique_consecutive,
-}
+def _unique_method(
+    self: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """See `pyrite.unique`."""
+    return unique(self, sorted, return_inverse, return_counts, dim)
 
-for _name, _method in _METHODS.items():
-    setattr(_C.Tensor, _name, _method)
+
+def _unique_consecutive_method(
+    self: Tensor,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """See `pyrite.unique_consecutive`."""
+    return unique_consecutive(self, return_inverse, return_counts, dim)
+
+
+add_methods(
+    Tensor,
+    {
+        "norm": _norm_method,
+        "unique": _unique_method,
+        "unique_consecutive": _unique_consecutive_method,
+    },
+)
 
 
 def _named_result(op: str, fields: list[str], values: tuple[Any, ...]) -> Any:

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _MISSING = "downloads"
+_INERT = ("trust_repo", "force_reload", "verbose", "skip_validation")
 
 download_url_to_file = door_function("hub.download_url_to_file", _MISSING)
 load_state_dict_from_url = door_function("hub.load_state_dict_from_url", _MISSING)
@@ -48,23 +49,33 @@ def set_dir(d: str | os.PathLike[str]) -> None:
     _chosen_dir = os.path.expanduser(d)
 
 
-def list(repo_or_dir: str, source: str = "github", **kwargs: Any) -> list[str]:  # type: ignore[valid-type]
+def list(repo_or_dir: str, source: str = "github", **inert: Any) -> list[str]:  # type: ignore[valid-type]
     """The names of a local repository's entry points.
+
+    Args:
+        repo_or_dir: the folder.
+        source: "local".
+        inert: what only downloads look at: `trust_repo`, `force_reload`, `verbose` and
+            `skip_validation`.
 
     Raises:
         NotImplementedError: a repository that would have to be downloaded.
+        TypeError: another keyword.
     """
+    _check_inert("list", inert)
     module = _entry_points("hub.list", repo_or_dir, source)
     return [name for name, value in vars(module).items() if callable(value) and name[0] != "_"]
 
 
-def help(repo_or_dir: str, model: str, source: str = "github", **kwargs: Any) -> str | None:
-    """The docstring of an entry point of a local repository.
+def help(repo_or_dir: str, model: str, source: str = "github", **inert: Any) -> str | None:
+    """The docstring of an entry point of a local repository; arguments as for `list`.
 
     Raises:
         NotImplementedError: a repository that would have to be downloaded.
         RuntimeError: there is no such entry point.
+        TypeError: another keyword.
     """
+    _check_inert("help", inert)
     doc: str | None = _entry_point("hub.help", repo_or_dir, model, source).__doc__
     return doc
 
@@ -76,9 +87,15 @@ def load(repo_or_dir: str, model: str, *args: Any, source: str = "github", **kwa
         NotImplementedError: a repository that would have to be downloaded.
         RuntimeError: there is no such entry point.
     """
-    for inert in ("trust_repo", "force_reload", "verbose", "skip_validation"):
+    for inert in _INERT:
         kwargs.pop(inert, None)
     return _entry_point("hub.load", repo_or_dir, model, source)(*args, **kwargs)
+
+
+def _check_inert(caller: str, given: dict[str, Any]) -> None:
+    for name in given:
+        if name not in _INERT:
+            raise TypeError(f"{caller}() got an unexpected keyword argument '{name}'")
 
 
 def _entry_point(caller: str, folder: str, model: str, source: str) -> Any:

@@ -60,7 +60,18 @@ def fork_rng(
     _devices_kw: str = "devices",
     device_type: str = "cuda",
 ) -> Iterator[None]:
-    """Leave the stream, after the block, where it was before it."""
+    """Leave the stream, after the block, where it was before it.
+
+    Args:
+        devices: GPUs whose streams to restore as well; there are none.
+        enabled: False does nothing.
+        device_type: the kind of `devices`; inert.
+
+    Raises:
+        NotImplementedError: `devices` names one.
+    """
+    if devices is not None and list(devices):
+        raise NotImplementedError("fork_rng: Pyrite has no random streams of GPUs yet")
     if not enabled:
         yield
         return

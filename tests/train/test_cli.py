@@ -80,7 +80,9 @@ def test_train_text_learns_and_continues(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["missing.txt"], "cannot read"),
+        (["missing.txt"], "cannot read missing.txt: No such file or directory\n"),
+        (["binary.bin"], "binary.bin is no text in UTF-8"),
+        (["long.txt", "--save", "nowhere/x.pt"], "cannot save nowhere/x.pt: no folder nowhere"),
         (["short.txt"], "has 5 characters; a context of 64 needs 660"),
         (["long.txt", "--heads", "3"], "64 channels do not split into 3 heads"),
     ],
@@ -95,6 +97,7 @@ def test_train_text_reports_wrong_use(
     monkeypatch.chdir(tmp_path)
     Path("short.txt").write_text("short", encoding="utf-8")
     Path("long.txt").write_text("long enough " * 100, encoding="utf-8")
+    Path("binary.bin").write_bytes(b"\xff" * 1000)
     assert main(["train", "text", *arguments]) == 2
     assert message in capsys.readouterr().err
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from pyrite import _C
 from pyrite._C import Node, Tensor
+from pyrite._native import add_methods
 
 __all__ = [
     "GradientEdge",
@@ -37,10 +38,7 @@ def _register_prehook(self: Node, hook: Callable[..., Any]) -> Any:
     return NativeHandle(self._add_prehook(hook))
 
 
-_METHODS: dict[str, Any] = {"register_hook": _register_hook, "register_prehook": _register_prehook}
-
-for _name, _method in _METHODS.items():
-    setattr(Node, _name, _method)
+add_methods(Node, {"register_hook": _register_hook, "register_prehook": _register_prehook})
 
 
 class GradientEdge(NamedTuple):
@@ -97,7 +95,10 @@ class saved_tensors_hooks:
 
 
 class save_on_cpu(saved_tensors_hooks):
-    """Keep what ops save on the host until backward needs it. Host memory needs no pinning here."""
+    """Keep what ops save on the host until backward needs it.
+
+    `pin_memory` and `device_type` are inert: host memory needs no pinning here.
+    """
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
         def pack(tensor: Tensor) -> tuple[Any, Tensor]:

@@ -33,7 +33,7 @@ def train(model: nn.Module, epochs: int) -> list[float]:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _PEAK_RATE, total_steps=steps + 1)
     losses: list[float] = []
     model.train()
-    with tqdm(total=steps, unit="step", disable=epochs == 0) as bar:
+    with tqdm(total=steps, unit="step", disable=True if epochs == 0 else None) as bar:
         for epoch in range(1, epochs + 1):
             bar.set_description(f"epoch {epoch}/{epochs}")
             for images, labels in loader:  # (N, 1, 8, 8), (N,)

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = NameModel()
     contexts, following = model.examples(known[index] for index in order[kept_back:])
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in (bar := trange(arguments.steps, unit="step")):
+    for _ in (bar := trange(arguments.steps, unit="step", disable=None)):
         chosen = torch.randint(len(following), (_BATCH,))
         loss = F.cross_entropy(model(contexts[chosen]), following[chosen])
         optimizer.zero_grad()

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    for _ in (bar := trange(arguments.steps, unit="step")):
+    for _ in (bar := trange(arguments.steps, unit="step", disable=None)):
         loss = _loss(model, train)
         optimizer.zero_grad()
         loss.backward()
@@ -56,8 +56,10 @@ def _read(arguments: argparse.Namespace) -> str:
     """The file's text, long enough that both parts hold a whole context and what follows it."""
     try:
         text: str = arguments.file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {arguments.file}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {arguments.file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{arguments.file} is no text in UTF-8: {error}") from error
     needed = 10 * (arguments.context + 2)
     if len(text) < needed:
         raise UsageError(

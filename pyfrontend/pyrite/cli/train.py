@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-from .options import add_training_options, apply_training_options, whole_number
+from .options import UsageError, add_training_options, apply_training_options, whole_number
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text.add_argument(
         "--samples", type=whole_number(0), default=300, help="characters to draw (%(default)s)"
     )
-    for name, value in {"context": 64, "layers": 2, "heads": 4, "channels": 64}.items():
-        text.add_argument(f"--{name}", type=whole_number(1), default=value, help="(%(default)s)")
+    for name, value, meaning in (
+        ("context", 64, "characters that the model looks back on"),
+        ("layers", 2, "blocks of attention and feed-forward network"),
+        ("heads", 4, "attention heads of a block"),
+        ("channels", 64, "numbers that stand for a character; a multiple of the heads"),
+    ):
+        text.add_argument(
+            f"--{name}", type=whole_number(1), default=value, help=f"{meaning} (%(default)s)"
+        )
 
     for kind in (digits, names, text):
         kind.add_argument(
@@ -45,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Seeds the generators and hands over to the module of that name."""
+    if arguments.save is not None and not arguments.save.parent.is_dir():
+        raise UsageError(f"cannot save {arguments.save}: no folder {arguments.save.parent}")
     apply_training_options(arguments)
     status: int = import_module(f"{__package__}.{arguments.kind}").run(arguments)
     return status

@@ -40,17 +40,17 @@ _MISSING = "TorchScript compiler"
 
 
 def script(obj: _Value, *args: Any, **kwargs: Any) -> _Value:
-    """Returns the function, module or class itself."""
+    """Returns the function, module or class itself; further arguments are inert."""
     return obj
 
 
 def trace(func: _Value, *args: Any, **kwargs: Any) -> _Value:
-    """Returns the function or module itself."""
+    """Returns the function or module itself; example inputs and options are inert."""
     return func
 
 
 def trace_module(mod: _Value, *args: Any, **kwargs: Any) -> _Value:
-    """Returns the module itself."""
+    """Returns the module itself; example inputs and options are inert."""
     return mod
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Self
 
 from pyrite.nn._conversion import Conversion
@@ -154,7 +155,13 @@ class Module(Conversion, StateDict, Hooks):
             raise
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Accept PyTorch's request to compile; there is no compiler, the module runs as it is."""
+        """Accept PyTorch's request to compile; there is no compiler, the module runs as it is.
+
+        Arguments are those of `pyrite.compile`, checked there.
+        """
+        from pyrite.compiler import compile
+
+        compile(self.forward, *args, **kwargs)
 
     def apply(self, fn: Callable[[Any], None]) -> Self:
         """Call `fn` on every module below, then on this one; returns the module."""
@@ -229,3 +236,10 @@ class Module(Conversion, StateDict, Hooks):
         if not lines:
             return f"{self._get_name()}()"
         return "\n  ".join([f"{self._get_name()}(", *lines]) + "\n)"
+
+
+# To its users a module is one class: messages say `Module.to`, whichever part it stands in.
+for _part in Module.__mro__[1:-1]:
+    for _name, _method in vars(_part).items():
+        if isinstance(_method, FunctionType):
+            _method.__qualname__ = f"Module.{_name}"

@@ -47,12 +47,15 @@ pub struct Overload {
     sizes_at: Option<usize>,
     /// It makes tensors, and so takes `requires_grad`.
     factory: bool,
-    defaults: Vec<Result<Value, Reason>>,
+    /// It is a function that returns a new tensor, and so takes `out`.
+    takes_out: bool,
+    /// What parameters that are not given stand for; `None` where they have to be.
+    defaults: Vec<Result<Option<Value>, Reason>>,
 }
 
 impl Overload {
-    /// Of an op with its signature.
-    pub fn new((op, schema): &'static (&'static OpDef, Schema)) -> Overload {
+    /// Of an op with its signature, spelled as a function or otherwise.
+    pub fn new((op, schema): &'static (&'static OpDef, Schema), is_function: bool) -> Overload {
         let parameters = &schema.parameters;
         let mut plain =
             parameters.iter().enumerate().filter(|(_, p)| !p.keyword_only && p.name != "self");
@@ -66,6 +69,7 @@ impl Overload {
             slots: parameters.iter().filter(|p| !p.keyword_only).count(),
             sizes_at,
             factory: parameters.iter().any(|p| p.name == "pin_memory"),
+            takes_out: is_function && op.spellings.out,
             defaults: parameters.iter().map(default).collect(),
         }
     }
@@ -156,12 +160,15 @@ fn fit(overload: &Overload, given: &Given<'_, '_>, method: bool) -> Result<Fit, 
             }
             (Some(value), None) => convert(p, value, Some(i + 1 - usize::from(method)))?,
             (None, Some(value)) => convert(p, value, None)?,
-            (None, None) => overload.defaults[i].clone()?,
+            (None, None) => match overload.defaults[i].clone()? {
+                Some(value) => value,
+                None => return Err(missing(&overload.schema.parameters, given)),
+            },
         });
     }
     let mut fit = Fit { values, out: None, requires_grad: false };
     let left = given.named.iter().zip(&used).filter(|(_, used)| !**used);
-    left.map(|(named, _)| named).try_for_each(|named| extra(&mut fit, overload, named, method))?;
+    left.map(|(named, _)| named).try_for_each(|named| extra(&mut fit, overload, named))?;
     Ok(fit)
 }
 
@@ -170,9 +177,8 @@ fn extra(
     fit: &mut Fit,
     overload: &Overload,
     (name, value): &(&str, Borrowed<'_, '_, PyAny>),
-    method: bool,
 ) -> Result<(), Reason> {
-    if *name == "out" && overload.op.spellings.out && !method {
+    if *name == "out" && overload.takes_out {
         fit.out = out_tensors(value)?;
     } else if *name == "requires_grad" && overload.factory {
         fit.requires_grad = value.extract().map_err(|_| {
@@ -247,15 +253,30 @@ fn out_tensors(value: &Bound<'_, PyAny>) -> Result<Option<Vec<Tensor>>, Reason> 
     }
 }
 
-/// The value of a parameter that was not given.
-fn default(p: &Parameter) -> Result<Value, Reason> {
+/// Which parameters have no value, in PyTorch's words, its plural included.
+fn missing(parameters: &[Parameter], given: &Given<'_, '_>) -> Reason {
+    let is_given = |i: usize, p: &Parameter| {
+        let by_position = !p.keyword_only && i < given.positional.len();
+        by_position || take_named(p, given, &mut vec![false; given.named.len()]).is_some()
+    };
+    let names: Vec<String> = parameters
+        .iter()
+        .enumerate()
+        .filter(|(i, p)| p.default.is_none() && !p.optional && !is_given(*i, p))
+        .map(|(_, p)| format!("\"{}\"", shown_name(p)))
+        .collect();
+    let plural = if names.len() == 1 { "s" } else { "" };
+    Reason::Call(format!(
+        "missing {} required positional argument{plural}: {}",
+        names.len(),
+        names.join(", ")
+    ))
+}
+
+/// The value of a parameter that was not given; `None` when it has to be.
+fn default(p: &Parameter) -> Result<Option<Value>, Reason> {
     let Some(text) = p.default else {
-        return if p.optional {
-            Ok(Value::None)
-        } else {
-            let name = shown_name(p);
-            Err(Reason::Call(format!("missing 1 required positional arguments: \"{name}\"")))
-        };
+        return Ok(p.optional.then_some(Value::None));
     };
     let value = match (text, p.ty) {
         ("None", _) => Value::None,
@@ -271,7 +292,7 @@ fn default(p: &Parameter) -> Result<Value, Reason> {
         (text, Type::DType) => Value::DType(DType::from_name(text).ok_or_else(|| bad(text))?),
         (text, _) => return Err(bad(text)),
     };
-    Ok(value)
+    Ok(Some(value))
 }
 
 fn bad(text: &str) -> Reason {
@@ -319,7 +340,7 @@ fn signature(schema: &Schema, takes_out: bool, method: bool) -> String {
         let default = p.default.map_or_else(String::new, |d| format!(" = {d}"));
         parts.push(format!("{} {}{default}", type_text(p.ty), shown_name(p)));
     }
-    if takes_out && !method {
+    if takes_out {
         if !star {
             parts.push("*".to_string());
         }
@@ -355,7 +376,7 @@ fn refuse(
         "{name}() received an invalid combination of arguments - got ({got}), but expected one of:"
     );
     for (overload, reason) in overloads.iter().zip(reasons) {
-        let signature = signature(overload.schema, overload.op.spellings.out, method);
+        let signature = signature(overload.schema, overload.takes_out, method);
         text += &format!("\n * {signature}\n      {}", reason.text());
     }
     PyTypeError::new_err(text)

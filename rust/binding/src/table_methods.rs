@@ -61,7 +61,11 @@ fn spellings(entry: &'static Entry) -> Vec<Callable> {
     let any = |f: fn(&OpDef) -> bool| entry.overloads.iter().any(|(op, _)| f(op));
     let callable = |name: String, spelling| Callable {
         name,
-        overloads: entry.overloads.iter().map(Overload::new).collect(),
+        overloads: entry
+            .overloads
+            .iter()
+            .map(|overload| Overload::new(overload, spelling == Spelling::Function))
+            .collect(),
         spellings: entry.overloads[0].0.spellings,
         doc: entry.overloads[0].0.doc,
         spelling,
