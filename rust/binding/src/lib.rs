@@ -26,6 +26,7 @@ mod generator;
 mod grad;
 mod hooks;
 mod indexing;
+mod introspect;
 mod io;
 mod module;
 mod node;
