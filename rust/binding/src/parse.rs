@@ -196,11 +196,7 @@ fn out_tensors(value: &Bound<'_, PyAny>) -> Result<Option<Vec<Tensor>>, String> 
 /// The value of a parameter that was not given.
 fn default(p: &Parameter) -> Result<Value, String> {
     let Some(text) = p.default else {
-        return if p.optional {
-            Ok(Value::None)
-        } else {
-            Err(format!("missing 1 required positional arguments: \"{}\"", shown_name(p)))
-        };
+        return Err(format!("missing 1 required positional arguments: \"{}\"", shown_name(p)));
     };
     let value = match (text, p.ty) {
         ("None", _) => Value::None,
