@@ -244,7 +244,8 @@ pub fn nonzero(x: &Tensor) -> Result<Tensor> {
     let mask = x.array();
     let count = crate::reduce::count_nonzero(&x.detach(), None)?;
     let count = dispatch::item(&count.array())?.to_i64() as usize;
-    let out = Array::empty_contiguous(&[count, x.rank()], DType::I64, x.device())?;
+    let columns = base::Layout::contiguous(&[x.rank(), count]).transpose(0, 1);
+    let out = Array::empty(columns, DType::I64, x.device())?;
     if x.rank() > 0 {
         kernels::nonzero(&out, &mask)?;
     }
