@@ -8,6 +8,16 @@ pub fn show<T: std::fmt::Display>(dims: &[T]) -> String {
     format!("[{}]", parts.join(", "))
 }
 
+/// The number of elements, refused where it overflows an address.
+pub fn numel(dims: &[usize]) -> Result<usize> {
+    let count = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    match count {
+        Some(n) if isize::try_from(n).is_ok() => Ok(n),
+        _ if dims.contains(&0) => Ok(0),
+        _ => bail!(Runtime, "numel: integer multiplication overflow"),
+    }
+}
+
 /// The shape both operands repeat to.
 pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Dims> {
     let rank = a.len().max(b.len());
@@ -26,6 +36,7 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Dims> {
             ),
         };
     }
+    numel(&out)?;
     Ok(out)
 }
 
@@ -150,6 +161,7 @@ pub fn expand(have: &[usize], want: &[i64]) -> Result<Dims> {
             ),
         });
     }
+    numel(&out)?;
     Ok(out)
 }
 

@@ -305,6 +305,7 @@ pub fn split(x: &Tensor, size: i64, dim: i64) -> Result<Vec<Tensor>> {
     );
     let size = size as usize;
     let count = if size == 0 { 1 } else { n.div_ceil(size).max(1) };
+    base::layout::ensure_room::<Piece>(count)?;
     let lens: Vec<usize> = (0..count).map(|i| size.min(n - (i * size).min(n))).collect();
     Ok(pieces(x, d, &lens, "SplitBackward0"))
 }
@@ -338,6 +339,7 @@ pub fn unbind(x: &Tensor, dim: i64) -> Result<Vec<Tensor>> {
     ensure!(layout.rank() > 0, Index, "Dimension specified as {dim} but tensor has no dimensions");
     let d = shape::wrap_dim(dim, layout.rank())?;
     let whole = layout.dims.clone();
+    base::layout::ensure_room::<Piece>(layout.dims[d])?;
     let parts: Vec<(usize, usize)> = (0..layout.dims[d]).map(|i| (i, 1)).collect();
     let arrays = parts.iter().map(|&(i, _)| x.array().view(layout.select(d, i))).collect();
     Ok(record_view(arrays, x, true, None, || Pieces {
@@ -348,6 +350,9 @@ pub fn unbind(x: &Tensor, dim: i64) -> Result<Vec<Tensor>> {
         keep_dim: false,
     }))
 }
+
+/// What a piece takes while it is made: its array and its place in the whole.
+type Piece = [Array; 2];
 
 fn pieces(x: &Tensor, dim: usize, lens: &[usize], name: &'static str) -> Vec<Tensor> {
     let layout = x.layout();
@@ -409,8 +414,9 @@ pub fn chunk(x: &Tensor, chunks: i64, dim: i64) -> Result<Vec<Tensor>> {
     ensure!(chunks > 0, Runtime, "chunk expects `chunks` to be greater than 0, got: {chunks}");
     let d = shape::wrap_dim(dim, x.rank())?;
     let n = x.dims()[d] as i64;
-    let size = (n + chunks - 1) / chunks;
+    let size = n / chunks + i64::from(n % chunks != 0);
     if size == 0 {
+        base::layout::ensure_room::<Piece>(chunks as usize)?;
         return split_with_sizes(x, &vec![0; chunks as usize], dim);
     }
     split(x, size, dim)
