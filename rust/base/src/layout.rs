@@ -470,7 +470,15 @@ pub fn checked_bytes(dims: &[usize], element: usize) -> Result<usize> {
     let bytes = dims.iter().try_fold(element, |n, &d| n.checked_mul(d));
     match bytes {
         Some(n) if isize::try_from(n).is_ok() => Ok(n),
-        _ if dims.contains(&0) => Ok(0),
+        _ if dims.contains(&0) => {
+            let step = dims.iter().try_fold(element, |n, &d| n.checked_mul(d.max(1)));
+            ensure!(
+                step.is_some_and(|n| isize::try_from(n).is_ok()),
+                Runtime,
+                "Stride calculation overflowed"
+            );
+            Ok(0)
+        }
         _ => bail!(Runtime, "Storage size calculation overflowed with sizes={}", shape::show(dims)),
     }
 }

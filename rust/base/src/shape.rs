@@ -116,7 +116,7 @@ pub fn infer_size(dims: &[i64], numel: usize) -> Result<Dims> {
     let mut out: Dims = dims.iter().map(|&d| d.max(0) as usize).collect();
     match unknown {
         None if known == numel => Ok(out),
-        Some(at) if known > 0 && numel.is_multiple_of(known) => {
+        Some(at) if (1..=numel.max(1)).contains(&known) && numel.is_multiple_of(known) => {
             out[at] = numel / known;
             Ok(out)
         }

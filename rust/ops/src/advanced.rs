@@ -303,7 +303,13 @@ pub fn masked_scatter(
         x.dtype().type_name(),
         source.dtype().type_name()
     );
-    let whole = shape::broadcast(&x.dims(), &mask.dims())?;
+    let whole = match dest {
+        Dest::InPlace(_) => {
+            let own: Vec<i64> = x.dims().iter().map(|&d| d as i64).collect();
+            shape::expand(&mask.dims(), &own)?
+        }
+        _ => shape::broadcast(&x.dims(), &mask.dims())?,
+    };
     let x = &view_if_larger(x, &whole);
     let wide = view::expand_to(mask, &whole).array();
     let kernel = |out: &Array| {

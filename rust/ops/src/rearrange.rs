@@ -52,7 +52,7 @@ pub fn roll(x: &Tensor, shifts: &[i64], dims: &[i64]) -> Result<Tensor> {
         dims.iter().map(|&d| shape::wrap_dim(d, x.rank())).collect::<Result<_>>()?;
     let out = Array::empty_contiguous(&x.dims(), x.dtype(), x.device())?;
     kernels::roll(&out, &x.array(), shifts, &wrapped)?;
-    let back: Vec<i64> = shifts.iter().map(|s| -s).collect();
+    let back: Vec<i64> = shifts.iter().map(|s| s.wrapping_neg()).collect();
     let dims = dims.to_vec();
     tape::record(out, &[x], |_| {
         Ok(Linear::new("RollBackward0", move |g: Var| g.then(|g| roll(g, &back, &dims))))
@@ -199,6 +199,7 @@ pub fn repeat_interleave(
     let mut counts: Vec<i64> =
         array::dispatch::scalars(&repeats.array())?.into_iter().map(Scalar::to_i64).collect();
     if counts.len() == 1 {
+        base::layout::ensure_room::<i64>(n)?;
         counts = vec![counts[0]; n];
     }
     ensure!(

@@ -255,6 +255,7 @@ pub fn flatten(x: &Tensor, start: i64, end: i64) -> Result<Tensor> {
 pub fn unflatten(x: &Tensor, dim: i64, sizes: &[i64]) -> Result<Tensor> {
     let dims = x.dims();
     let d = shape::wrap_dim(dim, dims.len())?;
+    ensure!(!dims.is_empty(), Index, "Dimension specified as {d} but tensor has no dimensions");
     ensure!(!sizes.is_empty(), Runtime, "unflatten: sizes must be non-empty");
     let parts = shape::infer_size(sizes, dims[d]).map_err(|_| {
         base::Error::new(
@@ -321,7 +322,7 @@ pub fn split_with_sizes(x: &Tensor, sizes: &[i64], dim: i64) -> Result<Vec<Tenso
         "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={}",
         shape::show(sizes)
     );
-    let total: i64 = sizes.iter().sum();
+    let total = sizes.iter().fold(0, |sum: i64, &s| sum.saturating_add(s));
     ensure!(
         total as usize == layout.dims[d],
         Runtime,
