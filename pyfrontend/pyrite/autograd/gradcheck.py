@@ -233,7 +233,7 @@ def _numerical_jacobians(
                     row.append(slope)
         jacobians.append(
             [
-                _C.stack(row).view(-1, len(units), output.numel())
+                _C.stack(row).view(variable.numel(), len(units), output.numel())
                 if row
                 else output.new_zeros(0, len(units), output.numel())
                 for row, output in zip(rows, outputs, strict=True)

@@ -452,12 +452,33 @@ fn compare(dims: &[usize], strides: &[Strides], inner: usize, outer: usize) -> i
     0
 }
 
+/// Refuses to make `count` things of type `T` where memory for them cannot be had: a list that
+/// grows beyond memory would abort the process.
+pub fn ensure_room<T>(count: usize) -> Result<()> {
+    let mut probe: Vec<T> = Vec::new();
+    ensure!(
+        probe.try_reserve_exact(count).is_ok(),
+        OutOfMemory,
+        "not enough memory for {count} pieces of {} bytes",
+        size_of::<T>()
+    );
+    Ok(())
+}
+
 /// Numbers of elements that would overflow an address, refused before anything is allocated.
 pub fn checked_bytes(dims: &[usize], element: usize) -> Result<usize> {
     let bytes = dims.iter().try_fold(element, |n, &d| n.checked_mul(d));
     match bytes {
         Some(n) if isize::try_from(n).is_ok() => Ok(n),
-        _ if dims.contains(&0) => Ok(0),
+        _ if dims.contains(&0) => {
+            let step = dims.iter().try_fold(element, |n, &d| n.checked_mul(d.max(1)));
+            ensure!(
+                step.is_some_and(|n| isize::try_from(n).is_ok()),
+                Runtime,
+                "Stride calculation overflowed"
+            );
+            Ok(0)
+        }
         _ => bail!(Runtime, "Storage size calculation overflowed with sizes={}", shape::show(dims)),
     }
 }

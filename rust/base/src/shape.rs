@@ -8,6 +8,16 @@ pub fn show<T: std::fmt::Display>(dims: &[T]) -> String {
     format!("[{}]", parts.join(", "))
 }
 
+/// The number of elements, refused where it overflows an address.
+pub fn numel(dims: &[usize]) -> Result<usize> {
+    let count = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    match count {
+        Some(n) if isize::try_from(n).is_ok() => Ok(n),
+        _ if dims.contains(&0) => Ok(0),
+        _ => bail!(Runtime, "numel: integer multiplication overflow"),
+    }
+}
+
 /// The shape both operands repeat to.
 pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Dims> {
     let rank = a.len().max(b.len());
@@ -26,6 +36,7 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Dims> {
             ),
         };
     }
+    numel(&out)?;
     Ok(out)
 }
 
@@ -105,7 +116,7 @@ pub fn infer_size(dims: &[i64], numel: usize) -> Result<Dims> {
     let mut out: Dims = dims.iter().map(|&d| d.max(0) as usize).collect();
     match unknown {
         None if known == numel => Ok(out),
-        Some(at) if known > 0 && numel.is_multiple_of(known) => {
+        Some(at) if (1..=numel.max(1)).contains(&known) && numel.is_multiple_of(known) => {
             out[at] = numel / known;
             Ok(out)
         }
@@ -150,6 +161,7 @@ pub fn expand(have: &[usize], want: &[i64]) -> Result<Dims> {
             ),
         });
     }
+    numel(&out)?;
     Ok(out)
 }
 

@@ -29,6 +29,7 @@ mod generator;
 mod grad;
 mod hooks;
 mod indexing;
+mod introspect;
 mod io;
 mod legacy;
 mod module;

@@ -115,6 +115,7 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(get_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(set_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(_live_counts, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::introspect::_ops, module)?)?;
     module.add_function(wrap_pyfunction!(crate::dtype::_set_size_class, module)?)?;
     module.add_function(wrap_pyfunction!(crate::dtype::_display_name, module)?)?;
     module.add_function(wrap_pyfunction!(returns::_set_named_tuple_maker, module)?)?;

@@ -262,7 +262,7 @@ fn missing(parameters: &[Parameter], given: &Given<'_, '_>) -> Reason {
     let names: Vec<String> = parameters
         .iter()
         .enumerate()
-        .filter(|(i, p)| p.default.is_none() && !p.optional && !is_given(*i, p))
+        .filter(|(i, p)| p.default.is_none() && !is_given(*i, p))
         .map(|(_, p)| format!("\"{}\"", shown_name(p)))
         .collect();
     let plural = if names.len() == 1 { "s" } else { "" };
@@ -275,9 +275,7 @@ fn missing(parameters: &[Parameter], given: &Given<'_, '_>) -> Reason {
 
 /// The value of a parameter that was not given; `None` when it has to be.
 fn default(p: &Parameter) -> Result<Option<Value>, Reason> {
-    let Some(text) = p.default else {
-        return Ok(p.optional.then_some(Value::None));
-    };
+    let Some(text) = p.default else { return Ok(None) };
     let value = match (text, p.ty) {
         ("None", _) => Value::None,
         ("True", _) => Value::Scalar(Scalar::Bool(true)),

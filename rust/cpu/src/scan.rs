@@ -70,6 +70,9 @@ fn scan<R: Running>(out: ViewMut<'_>, x: View<'_>, dim: usize) -> Result<()> {
         x.dims(),
         out.dims()
     );
+    if out.numel() == 0 {
+        return Ok(());
+    }
     let rows = Rows::new([x, out.as_view()], dim)?;
     if rows.lies_across() {
         rows.for_each_band(|band, [x, out]| {
@@ -113,6 +116,9 @@ fn extremes(
         x.dims(),
         values.dims()
     );
+    if values.numel() == 0 {
+        return Ok(());
+    }
     let rows = Rows::new([x, values.as_view(), indices.as_view()], dim)?;
     let dtype = if x.dtype() == DType::Bool { DType::U8 } else { x.dtype().compute() };
     dispatch!(name, dtype, [real], T => {

@@ -244,7 +244,8 @@ pub fn nonzero(x: &Tensor) -> Result<Tensor> {
     let mask = x.array();
     let count = crate::reduce::count_nonzero(&x.detach(), None)?;
     let count = dispatch::item(&count.array())?.to_i64() as usize;
-    let out = Array::empty_contiguous(&[count, x.rank()], DType::I64, x.device())?;
+    let columns = base::Layout::contiguous(&[x.rank(), count]).transpose(0, 1);
+    let out = Array::empty(columns, DType::I64, x.device())?;
     if x.rank() > 0 {
         kernels::nonzero(&out, &mask)?;
     }
@@ -302,7 +303,13 @@ pub fn masked_scatter(
         x.dtype().type_name(),
         source.dtype().type_name()
     );
-    let whole = shape::broadcast(&x.dims(), &mask.dims())?;
+    let whole = match dest {
+        Dest::InPlace(_) => {
+            let own: Vec<i64> = x.dims().iter().map(|&d| d as i64).collect();
+            shape::expand(&mask.dims(), &own)?
+        }
+        _ => shape::broadcast(&x.dims(), &mask.dims())?,
+    };
     let x = &view_if_larger(x, &whole);
     let wide = view::expand_to(mask, &whole).array();
     let kernel = |out: &Array| {

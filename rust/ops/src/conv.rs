@@ -438,7 +438,10 @@ fn conv_tbc(x: &Tensor, weight: &Tensor, bias: &Tensor, pad: i64) -> Result<Tens
         dilation: &[1],
         groups: 1,
     };
-    view::permute(&convolution(&x, &weight, Some(bias), by)?, &[2, 0, 1])
+    crate::create::contiguous(&view::permute(
+        &convolution(&x, &weight, Some(bias), by)?,
+        &[2, 0, 1],
+    )?)
 }
 
 crate::ops! {

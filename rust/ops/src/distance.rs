@@ -1,9 +1,7 @@
 //! Distances, similarities and products between vectors.
 
-use crate::{Var, fused, index, matmul, reduce, vector_norm, view};
-use array::Array;
-use array::dispatch;
-use base::{DType, Dims, Result, Scalar, ensure, shape};
+use crate::{Var, fused, index, matmul, range, reduce, vector_norm, view};
+use base::{Dims, Result, Scalar, ensure, shape};
 use tape::Tensor;
 
 fn norm(x: Var, order: f64, dim: i64, keepdim: bool) -> Var {
@@ -51,16 +49,8 @@ fn pdist(x: &Tensor, p: f64) -> Result<Tensor> {
     ensure!(x.rank() == 2, Runtime, "pdist only supports 2D tensors, got: {}D", x.rank());
     ensure!(x.dtype().is_float(), Runtime, "pdist only supports floating-point dtypes");
     ensure!(p >= 0.0, Runtime, "pdist only supports non-negative p values");
-    let rows = x.dims()[0];
-    let pairs = |pick: fn(usize, usize) -> usize| -> Result<Tensor> {
-        let list: Vec<Scalar> = (0..rows)
-            .flat_map(|i| (i + 1..rows).map(move |j| Scalar::Int(pick(i, j) as i64)))
-            .collect();
-        let out = Array::empty_contiguous(&[list.len()], DType::I64, x.device())?;
-        dispatch::store(&out, &list)?;
-        Ok(Tensor::new(out))
-    };
-    let (first, second) = (pairs(|i, _| i)?, pairs(|_, j| j)?);
+    let pairs = range::pairs(x.dims()[0], x.device())?;
+    let (first, second) = (view::select(&pairs, 0, 0)?, view::select(&pairs, 0, 1)?);
     fused::composite("PdistBackward0", &[x], move |inputs| {
         let row = |places: &Tensor| Var::from(index::index_select(&inputs[0], 0, places));
         norm(row(&first) - row(&second), p, -1, false).tensor()
@@ -77,6 +67,10 @@ fn bilinear(a: &Tensor, b: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> R
         ad.len(),
         bd.len()
     );
+    ensure!(!ad.is_empty(), Index, "Dimension specified as -1 but tensor has no dimensions");
+    for d in [1, 2] {
+        shape::wrap_dim(d, wd.len())?;
+    }
     let last = ad.len() - 1;
     for d in 0..last {
         ensure!(

@@ -92,6 +92,12 @@ pub fn embedding_renorm_(
     norm_type: f64,
 ) -> Result<Tensor> {
     check_indices(indices, "embedding_renorm_")?;
+    ensure!(
+        weight.rank() == 2,
+        Runtime,
+        "Expected 2-dimensional tensor, but got {}-dimensional tensor for argument #1 'self' (while checking arguments for embedding_renorm_)",
+        weight.rank()
+    );
     let _silent = tape::set_grad_enabled(false);
     let rows = Rows {
         indices: indices.array().contiguous()?,
@@ -126,6 +132,11 @@ struct Bags {
 }
 
 fn bags_of(indices: &[i64], offsets: &[i64], padding: i64, include_last: bool) -> Result<Bags> {
+    ensure!(
+        !(include_last && offsets.is_empty()),
+        Runtime,
+        "include_last_offset: number of offset should be at least 1"
+    );
     let bags = offsets.len() - usize::from(include_last);
     ensure!(
         offsets.first() == Some(&0) || offsets.is_empty(),
@@ -139,6 +150,12 @@ fn bags_of(indices: &[i64], offsets: &[i64], padding: i64, include_last: bool) -
         Runtime,
         "offsets[-1] can not be greater than input's length({}) but got offsets[-1] of {last}",
         indices.len()
+    );
+    ensure!(
+        offsets.is_sorted(),
+        Runtime,
+        "embedding_bag: offsets must not decrease; got {}",
+        base::shape::show(offsets)
     );
     let (mut owners, mut counts) = (Vec::with_capacity(indices.len()), vec![0; bags]);
     for bag in 0..bags {
@@ -197,6 +214,12 @@ fn embedding_bag(
         weights.is_none() || mode == Bag::Sum,
         Runtime,
         "embedding_bag: per_sample_weights only supported with mode='sum'"
+    );
+    ensure!(
+        weight.rank() == 2,
+        Runtime,
+        "weight has to be a 2D Tensor, but got Tensor of dimension {}",
+        weight.rank()
     );
     let rows = weight.dims()[0] as i64;
     let padding = by.padding.map_or(-1, |p| if p < 0 { p + rows } else { p });

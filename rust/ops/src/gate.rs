@@ -119,6 +119,10 @@ fn slopes(x: &Tensor, by: &Slopes, generator: &Generator) -> Result<Tensor> {
     let rounded =
         |bound: f64| if dtype == base::DType::F64 { bound } else { f64::from(bound as f32) };
     let (lower, upper) = (rounded(by.lower), rounded(by.upper));
+    let out = Array::empty_contiguous(&x.dims(), dtype, x.device())?;
+    if x.device().kind == base::DeviceKind::Meta {
+        return Ok(Tensor::new(out));
+    }
     let values = dispatch::scalars(&x.array())?;
     let mut stream = generator.lock();
     let drawn: Vec<Scalar> = values
@@ -128,7 +132,6 @@ fn slopes(x: &Tensor, by: &Slopes, generator: &Generator) -> Result<Tensor> {
             Scalar::Float(if drawn { rrelu_slope(&mut stream, lower, upper) } else { 1.0 })
         })
         .collect();
-    let out = Array::empty_contiguous(&x.dims(), dtype, x.device())?;
     dispatch::store(&out, &drawn)?;
     Ok(Tensor::new(out))
 }

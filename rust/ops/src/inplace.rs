@@ -211,6 +211,7 @@ pub fn resize_(x: &Tensor, size: &[i64], format: Option<MemoryFormat>) -> Result
     ensure!(!x.requires_grad(), Runtime, "cannot resize variables that require grad");
     let dims = shape::sizes(size)?;
     let array = x.array();
+    base::layout::checked_bytes(&dims, array.dtype().size())?;
     let plain = match format {
         None | Some(MemoryFormat::Preserve) => Layout::contiguous(&dims),
         Some(format) => Layout::in_format(&dims, format)?,

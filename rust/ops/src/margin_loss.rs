@@ -187,6 +187,9 @@ fn multi_margin_loss(
 }
 
 fn check_classes(target: &Tensor, from: i64, classes: usize, text: &str) -> Result<()> {
+    if target.device().kind == base::DeviceKind::Meta {
+        return Ok(());
+    }
     let values = dispatch::scalars(&target.array())?;
     let inside = |v: &Scalar| (from..classes as i64).contains(&v.to_i64());
     ensure!(values.iter().all(inside), Runtime, "{text}");

@@ -409,6 +409,21 @@ fn instance_norm(
         shape::show(&dims)
     );
     let (samples, channels) = (dims[0], dims[1]);
+    let each = [
+        ("weight", weight),
+        ("bias", bias),
+        ("running_mean", by.mean),
+        ("running_var", by.var),
+    ];
+    for (name, t) in each.into_iter().filter_map(|(name, t)| Some((name, t?))) {
+        ensure!(
+            *t.dims() == [channels],
+            Runtime,
+            "{name} should contain {} elements not {}",
+            samples * channels,
+            samples * t.numel()
+        );
+    }
     let repeated = |t: Option<&Tensor>| -> Result<Option<Tensor>> {
         t.map(|t| {
             let wide = view::expand_to(&view::unsqueeze(t, 0)?, &[samples, channels]);

@@ -40,7 +40,7 @@ pub fn constant_pad(x: &Tensor, pad: &[i64], value: f64) -> Result<Tensor> {
     let pairs = by_dim(pad, dims.len());
     let mut out_dims = Dims::new();
     for (d, (&n, [before, after])) in dims.iter().zip(&pairs).enumerate() {
-        let size = n as i64 + before + after;
+        let size = (n as i64).saturating_add(*before).saturating_add(*after);
         ensure!(
             size >= 0,
             Runtime,
@@ -118,7 +118,7 @@ fn check_edges(dims: &[usize], pairs: &[[i64; 2]], edge: Edge) -> Result<()> {
             "Padding value causes wrapping around more than once."
         );
         ensure!(
-            n + before + after >= 0,
+            n.saturating_add(*before).saturating_add(*after) >= 0,
             Runtime,
             "Negative padding value is resulting in an empty dimension"
         );

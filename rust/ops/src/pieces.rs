@@ -50,6 +50,7 @@ pub fn movedim(x: &Tensor, from: &[i64], to: &[i64]) -> Result<Tensor> {
 fn equal_sections(n: usize, sections: i64) -> Result<Vec<i64>> {
     ensure!(sections > 0, Runtime, "number of sections must be larger than 0, got {sections}");
     let sections = sections as usize;
+    base::layout::ensure_room::<[Tensor; 8]>(sections)?;
     let (least, larger) = (n / sections, n % sections);
     Ok((1..sections).map(|i| (i * least + i.min(larger)) as i64).collect())
 }

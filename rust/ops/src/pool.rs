@@ -38,6 +38,7 @@ fn list(values: &[i64], rank: usize, op: &str, what: &str) -> Result<Dims> {
                 "{op}: {what} must not be negative, but got {}",
                 wide(d)
             );
+            ensure!(i32::try_from(wide(d)).is_ok(), Runtime, "integer out of range");
             Ok(wide(d) as usize)
         })
         .collect()
@@ -337,6 +338,7 @@ fn max_unpool(x: &Tensor, indices: &Tensor, size: &[i64]) -> Result<Tensor> {
     };
     let places = view::reshape_to(indices, &flat(dims[lead..].iter().product()))?;
     let sizes = shape::sizes(size)?;
+    base::layout::checked_bytes(&sizes, 1)?;
     let whole: Dims = dims[..lead].iter().chain(sizes.iter()).copied().collect();
     let plane = flat(sizes.iter().product());
     let name = if rank == 2 { "MaxUnpool2DBackward0" } else { "MaxUnpool3DBackward0" };

@@ -74,8 +74,8 @@ fn check_quantile(x: &Tensor, q: &Tensor, op: &str) -> Result<()> {
         Runtime,
         "{op}() q tensor must be same dtype as the input tensor"
     );
-    let inside =
-        array::dispatch::scalars(&q.array())?.iter().all(|v| (0.0..=1.0).contains(&v.to_f64()));
+    let inside = q.device().kind == base::DeviceKind::Meta
+        || array::dispatch::scalars(&q.array())?.iter().all(|v| (0.0..=1.0).contains(&v.to_f64()));
     ensure!(inside, Runtime, "{op}() q values must be in the range [0, 1]");
     Ok(())
 }

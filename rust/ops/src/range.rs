@@ -53,7 +53,8 @@ fn range(
     check_range(start, end, step)?;
     let [start, end, step] = [start, end, step].map(|s| settle(s, dtype));
     ensure!(!step.is_zero(), Runtime, "step must be nonzero");
-    let count = ((end.to_f64() - start.to_f64()) / step.to_f64()).floor() as usize + 1;
+    let span = ((end.to_f64() - start.to_f64()) / step.to_f64()).floor();
+    let count = (span as usize).saturating_add(1);
     let out = destination("range", dest, options, &[count], dtype)?;
     dispatch::arange(&out.array(), start, step)?;
     Ok(out)
@@ -201,15 +202,25 @@ fn triangle(name: &str, (row, col): (i64, i64), offset: i64, options: &Options) 
         dtype.type_name()
     );
     let lower = name == "tril_indices";
-    let in_row = |r: i64| {
-        let split = r.saturating_add(offset).saturating_add(i64::from(lower)).clamp(0, col);
-        if lower { split } else { col - split }
-    };
-    let count: i64 = (0..row).map(in_row).sum();
+    let below = left_of_diagonal(row, col, i128::from(offset) + i128::from(lower));
+    let count = if lower { below } else { i128::from(row) * i128::from(col) - below };
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
     let options = Options { dtype: Some(dtype), ..*options };
-    let out = destination(name, Dest::New, &options, &[2, count as usize], dtype)?;
-    dispatch::triangle(&out.array(), (row as usize, col as usize), offset, lower)?;
+    let out = destination(name, Dest::New, &options, &[2, count], dtype)?;
+    if count > 0 {
+        dispatch::triangle(&out.array(), (row as usize, col as usize), offset, lower)?;
+    }
     Ok(out)
+}
+
+/// How many elements lie left of a diagonal that starts at column `start`: the sum of
+/// `(r + start).clamp(0, col)` over the rows `r`.
+fn left_of_diagonal(row: i64, col: i64, start: i128) -> i128 {
+    let (row, col) = (i128::from(row), i128::from(col));
+    let first = (-start).clamp(0, row);
+    let full = (col - start).clamp(first, row);
+    let ramp = full - first;
+    ramp * (2 * start + first + full - 1) / 2 + (row - full) * col
 }
 
 crate::filling_ops! {
@@ -231,6 +242,12 @@ crate::filling_ops! {
     f "tril_indices(int row, int col, int offset=0, *, TensorOptions options={}) -> Tensor" => |_dest, row, col, offset, options| triangle("tril_indices", (row, col), offset, &options);
     /// Row and column numbers of an upper triangle.
     f "triu_indices(int row, int col, int offset=0, *, TensorOptions options={}) -> Tensor" => |_dest, row, col, offset, options| triangle("triu_indices", (row, col), offset, &options);
+}
+
+/// All pairs `i < j` of numbers below `count`, as two rows.
+pub(crate) fn pairs(count: usize, device: Device) -> Result<Tensor> {
+    let options = Options { dtype: Some(DType::I64), device: Some(device) };
+    triangle("triu_indices", (count as i64, count as i64), 1, &options)
 }
 
 /// The integers from 0 up to but without `count`.

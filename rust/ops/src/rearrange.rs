@@ -42,11 +42,17 @@ pub fn roll(x: &Tensor, shifts: &[i64], dims: &[i64]) -> Result<Tensor> {
         shifts.len(),
         dims.len()
     );
+    ensure!(
+        x.rank() > 0,
+        Index,
+        "Dimension specified as {} but tensor has no dimensions",
+        dims.first().copied().unwrap_or(0)
+    );
     let wrapped: Dims =
         dims.iter().map(|&d| shape::wrap_dim(d, x.rank())).collect::<Result<_>>()?;
     let out = Array::empty_contiguous(&x.dims(), x.dtype(), x.device())?;
     kernels::roll(&out, &x.array(), shifts, &wrapped)?;
-    let back: Vec<i64> = shifts.iter().map(|s| -s).collect();
+    let back: Vec<i64> = shifts.iter().map(|s| s.wrapping_neg()).collect();
     let dims = dims.to_vec();
     tape::record(out, &[x], |_| {
         Ok(Linear::new("RollBackward0", move |g: Var| g.then(|g| roll(g, &back, &dims))))
@@ -103,7 +109,7 @@ pub fn repeat(x: &Tensor, repeats: &[i64]) -> Result<Tensor> {
         split.push(size(d));
         pairs.push(r as usize);
         pairs.push(size(d));
-        whole.push(r as usize * size(d));
+        whole.push((r as usize).saturating_mul(size(d)));
     }
     let wide = x.array().view(match x.layout().view(&split) {
         Some(to) => to.expand(&pairs),
@@ -163,6 +169,7 @@ fn copy_positions(counts: &[i64]) -> Result<Tensor> {
     let mut positions = Vec::new();
     for (i, &count) in counts.iter().enumerate() {
         ensure!(count >= 0, Runtime, "repeats can not be negative");
+        base::layout::ensure_room::<Scalar>(positions.len().saturating_add(count as usize))?;
         positions.extend(std::iter::repeat_n(Scalar::Int(i as i64), count as usize));
     }
     let out = Array::empty_contiguous(&[positions.len()], DType::I64, base::Device::CPU)?;
@@ -192,6 +199,7 @@ pub fn repeat_interleave(
     let mut counts: Vec<i64> =
         array::dispatch::scalars(&repeats.array())?.into_iter().map(Scalar::to_i64).collect();
     if counts.len() == 1 {
+        base::layout::ensure_room::<i64>(n)?;
         counts = vec![counts[0]; n];
     }
     ensure!(
@@ -288,6 +296,7 @@ pub fn meshgrid(tensors: &[Tensor], indexing: &str) -> Result<Vec<Tensor>> {
         list.swap(0, 1);
     }
     let whole: Dims = list.iter().map(Tensor::numel).collect();
+    shape::numel(&whole)?;
     let mut grids = Vec::with_capacity(list.len());
     for (i, t) in list.iter().enumerate() {
         let mut dims = Dims::filled(1, list.len());
@@ -308,9 +317,7 @@ fn combinations(x: &Tensor, r: i64, replacement: bool) -> Result<Tensor> {
         return create::zeros(&[0], x.dtype(), x.device());
     }
     let (n, r) = (x.numel(), r as usize);
-    let mut rows = Vec::new();
-    let mut current = Vec::with_capacity(r);
-    choose(n, r, replacement, 0, &mut current, &mut rows);
+    let rows = choices(n, r, replacement)?;
     let count = rows.len() / r;
     let out = Array::empty_contiguous(&[rows.len()], DType::I64, base::Device::CPU)?;
     array::dispatch::store(&out, &rows)?;
@@ -318,22 +325,25 @@ fn combinations(x: &Tensor, r: i64, replacement: bool) -> Result<Tensor> {
     view::reshape_to(&flat, &[count, r])
 }
 
-fn choose(
-    n: usize,
-    r: usize,
-    again: bool,
-    from: usize,
-    current: &mut Vec<usize>,
-    rows: &mut Vec<Scalar>,
-) {
-    if current.len() == r {
-        rows.extend(current.iter().map(|&i| Scalar::Int(i as i64)));
-        return;
+/// Every choice of `r` out of `n` in lexicographic order, one after the other.
+fn choices(n: usize, r: usize, again: bool) -> Result<Vec<Scalar>> {
+    let mut rows = Vec::new();
+    if n == 0 || (!again && r > n) {
+        return Ok(rows);
     }
-    for i in from..n {
-        current.push(i);
-        choose(n, r, again, if again { i } else { i + 1 }, current, rows);
-        current.pop();
+    base::layout::ensure_room::<Scalar>(r)?;
+    let mut current: Vec<usize> = if again { vec![0; r] } else { (0..r).collect() };
+    let last = |i: usize| if again { n - 1 } else { n - r + i };
+    loop {
+        base::layout::ensure_room::<Scalar>(rows.len() + r)?;
+        rows.extend(current.iter().map(|&i| Scalar::Int(i as i64)));
+        let Some(at) = (0..r).rev().find(|&i| current[i] < last(i)) else {
+            return Ok(rows);
+        };
+        current[at] += 1;
+        for i in at + 1..r {
+            current[i] = current[i - 1] + usize::from(!again);
+        }
     }
 }
 

@@ -201,6 +201,14 @@ impl<'a> Stack<'a> {
     ) -> Result<(Tensor, Vec<Tensor>)> {
         ensure!(!sizes.is_empty(), Runtime, "Expected sequence length to be larger than 0 in RNN");
         ensure!(states.len() == self.cell.states(), Runtime, "lstm expects two hidden states");
+        for state in states {
+            ensure!(
+                state.rank() == 3,
+                Runtime,
+                "RNN: Expected a 3-D hidden state, got {}-D",
+                state.rank()
+            );
+        }
         let directions = self.directions();
         let mut data = data.clone();
         let mut finals: Vec<Vec<Tensor>> = vec![Vec::new(); states.len()];
@@ -243,6 +251,15 @@ impl<'a> Stack<'a> {
             .into_iter()
             .map(|s| Scalar::to_i64(s) as usize)
             .collect();
+        let rows = data.dims().first().copied().unwrap_or(0);
+        let total = sizes.iter().fold(0, |sum: usize, &n| sum.saturating_add(n));
+        ensure!(
+            data.rank() == 2 && total == rows && !sizes.contains(&0),
+            Runtime,
+            "RNN: batch sizes must be positive and add up to the rows of the data; got {} for {}",
+            base::shape::show(&sizes),
+            base::shape::show(&data.dims())
+        );
         let (out, finals) = self.run(data, &sizes, states)?;
         Ok(results(out, finals))
     }

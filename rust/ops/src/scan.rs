@@ -96,16 +96,19 @@ pub fn logcumsumexp(x: &Tensor, dim: i64) -> Result<Tensor> {
         "\"logcumsumexp_out_cpu\" not implemented for '{}'",
         x.dtype().type_name()
     );
-    let out = scanned(Scan::LogSumExp, x, d, x.dtype())?;
+    let dtype = x.dtype();
+    let out = scanned(Scan::LogSumExp, x, d, dtype)?;
     tape::record(out, &[x], |y| {
         let keeps = [Keep::Input(x), Keep::Output(y, 0)];
         Formula::new("LogcumsumexpBackward0", 1, &keeps, move |grads, saved| {
             let (g, x, y) = (Var::grad(grads), saved.vars[0].clone(), saved.vars[1].clone());
-            // exp(x_k) * sum_{i>=k} g_i exp(-y_i), by the signs of g so that logarithms exist.
+            // exp(x_k) * sum_{i>=k} g_i exp(-y_i), by the signs of g so that logarithms exist; the
+            // logarithm of nothing is a finite number, for -inf has no second derivative.
+            let low = if dtype == DType::F64 { f64::MIN } else { f64::from(f32::MIN) };
             let side = |g: Var| {
-                let low = Var::from(f64::NEG_INFINITY);
-                let log = g.clone().log();
-                let terms = low.where_(g.le(0.0), log) - y.clone();
+                let none = g.clone().le(0.0);
+                let log = Var::from(1.0).where_(none.clone(), g).log();
+                let terms = Var::from(low).where_(none, log) - y.clone();
                 let summed = terms.then(|t| {
                     if t.rank() == 0 {
                         return Ok(t.clone());

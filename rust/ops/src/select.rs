@@ -16,6 +16,7 @@ pub fn where_(condition: &Tensor, a: &Var, b: &Var) -> Result<Tensor> {
         "where expected condition to be a boolean tensor, but got a tensor with dtype {}",
         condition.dtype().type_name()
     );
+    let condition = &crate::cast::to_dtype(condition, DType::Bool)?;
     let mut promotion = Promotion::new();
     let mut dims: Dims = condition.dims();
     for side in [a, b] {

@@ -39,14 +39,16 @@ fn pixel_shuffle(x: &Tensor, factor: i64) -> Result<Tensor> {
     );
     let (dims, r, lead) = (x.dims(), factor as usize, x.rank() - 3);
     let (c, h, w) = (dims[lead], dims[lead + 1], dims[lead + 2]);
+    let square = r.saturating_mul(r);
     ensure!(
-        c.is_multiple_of(r * r),
+        c.is_multiple_of(square),
         Runtime,
         "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={c} is not divisible by {}",
-        r * r
+        square
     );
-    let c = c / (r * r);
-    spread(x, lead, &[c, r, r, h, w], &[0, 3, 1, 4, 2], &[c, h * r, w * r])
+    let c = c / square;
+    let grown = [c, h.saturating_mul(r), w.saturating_mul(r)];
+    spread(x, lead, &[c, r, r, h, w], &[0, 3, 1, 4, 2], &grown)
 }
 
 /// `(.., C, H r, W r)` to `(.., C r^2, H, W)`.
@@ -66,7 +68,8 @@ fn pixel_unshuffle(x: &Tensor, factor: i64) -> Result<Tensor> {
             "pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({at})={n} is not divisible by {r}"
         );
     }
-    spread(x, lead, &[c, h / r, r, w / r, r], &[0, 2, 4, 1, 3], &[c * r * r, h / r, w / r])
+    let channels = c.saturating_mul(r).saturating_mul(r);
+    spread(x, lead, &[c, h / r, r, w / r, r], &[0, 2, 4, 1, 3], &[channels, h / r, w / r])
 }
 
 /// Channels dealt out to groups in turn.

@@ -121,6 +121,16 @@ static ALIASES: &[(&str, &str)] = &[
     ("clip", "clamp"),
 ];
 
+/// All elementwise rows.
+pub fn rows() -> impl Iterator<Item = &'static crate::map::MapRow> {
+    ROWS.iter().flat_map(|rows| rows.iter()).map(|(row, _)| *row)
+}
+
+/// The elementwise row called `name`.
+pub fn row(name: &str) -> Option<&'static crate::map::MapRow> {
+    rows().find(|row| row.op.name == name)
+}
+
 /// All ops by name.
 pub fn registry() -> &'static Vec<Entry> {
     static REGISTRY: OnceLock<Vec<Entry>> = OnceLock::new();

@@ -255,6 +255,7 @@ pub fn flatten(x: &Tensor, start: i64, end: i64) -> Result<Tensor> {
 pub fn unflatten(x: &Tensor, dim: i64, sizes: &[i64]) -> Result<Tensor> {
     let dims = x.dims();
     let d = shape::wrap_dim(dim, dims.len())?;
+    ensure!(!dims.is_empty(), Index, "Dimension specified as {d} but tensor has no dimensions");
     ensure!(!sizes.is_empty(), Runtime, "unflatten: sizes must be non-empty");
     let parts = shape::infer_size(sizes, dims[d]).map_err(|_| {
         base::Error::new(
@@ -305,6 +306,7 @@ pub fn split(x: &Tensor, size: i64, dim: i64) -> Result<Vec<Tensor>> {
     );
     let size = size as usize;
     let count = if size == 0 { 1 } else { n.div_ceil(size).max(1) };
+    base::layout::ensure_room::<Piece>(count)?;
     let lens: Vec<usize> = (0..count).map(|i| size.min(n - (i * size).min(n))).collect();
     Ok(pieces(x, d, &lens, "SplitBackward0"))
 }
@@ -320,7 +322,7 @@ pub fn split_with_sizes(x: &Tensor, sizes: &[i64], dim: i64) -> Result<Vec<Tenso
         "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={}",
         shape::show(sizes)
     );
-    let total: i64 = sizes.iter().sum();
+    let total = sizes.iter().fold(0, |sum: i64, &s| sum.saturating_add(s));
     ensure!(
         total as usize == layout.dims[d],
         Runtime,
@@ -338,6 +340,7 @@ pub fn unbind(x: &Tensor, dim: i64) -> Result<Vec<Tensor>> {
     ensure!(layout.rank() > 0, Index, "Dimension specified as {dim} but tensor has no dimensions");
     let d = shape::wrap_dim(dim, layout.rank())?;
     let whole = layout.dims.clone();
+    base::layout::ensure_room::<Piece>(layout.dims[d])?;
     let parts: Vec<(usize, usize)> = (0..layout.dims[d]).map(|i| (i, 1)).collect();
     let arrays = parts.iter().map(|&(i, _)| x.array().view(layout.select(d, i))).collect();
     Ok(record_view(arrays, x, true, None, || Pieces {
@@ -348,6 +351,9 @@ pub fn unbind(x: &Tensor, dim: i64) -> Result<Vec<Tensor>> {
         keep_dim: false,
     }))
 }
+
+/// What a piece takes while it is made: its array and its place in the whole.
+type Piece = [Array; 2];
 
 fn pieces(x: &Tensor, dim: usize, lens: &[usize], name: &'static str) -> Vec<Tensor> {
     let layout = x.layout();
@@ -409,8 +415,9 @@ pub fn chunk(x: &Tensor, chunks: i64, dim: i64) -> Result<Vec<Tensor>> {
     ensure!(chunks > 0, Runtime, "chunk expects `chunks` to be greater than 0, got: {chunks}");
     let d = shape::wrap_dim(dim, x.rank())?;
     let n = x.dims()[d] as i64;
-    let size = (n + chunks - 1) / chunks;
+    let size = n / chunks + i64::from(n % chunks != 0);
     if size == 0 {
+        base::layout::ensure_room::<Piece>(chunks as usize)?;
         return split_with_sizes(x, &vec![0; chunks as usize], dim);
     }
     split(x, size, dim)

@@ -129,6 +129,7 @@ pub(crate) fn resize_out(target: &Tensor, dims: &[usize]) -> Result<()> {
     if array.dims() == dims {
         return Ok(());
     }
+    base::layout::checked_bytes(dims, array.dtype().size())?;
     let layout = Layout { offset: array.layout().offset, ..Layout::contiguous(dims) };
     let fits = layout.end() * array.dtype().size() <= array.storage().nbytes();
     let resized = if fits {

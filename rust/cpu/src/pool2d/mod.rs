@@ -99,14 +99,16 @@ impl Plan {
             }),
             step: [1; 3],
         };
+        let nothing = plan.planes == 0 || y.contains(&0);
         for d in 0..rank {
             let (at, input) = (3 - rank + d, x[lead + d]);
             plan.input[at] = input;
             plan.step[at] = dilation[d];
-            plan.windows[at] = (0..y[lead + d]).map(|o| window(d, input, o)).collect();
+            let outputs = if nothing { 0 } else { y[lead + d] };
+            plan.windows[at] = (0..outputs).map(|o| window(d, input, o)).collect();
             let reach = plan.windows[at].iter().all(|w| w.start < w.end && w.end <= input);
             ensure!(
-                reach || plan.planes == 0 || y[lead..].contains(&0),
+                reach,
                 Runtime,
                 "internal error: a pooling window of {x:?} to {y:?} misses the input"
             );
