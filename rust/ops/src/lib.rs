@@ -73,6 +73,7 @@ pub mod value;
 pub mod var;
 pub mod vector_norm;
 pub mod view;
+pub mod view_copy;
 pub mod window;
 pub mod write;
 

@@ -3,7 +3,7 @@
 use crate::extremum::picked_at;
 use crate::node::{Formula, Keep, Linear};
 use crate::reduce::has_zero;
-use crate::{Var, cast, rearrange, view};
+use crate::{Var, cast, clamp, rearrange, view};
 use array::Array;
 use array::dispatch::{self, Extreme, Scan};
 use base::{DType, Result, ensure, shape};
@@ -101,23 +101,33 @@ pub fn logcumsumexp(x: &Tensor, dim: i64) -> Result<Tensor> {
         let keeps = [Keep::Input(x), Keep::Output(y, 0)];
         Formula::new("LogcumsumexpBackward0", 1, &keeps, move |grads, saved| {
             let (g, x, y) = (Var::grad(grads), saved.vars[0].clone(), saved.vars[1].clone());
-            // exp(x_k) * sum_{i>=k} g_i exp(-y_i), by the signs of g so that logarithms exist.
-            let side = |g: Var| {
-                let low = Var::from(f64::NEG_INFINITY);
-                let log = g.clone().log();
-                let terms = low.where_(g.le(0.0), log) - y.clone();
-                let summed = terms.then(|t| {
-                    if t.rank() == 0 {
-                        return Ok(t.clone());
-                    }
-                    let back = rearrange::flip(t, &[d as i64])?;
-                    rearrange::flip(&logcumsumexp(&back, d as i64)?, &[d as i64])
-                });
-                (x.clone() + summed).exp()
-            };
-            Ok(vec![Some(side(g.clone()) - side(-g))])
+            Ok(vec![Some(logcumsumexp_vjp(&g, &x, &y, d as i64))])
         })
     })
+}
+
+/// exp(x_k) times the sum over i >= k of g_i exp(-y_i), summed in logarithms: positive and negative
+/// real g apart, so that these exist.
+fn logcumsumexp_vjp(g: &Var, x: &Var, y: &Var, d: i64) -> Var {
+    let from_here = |logs: Var| {
+        let summed = (logs - y).then(|t| {
+            if t.rank() == 0 {
+                return Ok(t.clone());
+            }
+            rearrange::flip(&logcumsumexp(&rearrange::flip(t, &[d])?, d)?, &[d])
+        });
+        (x + &summed).exp()
+    };
+    let Var::T(grad) = g else {
+        return g.clone();
+    };
+    if grad.dtype().is_complex() {
+        return from_here(g.clone().conj().log()).conj();
+    }
+    let (size, lowest) = (g.clone().abs().log(), Var::from(clamp::range_of(grad.dtype()).0));
+    let up = size.clone().where_(g.clone().gt(0.0), lowest.clone());
+    let down = size.where_(g.clone().lt(0.0), lowest);
+    from_here(up) - from_here(down)
 }
 
 fn running(node: &'static str, side: Extreme, x: &Tensor, dim: i64) -> Result<(Tensor, Tensor)> {

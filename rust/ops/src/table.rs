@@ -39,6 +39,7 @@ static TABLES: &[&[OpDef]] = &[
     crate::special::SPECIAL_WITH,
     crate::optim::OPTIMIZERS,
     crate::signatures::VIEWS,
+    crate::view_copy::COPIES,
     crate::signatures::COPIES,
     crate::signatures::RESHAPED,
     crate::create::CREATION,
