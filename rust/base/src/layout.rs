@@ -58,13 +58,17 @@ impl Layout {
         Layout { dims: Dims::from_slice(dims), strides, offset: 0 }
     }
 
-    /// Dense, with `order` naming the dimensions from outermost to innermost in memory.
+    /// Dense, with `order` naming the dimensions from outermost to innermost in memory. Sizes of 0
+    /// count as such unless the order is row-major, as in PyTorch.
     pub fn dense_in_order(dims: &[usize], order: &[usize]) -> Layout {
+        if order.iter().enumerate().all(|(i, &d)| i == d) {
+            return Self::contiguous(dims);
+        }
         let mut strides = Strides::filled(1, dims.len());
         let mut step = 1isize;
         for &d in order.iter().rev() {
             strides[d] = step;
-            step = step.saturating_mul(dims[d].max(1) as isize);
+            step = step.saturating_mul(dims[d] as isize);
         }
         Layout { dims: Dims::from_slice(dims), strides, offset: 0 }
     }
@@ -164,6 +168,9 @@ impl Layout {
 
     /// Each element has its own place and there are no gaps, in some order of dimensions.
     pub fn is_dense(&self) -> bool {
+        if self.numel() == 0 {
+            return true;
+        }
         if self.rank() == 1 {
             return self.dims[0] < 2 || self.strides[0] == 1;
         }
@@ -195,7 +202,7 @@ impl Layout {
 
     /// Some element is surely reached by two indices: writing there is refused.
     pub fn has_internal_overlap(&self) -> bool {
-        self.dims.iter().zip(&self.strides).any(|(&n, &s)| n > 1 && s == 0)
+        self.numel() > 0 && self.dims.iter().zip(&self.strides).any(|(&n, &s)| n > 1 && s == 0)
     }
 
     /// One past the last element reached, relative to the storage's start; 0 for empty tensors.

@@ -3,7 +3,7 @@
 //! f32 is accumulated in f64, 16-bit floats in f32 via the cast of their lines, integers in int64.
 
 use crate::dispatch::dispatch;
-use crate::math::{Number, Ordered, Real};
+use crate::math::{Field, Number, Ordered, Real};
 use crate::room::Room;
 use crate::rows::Rows;
 use crate::{View, ViewMut};
@@ -44,6 +44,8 @@ pub fn logcumsumexp(out: ViewMut<'_>, x: View<'_>, dim: usize) -> Result<()> {
     match out.dtype().compute() {
         DType::F32 => scan::<LogSum<f32>>(out, x, dim),
         DType::F64 => scan::<LogSum<f64>>(out, x, dim),
+        DType::C64 => scan::<LogSumComplex<Complex32>>(out, x, dim),
+        DType::C128 => scan::<LogSumComplex<Complex64>>(out, x, dim),
         other => bail!(
             NotImplemented,
             "\"logcumsumexp_out_cpu\" not implemented for '{}'",
@@ -233,5 +235,19 @@ impl<T: Real> Running for LogSum<T> {
             high + (low - high).exp().ln_1p()
         };
         T::from_f64(self.log)
+    }
+}
+
+struct LogSumComplex<T>(T);
+impl<T: Field> Running for LogSumComplex<T> {
+    type In = T;
+    type Out = T;
+    fn start() -> Self {
+        LogSumComplex(T::from_parts(<T::Part as Ordered>::LOWEST, T::Part::ZERO))
+    }
+    #[inline(always)]
+    fn next(&mut self, x: T) -> T {
+        self.0 = self.0.log_add_exp(x);
+        self.0
     }
 }

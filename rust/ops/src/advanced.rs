@@ -10,7 +10,7 @@ use crate::{Var, create, select, view};
 use array::dispatch::index as kernels;
 use array::{Array, Operand, dispatch};
 use base::promote::{Class, Promotion};
-use base::{DType, Dims, Result, bail, ensure, shape};
+use base::{DType, Dims, Layout, Result, bail, ensure, shape};
 use tape::Tensor;
 
 /// An index list, ready for the kernels.
@@ -119,6 +119,30 @@ impl Plan {
         Ok(())
     }
 
+    /// The geometry of the result: that of an elementwise op of the input, repeated along the
+    /// indices, and of the indices.
+    fn layout(&self, x: &Layout) -> Layout {
+        let (count, rank) = (self.indices.len(), self.dims.len());
+        let common = self.indices.first().map_or(0, |i| i.dims().len());
+        let (places, rest) = self.result_order.split_at(common);
+        let mut source = Layout::contiguous(&self.dims);
+        source.strides = base::Strides::filled(0, rank);
+        for (&place, &d) in rest.iter().zip(&self.order[count..]) {
+            source.strides[place] = x.strides[d];
+        }
+        let index = |array: &Array| {
+            let mut layout = Layout::contiguous(&Dims::filled(1, rank));
+            for (d, &place) in places.iter().enumerate() {
+                layout.dims[place] = array.dims()[d];
+                layout.strides[place] = array.layout().strides[d];
+            }
+            layout
+        };
+        let layouts: Vec<Layout> =
+            std::iter::once(source).chain(self.indices.iter().map(index)).collect();
+        base::layout::output_layout(&self.dims, &layouts.iter().collect::<Vec<_>>())
+    }
+
     /// The input as the kernels want it.
     fn from(&self, x: &Array) -> Array {
         x.view(x.layout().permute(&self.order))
@@ -137,7 +161,7 @@ pub fn index(x: &Tensor, indices: &[Option<Tensor>]) -> Result<Tensor> {
     }
     let whole = x.dims();
     let plan = Plan::new(&whole, indices)?;
-    let out = Array::empty_contiguous(&plan.dims, x.dtype(), x.device())?;
+    let out = Array::empty(plan.layout(&x.layout()), x.dtype(), x.device())?;
     if out.numel() > 0 || plan.indices.iter().any(|i| i.numel() > 0) {
         kernels::index(&plan.to(&out), &plan.from(&x.array()), &plan.indices)?;
     }
@@ -244,8 +268,9 @@ pub fn nonzero(x: &Tensor) -> Result<Tensor> {
     let mask = x.array();
     let count = crate::reduce::count_nonzero(&x.detach(), None)?;
     let count = dispatch::item(&count.array())?.to_i64() as usize;
-    let columns = base::Layout::contiguous(&[x.rank(), count]).transpose(0, 1);
-    let out = Array::empty(columns, DType::I64, x.device())?;
+    // One run for each dimension, as in PyTorch.
+    let layout = Layout::as_strided(&[count, x.rank()], &[1, count as isize], 0)?;
+    let out = Array::empty(layout, DType::I64, x.device())?;
     if x.rank() > 0 {
         kernels::nonzero(&out, &mask)?;
     }

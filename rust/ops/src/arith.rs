@@ -2,7 +2,7 @@
 
 use crate::call::Dest;
 use crate::map::{NONE, map};
-use crate::{Var, binary};
+use crate::{Var, binary, unary};
 use base::{DType, Result, Scalar, bail, ensure};
 use tape::Tensor;
 
@@ -113,9 +113,27 @@ fn check_divisor(a: &Var, b: &Var) -> Result<()> {
     Ok(())
 }
 
+fn fmod(dest: Dest<'_>, a: &Tensor, b: Var) -> Result<Tensor> {
+    divided(&binary::fmod::OP, dest, a.into(), b)
+}
+
 fn divided(row: &'static crate::map::MapRow, dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
     check_divisor(&a, &b)?;
     map(row, &[a, b], NONE, dest)
+}
+
+fn round(dest: Dest<'_>, x: &Tensor) -> Result<Tensor> {
+    map(&unary::round::OP, &[x.into()], NONE, dest)
+}
+
+fn round_decimals(dest: Dest<'_>, x: &Tensor, digits: i64) -> Result<Tensor> {
+    ensure!(
+        x.dtype().is_float(),
+        NotImplemented,
+        "\"round_cpu\" not implemented for '{}'",
+        x.dtype().type_name()
+    );
+    map(&unary::round_decimals::OP, &[x.into()], [digits as f64, 0.0, 0.0, 0.0], dest)
 }
 
 crate::filling_ops! {
@@ -131,10 +149,14 @@ crate::filling_ops! {
     f "rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor" => |dest, a, b, alpha| sub_scaled(dest, b, a, alpha);
     /// The quotient, optionally rounded: `rounding_mode` None, "trunc" or "floor".
     fmio "div(Operand self, Operand other, *, str? rounding_mode=None) -> Tensor" => |dest, a, b, mode| div(dest, a, b, mode);
+    /// The nearest integer, halves to even.
+    fmio "round(Tensor self) -> Tensor" => |dest, x| round(dest, x);
+    /// Rounded to a number of digits, halves to even.
+    fmio "round.decimals(Tensor self, *, int decimals=0) -> Tensor" => |dest, x, digits| round_decimals(dest, x, digits);
     /// The quotient rounded towards minus infinity.
     fmio "floor_divide(Operand self, Operand other) -> Tensor" => |dest, a, b| divided(&binary::floor_divide::OP, dest, a, b);
     /// The remainder with the divisor's sign.
     fmio "remainder(Operand self, Operand other) -> Tensor" => |dest, a, b| divided(&binary::remainder::OP, dest, a, b);
     /// The remainder with the dividend's sign.
-    fmio "fmod(Operand self, Operand other) -> Tensor" => |dest, a, b| divided(&binary::fmod::OP, dest, a, b);
+    fmio "fmod(Tensor self, Operand other) -> Tensor" => |dest, a, b| fmod(dest, a, b);
 }

@@ -20,9 +20,9 @@ crate::binary! { BINARY:
     /// The elementwise quotient.
     div { out: Same, binary: [Field => |a, b| a / b], wgsl: "a / b", a: [|g, b| g / b.conj()], b: [|g, a, b| -g * ((a / &b) / b).conj()], sample: 0.5..4.0 }
     /// The quotient rounded towards minus infinity.
-    floor_divide { out: Same, binary: [Real => |a, b| Ordered::div_floor(a, b)], wgsl: "floor(a / b)", a: [|g| g * 0.0], b: [|g| g * 0.0], sample: 0.5..4.0 }
+    floor_divide { out: Same, binary: [Real => |a, b| Ordered::div_floor(a, b)], wgsl: "floor(a / b)", a: [|g| g.zeros_like()], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
     /// The quotient rounded towards zero.
-    trunc_divide as "DivBackward0" { out: Same, binary: [Real => |a, b| Ordered::div_trunc(a, b)], wgsl: "trunc(a / b)", a: [|g| g * 0.0], b: [|g| g * 0.0], sample: 0.5..4.0 }
+    trunc_divide as "DivBackward0" { out: Same, binary: [Real => |a, b| Ordered::div_trunc(a, b)], wgsl: "trunc(a / b)", a: [|g| g.zeros_like()], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
     /// The remainder with the divisor's sign, as Python's `%`.
     remainder as "RemainderBackward1|RemainderBackward1|RemainderBackward0" { out: Same, binary: [Real => |a, b| Ordered::rem_floor(a, b)], wgsl: "a - b * floor(a / b)", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&floor_divide::OP, a, b)], sample: 0.5..4.0 }
     /// The remainder with the dividend's sign, as C's `fmod`.
@@ -30,17 +30,17 @@ crate::binary! { BINARY:
     /// The left element to the power of the right one.
     pow as "PowBackward1|PowBackward2|PowBackward0" { out: Same, binary: [Field => |a, b| Field::pow(a, b), Int => |a, b| Ordered::power(a, b), Bool => |a, b| B8::from(a.get() | !b.get())], wgsl: "pow(a, b)", a: [|g, a, b| crate::power::base_vjp(g, a, b)], b: [|g, a, b, y| crate::power::exponent_vjp(g, a, b, y)], sample: 0.5..3.0 }
     /// The larger element; NaN wins.
-    maximum { out: Same, binary: [Real => |a, b| Ordered::maximum(a, b), Bool => |a, b| B8::from(a.get() | b.get())], wgsl: "max_nan(a, b)", a: [|g, a, b| crate::extremum::winner_vjp(g, a.clone().gt(b.clone()), a.eq(b))], b: [|g, a, b| crate::extremum::winner_vjp(g, b.clone().gt(a.clone()), a.eq(b))], sample: -4.0..4.0 }
+    maximum(Tensor, Tensor) { out: Same, binary: [Real => |a, b| Ordered::maximum(a, b), Bool => |a, b| B8::from(a.get() | b.get())], wgsl: "max_nan(a, b)", a: [|g, a, b| crate::extremum::winner_vjp(g, a.clone().gt(b.clone()), a.eq(b))], b: [|g, a, b| crate::extremum::winner_vjp(g, b.clone().gt(a.clone()), a.eq(b))], sample: -4.0..4.0 }
     /// The smaller element; NaN wins.
-    minimum { out: Same, binary: [Real => |a, b| Ordered::minimum(a, b), Bool => |a, b| B8::from(a.get() & b.get())], wgsl: "min_nan(a, b)", a: [|g, a, b| crate::extremum::winner_vjp(g, a.clone().lt(b.clone()), a.eq(b))], b: [|g, a, b| crate::extremum::winner_vjp(g, b.clone().lt(a.clone()), a.eq(b))], sample: -4.0..4.0 }
+    minimum(Tensor, Tensor) { out: Same, binary: [Real => |a, b| Ordered::minimum(a, b), Bool => |a, b| B8::from(a.get() & b.get())], wgsl: "min_nan(a, b)", a: [|g, a, b| crate::extremum::winner_vjp(g, a.clone().lt(b.clone()), a.eq(b))], b: [|g, a, b| crate::extremum::winner_vjp(g, b.clone().lt(a.clone()), a.eq(b))], sample: -4.0..4.0 }
     /// The angle of the point (b, a), in radians.
-    atan2 { out: Same, binary: [Float => |a, b| Real::atan2(a, b)], wgsl: "atan2(a, b)", a: [|g, a, b| g * &b * inverse_square(a, b)], b: [|g, a, b| -g * &a * inverse_square(a, b)], sample: 0.5..4.0 }
+    atan2(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::atan2(a, b)], wgsl: "atan2(a, b)", a: [|g, a, b| g * &b * inverse_square(a, b)], b: [|g, a, b| -g * &a * inverse_square(a, b)], sample: 0.5..4.0 }
     /// The length of the hypotenuse.
-    hypot { out: Same, binary: [Float => |a, b| Real::hypot(a, b)], wgsl: "length(vec2(a, b))", a: [|g, a, y| g * (a / y)], b: [|g, b, y| g * (b / y)], sample: 0.5..4.0 }
+    hypot(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::hypot(a, b)], wgsl: "length(vec2(a, b))", a: [|g, a, y| g * (a / y)], b: [|g, b, y| g * (b / y)], sample: 0.5..4.0 }
     /// The magnitude of the left with the sign of the right.
-    copysign { out: Same, binary: [Float => |a, b| Real::copysign(a, b)], wgsl: "copysign(a, b)", a: [|g, a, y| crate::extremum::copysign_vjp(g, a, y)], b: [|g| g * 0.0], sample: 0.5..4.0 }
+    copysign(Tensor, Operand) { out: Same, binary: [Float => |a, b| Real::copysign(a, b)], wgsl: "copysign(a, b)", a: [|g, a, y| crate::extremum::copysign_vjp(g, a, y)], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
     /// log(exp(a) + exp(b)).
-    logaddexp { out: Same, binary: [Float => |a, b| { let top = Ordered::maximum(a, b); if top.is_infinite() && a == b { a } else { top + Field::log1p(Field::exp(-Ordered::abs(a - b))) } }], wgsl: "logaddexp(a, b)", a: [|g, a, b| g * (a - b).sigmoid()], b: [|g, a, b| g * (b - a).sigmoid()], sample: -4.0..4.0 }
+    logaddexp(Tensor, Tensor) { out: Same, binary: [Float => |a, b| { let top = Ordered::maximum(a, b); if top.is_infinite() && a == b { a } else { top + Field::log1p(Field::exp(-Ordered::abs(a - b))) } }, Complex => |a, b| Field::log_add_exp(a, b)], wgsl: "logaddexp(a, b)", a: [|g, a, b| g * (a - b).sigmoid().conj()], b: [|g, a, b| g * (b - a).sigmoid().conj()], sample: -4.0..4.0 }
     /// Bitwise and; logical for bool.
     bitwise_and { out: Same, binary: [Int => |a, b| Integer::bit_and(a, b), Bool => |a, b| B8::from(a.get() & b.get())], wgsl: "a & b", a: [none], b: [none], sample: -4.0..4.0 }
     /// Bitwise or; logical for bool.

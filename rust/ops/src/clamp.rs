@@ -12,7 +12,7 @@ use tape::Tensor;
 
 crate::binary! { NUMBERS:
     /// a log(b), and 0 where a is 0.
-    xlogy { out: Same, binary: [Float => |a, b| if b.is_nan() { b } else if a == 0.0 { 0.0 } else { a * Field::ln(b) }], wgsl: "xlogy(a, b)", a: [|g, a, b| { let log = b.clone().log(); let zero = 0.0 * &g; zero.where_(a.eq(0.0).logical_and(b.le(0.0)), g * log) }], b: [|g, a, b| g * (a / b)], sample: 0.5..4.0 }
+    xlogy { out: Same, binary: [Float => |a, b| if b.is_nan() { b } else if a == 0.0 { 0.0 } else { a * Field::ln(b) }], wgsl: "xlogy(a, b)", a: [|g, a, b| { let log = b.clone().log(); Var::from(0.0).where_(a.eq(0.0).logical_and(b.le(0.0)), g * log) }], b: [|g, a, b| g * (a / b)], sample: 0.5..4.0 }
     /// 0 below zero, 1 above, `b` at zero.
     heaviside { out: Same, binary: [Float => |a, b| if a == 0.0 { b } else if a > 0.0 { 1.0 } else { 0.0 }, Int => |a, b| if a == Number::ZERO { b } else if a > Number::ZERO { Number::ONE } else { Number::ZERO }, Bool => |a, b| if a.get() { a } else { b }], wgsl: "heaviside(a, b)", a: [none], b: [none], sample: -4.0..4.0 }
     /// The greatest common divisor.
@@ -38,8 +38,28 @@ fn bounded(x: &Tensor, low: Option<&Var>, high: Option<&Var>) -> Result<Tensor> 
     value.tensor()
 }
 
+/// The node's names: for bounds that are numbers, and for tensors.
+#[derive(Clone, Copy)]
+struct Node(&'static str, &'static str);
+
+const BOTH: Node = Node("ClampBackward1", "ClampBackward0");
+const BELOW: Node = Node("ClampMinBackward0", "ClampMinBackward1");
+const ABOVE: Node = Node("ClampMaxBackward0", "ClampMaxBackward1");
+
+impl Node {
+    fn pick(self, by_tensor: bool) -> &'static str {
+        if by_tensor { self.1 } else { self.0 }
+    }
+}
+
 /// A NaN bound makes everything NaN; 0-d bounds take part in promotion as numbers do.
-fn clamp(dest: Dest<'_>, x: &Tensor, low: Option<Var>, high: Option<Var>) -> Result<Tensor> {
+fn clamp(
+    dest: Dest<'_>,
+    x: &Tensor,
+    low: Option<Var>,
+    high: Option<Var>,
+    node: Node,
+) -> Result<Tensor> {
     ensure!(
         low.is_some() || high.is_some(),
         Runtime,
@@ -59,19 +79,7 @@ fn clamp(dest: Dest<'_>, x: &Tensor, low: Option<Var>, high: Option<Var>) -> Res
     let by_tensor = !tensors.is_empty();
     let inputs: Vec<&Tensor> =
         std::iter::once(&kept_input).chain(tensors.iter().copied()).collect();
-    let name = match (&low, &high) {
-        _ if by_tensor => "ClampBackward1",
-        (Some(_), None) => "ClampMinBackward0",
-        (None, Some(_)) => "ClampMaxBackward0",
-        _ => "ClampBackward0",
-    };
-    let name = if by_tensor && low.is_none() {
-        "ClampMaxBackward1"
-    } else if by_tensor && high.is_none() {
-        "ClampMinBackward1"
-    } else {
-        name
-    };
+    let name = node.pick(by_tensor);
     let bounds = [number(low.as_ref()), number(high.as_ref())];
     let there = [low.is_some(), high.is_some()];
     if let Dest::InPlace(target) = dest {
@@ -159,7 +167,8 @@ fn nan_to_num(
     })
 }
 
-fn range_of(dtype: DType) -> (f64, f64) {
+/// The largest finite numbers of a dtype on both sides.
+pub(crate) fn range_of(dtype: DType) -> (f64, f64) {
     let high = match dtype {
         DType::F16 => 65504.0,
         DType::BF16 => f64::from(f32::from_bits(0x7f7f_0000)),
@@ -295,11 +304,11 @@ crate::filling_ops! {
     /// Limits and scales.
     LIMITS:
     /// Limited to bounds; either may be missing.
-    fmio "clamp(Tensor self, Operand? min=None, Operand? max=None) -> Tensor" => |dest, x, low, high| clamp(dest, x, low, high);
+    fmio "clamp(Tensor self, Operand? min=None, Operand? max=None) -> Tensor" => |dest, x, low, high| clamp(dest, x, low, high, BOTH);
     /// Not below a bound.
-    fmio "clamp_min(Tensor self, Operand min) -> Tensor" => |dest, x, low| clamp(dest, x, Some(low), None);
+    fmio "clamp_min(Tensor self, Operand min) -> Tensor" => |dest, x, low| clamp(dest, x, Some(low), None, BELOW);
     /// Not above a bound.
-    fmio "clamp_max(Tensor self, Operand max) -> Tensor" => |dest, x, high| clamp(dest, x, None, Some(high));
+    fmio "clamp_max(Tensor self, Operand max) -> Tensor" => |dest, x, high| clamp(dest, x, None, Some(high), ABOVE);
     /// Degrees to radians.
     fmio "deg2rad(Tensor self) -> Tensor" => |dest, x| scaled(dest, x, std::f64::consts::PI / 180.0);
     /// Radians to degrees.
@@ -314,6 +323,18 @@ crate::filling_ops! {
     fmio "xlogy(Tensor self, Operand other) -> Tensor" => |dest, a, b| mixed(&xlogy::OP, dest, a, b);
     /// a log(b), and 0 where a is 0.
     fo "xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor" => |dest, a, b| from_number(&xlogy::OP, dest, a, b);
+    /// Bitwise and; logical for bool.
+    fmio "bitwise_and(Tensor self, Operand other) -> Tensor" => |dest, a, b| mixed(&binary::bitwise_and::OP, dest, a, b);
+    /// Bitwise and; logical for bool.
+    fo "bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor" => |dest, a, b| from_number(&binary::bitwise_and::OP, dest, a, b);
+    /// Bitwise or; logical for bool.
+    fmio "bitwise_or(Tensor self, Operand other) -> Tensor" => |dest, a, b| mixed(&binary::bitwise_or::OP, dest, a, b);
+    /// Bitwise or; logical for bool.
+    fo "bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor" => |dest, a, b| from_number(&binary::bitwise_or::OP, dest, a, b);
+    /// Bitwise exclusive or; logical for bool.
+    fmio "bitwise_xor(Tensor self, Operand other) -> Tensor" => |dest, a, b| mixed(&binary::bitwise_xor::OP, dest, a, b);
+    /// Bitwise exclusive or; logical for bool.
+    fo "bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor" => |dest, a, b| from_number(&binary::bitwise_xor::OP, dest, a, b);
     /// Shifted left.
     fmio "bitwise_left_shift(Tensor self, Operand other) -> Tensor" => |dest, a, b| mixed(&bitwise_left_shift::OP, dest, a, b);
     /// Shifted left.

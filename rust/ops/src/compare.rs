@@ -2,21 +2,21 @@
 
 crate::binary! { COMPARE:
     /// Whether the elements are equal.
-    eq { out: Bool, binary: [All => |a, b| (a == b).into()], wgsl: "a == b", a: [none], b: [none], sample: -4.0..4.0 }
+    eq(Tensor, Operand) { out: Bool, binary: [All => |a, b| (a == b).into()], wgsl: "a == b", a: [none], b: [none], sample: -4.0..4.0 }
     /// Whether the elements differ.
-    ne { out: Bool, binary: [All => |a, b| (a != b).into()], wgsl: "!(a == b)", a: [none], b: [none], sample: -4.0..4.0 }
+    ne(Tensor, Operand) { out: Bool, binary: [All => |a, b| (a != b).into()], wgsl: "!(a == b)", a: [none], b: [none], sample: -4.0..4.0 }
     /// Whether the left element is smaller.
-    lt { out: Bool, binary: [Real => |a, b| (a < b).into(), Bool => |a, b| (!a.get() & b.get()).into()], wgsl: "a < b", a: [none], b: [none], sample: -4.0..4.0 }
+    lt(Tensor, Operand) { out: Bool, binary: [Real => |a, b| (a < b).into(), Bool => |a, b| (!a.get() & b.get()).into()], wgsl: "a < b", a: [none], b: [none], sample: -4.0..4.0 }
     /// Whether the left element is smaller or equal.
-    le { out: Bool, binary: [Real => |a, b| (a <= b).into(), Bool => |a, b| (!a.get() | b.get()).into()], wgsl: "a <= b", a: [none], b: [none], sample: -4.0..4.0 }
+    le(Tensor, Operand) { out: Bool, binary: [Real => |a, b| (a <= b).into(), Bool => |a, b| (!a.get() | b.get()).into()], wgsl: "a <= b", a: [none], b: [none], sample: -4.0..4.0 }
     /// Whether the left element is larger.
-    gt { out: Bool, binary: [Real => |a, b| (a > b).into(), Bool => |a, b| (a.get() & !b.get()).into()], wgsl: "a > b", a: [none], b: [none], sample: -4.0..4.0 }
+    gt(Tensor, Operand) { out: Bool, binary: [Real => |a, b| (a > b).into(), Bool => |a, b| (a.get() & !b.get()).into()], wgsl: "a > b", a: [none], b: [none], sample: -4.0..4.0 }
     /// Whether the left element is larger or equal.
-    ge { out: Bool, binary: [Real => |a, b| (a >= b).into(), Bool => |a, b| (a.get() | !b.get()).into()], wgsl: "a >= b", a: [none], b: [none], sample: -4.0..4.0 }
+    ge(Tensor, Operand) { out: Bool, binary: [Real => |a, b| (a >= b).into(), Bool => |a, b| (a.get() | !b.get()).into()], wgsl: "a >= b", a: [none], b: [none], sample: -4.0..4.0 }
     /// Whether both elements are non-zero.
-    logical_and { out: Bool, binary: [All => |a, b| (a != Default::default() && b != Default::default()).into()], wgsl: "(a != 0) && (b != 0)", a: [none], b: [none], sample: -4.0..4.0 }
+    logical_and(Tensor, Tensor) { out: Bool, binary: [All => |a, b| (a != Default::default() && b != Default::default()).into()], wgsl: "(a != 0) && (b != 0)", a: [none], b: [none], sample: -4.0..4.0 }
     /// Whether one of the elements is non-zero.
-    logical_or { out: Bool, binary: [All => |a, b| (a != Default::default() || b != Default::default()).into()], wgsl: "(a != 0) || (b != 0)", a: [none], b: [none], sample: -4.0..4.0 }
+    logical_or(Tensor, Tensor) { out: Bool, binary: [All => |a, b| (a != Default::default() || b != Default::default()).into()], wgsl: "(a != 0) || (b != 0)", a: [none], b: [none], sample: -4.0..4.0 }
     /// Whether exactly one of the elements is non-zero.
-    logical_xor { out: Bool, binary: [All => |a, b| ((a != Default::default()) != (b != Default::default())).into()], wgsl: "(a != 0) != (b != 0)", a: [none], b: [none], sample: -4.0..4.0 }
+    logical_xor(Tensor, Tensor) { out: Bool, binary: [All => |a, b| ((a != Default::default()) != (b != Default::default())).into()], wgsl: "(a != 0) != (b != 0)", a: [none], b: [none], sample: -4.0..4.0 }
 }

@@ -34,13 +34,12 @@ pub fn real(x: &Tensor) -> Result<Tensor> {
 pub(crate) fn sgn_vjp(g: Var, x: Var, y: Var) -> Var {
     let complex = matches!(&x, Var::T(t) if t.dtype().is_complex());
     if !complex {
-        return g * 0.0;
+        return g.zeros_like();
     }
     let size = x.abs();
     let along = (g.clone().conj() * &y).real();
     let grad = (g - along * y) / &size;
-    let zero = 0.0 * &grad;
-    zero.where_(size.eq(0.0), grad)
+    Var::from(0.0).where_(size.eq(0.0), grad)
 }
 
 impl Var {
@@ -112,6 +111,16 @@ pub fn view_as_complex(x: &Tensor) -> Result<Tensor> {
     Ok(viewed_as(x, viewed, view_as_complex, ("ViewAsComplexBackward0", back)))
 }
 
+/// The real and imaginary parts as views.
+pub(crate) fn parts(x: &Tensor) -> Result<[Tensor; 2]> {
+    Ok([real_view(x)?, imag_view(x)?])
+}
+
+/// A complex tensor of its parts.
+pub(crate) fn of_parts(real: &Tensor, imag: &Tensor) -> Result<Tensor> {
+    complex(Dest::New, real, imag)
+}
+
 /// The real part as a view; a real tensor itself.
 fn real_view(x: &Tensor) -> Result<Tensor> {
     if !x.dtype().is_complex() {
@@ -131,7 +140,7 @@ fn imag_view(x: &Tensor) -> Result<Tensor> {
 }
 
 /// The same bytes as elements of another dtype; `x` itself where it has it. No gradient passes.
-fn view_dtype(x: &Tensor, dtype: DType) -> Result<Tensor> {
+pub(crate) fn view_dtype(x: &Tensor, dtype: DType) -> Result<Tensor> {
     let array = x.array();
     if dtype == array.dtype() {
         return Ok(x.clone());
@@ -289,7 +298,7 @@ fn angle_of(x: &Tensor) -> Var {
 /// i z / |z|^2 towards a complex number, 0 at the origin and towards a real one.
 fn angle_vjp(g: Var, z: Var) -> Var {
     if !matches!(&z, Var::T(t) if t.dtype().is_complex()) {
-        return g * 0.0;
+        return g.zeros_like();
     }
     let size = z.clone().abs().square();
     let turned = z * Var::S(base::Scalar::Complex(base::Complex64::I));

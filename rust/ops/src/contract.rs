@@ -3,8 +3,8 @@
 
 use crate::autocast::lowered;
 use crate::node::{Formula, Keep};
-use crate::{Var, create, matmul, reduce, view};
-use base::{DType, Dims, Result, Scalar, bail, ensure, shape};
+use crate::{Var, create, fused, matmul, reduce, view};
+use base::{DType, Dims, Layout, Result, Scalar, bail, ensure, shape};
 use tape::Tensor;
 
 fn without_history<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -105,7 +105,7 @@ fn outer_of(a: Var, b: Var) -> Var {
 fn outer_product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     ensure!(a.rank() == 1, Runtime, "outer: Expected 1-D argument self, but got {}-D", a.rank());
     ensure!(b.rank() == 1, Runtime, "outer: Expected 1-D argument vec2, but got {}-D", b.rank());
-    outer_of(Var::from(a), Var::from(b)).tensor()
+    (Var::from(view::reshape_to(a, &[a.numel(), 1])) * Var::from(b)).tensor()
 }
 
 /// Products of all pairs of blocks.
@@ -123,8 +123,11 @@ fn kron(a: &Tensor, b: &Tensor) -> Result<Tensor> {
         right.push(y[d]);
         whole.push(x[d] * y[d]);
     }
-    let product = Var::from(view::reshape_to(a, &left)) * Var::from(view::reshape_to(b, &right));
-    product.then(|t| view::reshape_to(t, &whole)).tensor()
+    let laid = |t: &Tensor, dims: &Dims| -> Result<Var> {
+        Ok(view::unsafe_viewed(&create::contiguous(t)?, Layout::contiguous(dims)).into())
+    };
+    let product = laid(a, &left)? * laid(b, &right)?;
+    product.then(|t| Ok(view::unsafe_viewed(t, Layout::contiguous(&whole)))).tensor()
 }
 
 /// The sum of products over pairs of dimensions.
@@ -157,10 +160,14 @@ pub fn tensordot(a: &Tensor, b: &Tensor, dims_a: &[i64], dims_b: &[i64]) -> Resu
         let size = |list: &[usize]| list.iter().map(|&d| t.dims()[d]).product::<usize>();
         view::reshape_to(&view::permute(t, &order)?, &[size(rows), size(columns)])
     };
-    let product = matmul::mm(
-        &lowered(&as_matrix(&a, &free_a, &with_a)?)?,
-        &lowered(&as_matrix(&b, &with_b, &free_b)?)?,
-    )?;
+    let left = lowered(&as_matrix(&a, &free_a, &with_a)?)?;
+    let right = lowered(&as_matrix(&b, &with_b, &free_b)?)?;
+    let product = if free_a.is_empty() && free_b.is_empty() {
+        let line = |t: &Tensor| view::reshape_to(t, &[t.numel()]);
+        matmul::dot(&line(&left)?, &line(&right)?)?
+    } else {
+        matmul::mm(&left, &right)?
+    };
     let whole: Dims =
         free_a.iter().map(|&d| a.dims()[d]).chain(free_b.iter().map(|&d| b.dims()[d])).collect();
     view::reshape_to(&product, &whole)
@@ -409,10 +416,6 @@ fn inner(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     tensordot(a, b, &[-1], &[-1])
 }
 
-fn vdot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    matmul::dot(&Var::from(a).conj().tensor()?, b)
-}
-
 /// Distances of all pairs of rows.
 fn cdist(a: &Tensor, b: &Tensor, p: f64) -> Result<Tensor> {
     ensure!(
@@ -441,13 +444,24 @@ fn cdist(a: &Tensor, b: &Tensor, p: f64) -> Result<Tensor> {
         b.dims().last().copied().unwrap_or(0)
     );
     ensure!(p >= 0.0, Runtime, "cdist only supports non-negative p values");
-    let difference = Var::from(view::unsqueeze(a, -2)) - Var::from(view::unsqueeze(b, -3));
-    let difference = difference.tensor()?;
-    if difference.dims().last() == Some(&0) {
-        let dims = difference.dims();
-        return create::zeros(&dims[..dims.len() - 1], a.dtype(), a.device());
-    }
-    crate::vector_norm::vector_norm(&difference, Scalar::Float(p), Some(&[-1]), false, None)
+    fused::composite("CdistBackward0", &[a, b], move |pair| {
+        let rows = Var::from(view::unsqueeze(&pair[0], -2));
+        let difference = (rows - Var::from(view::unsqueeze(&pair[1], -3))).tensor()?;
+        if difference.dims().last() == Some(&0) {
+            return reduce::sum(&difference, Some(&[-1]), false, None);
+        }
+        crate::vector_norm::vector_norm(&difference, Scalar::Float(p), Some(&[-1]), false, None)
+    })
+}
+
+/// The only in-place product that broadcasts its target.
+fn addbmm_(x: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
+    let inputs = [x, a, b];
+    let before = if tape::needs_history(&inputs) { crate::write::snapshot(x)? } else { x.clone() };
+    tape::check_inplace(x, tape::needs_history(&inputs))?;
+    let result = add_product(&before, a, b, beta, alpha, SUMMED)?;
+    crate::write::resize_out(x, &result.dims())?;
+    crate::write::deliver(crate::Dest::InPlace(x), &inputs, result)
 }
 
 /// Products of several matrices, from the left.
@@ -466,7 +480,9 @@ crate::ops! {
     /// `beta * input + alpha * (batch1 @ batch2)`.
     fmio lower "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, BATCHES);
     /// `beta * input + alpha * sum(batch1 @ batch2)`.
-    fmio lower "addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, SUMMED);
+    fmo lower "addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, SUMMED);
+    /// `beta * input + alpha * sum(batch1 @ batch2)`, in place; a smaller input grows.
+    m "addbmm_(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| addbmm_(x, a, b, beta, alpha);
     /// `beta * input + alpha * (mat @ vec)`.
     fmio "addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => |x, a, b, beta, alpha| add_product(x, a, b, beta, alpha, VECTOR);
     /// `beta * input + alpha * outer(vec1, vec2)`.
@@ -480,7 +496,7 @@ crate::ops! {
     /// The inner product over the last dimensions.
     fmo "inner(Tensor self, Tensor other) -> Tensor" => |a, b| inner(a, b);
     /// The inner product with the conjugate of the first.
-    fmo "vdot(Tensor self, Tensor other) -> Tensor" => |a, b| vdot(a, b);
+    fmo "vdot(Tensor self, Tensor other) -> Tensor" => |a, b| matmul::vdot(a, b);
     /// Products of several matrices.
     fw "chain_matmul(Tensor[] matrices) -> Tensor" => |tensors| chain(tensors);
     /// Sums of products over pairs of dimensions.

@@ -5,7 +5,7 @@
 //! partial maps, each linear in two operands, and the gradients of each are the other two.
 
 use crate::node::{Formula, Keep, record_optional};
-use crate::{Var, cast, reduce, view};
+use crate::{Var, cast, complex, reduce, view};
 use array::Array;
 use array::dispatch::{self, ConvGeometry};
 use base::{DType, Dims, Layout, Result, bail, ensure, shape};
@@ -154,22 +154,21 @@ pub(crate) fn per_dim(values: &[i64], rank: usize, what: &str, op: &str) -> Resu
         "expected {what} to be a single integer value or a list of {rank} values to match the convolution dimensions, but got {what}={}",
         shape::show(values)
     );
+    let (least, refused) = match what {
+        "stride" => (1, "non-positive stride is not supported".to_string()),
+        "dilation" => (1, "dilation should be greater than zero".to_string()),
+        _ => (0, format!("negative {what} is not supported")),
+    };
     ensure!(
-        list.iter().all(|&v| v >= 0),
+        list.iter().all(|&v| v >= least),
         Runtime,
-        "negative {what} is not supported\n  {op}: got {what} {}",
+        "{refused}\n  {op}: got {what} {}",
         shape::show(values)
     );
     Ok(list.iter().map(|&v| v as usize).collect())
 }
 
-fn check_operands(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    rank: usize,
-    groups: i64,
-) -> Result<()> {
+fn check_operands(x: &Tensor, weight: &Tensor, rank: usize, groups: i64) -> Result<()> {
     let (xd, wd) = (x.dims(), weight.dims());
     ensure!(
         xd.len() == rank + 2,
@@ -180,13 +179,27 @@ fn check_operands(
         shape::show(&xd)
     );
     ensure!(groups > 0, Runtime, "non-positive groups is not supported");
+    ensure!(wd.len() > 2, Runtime, "weight should have at least three dimensions");
     ensure!(
         wd.len() == xd.len(),
         Runtime,
-        "weight should have at least three dimensions\n  conv{rank}d: expected {} dimensions, got {}",
+        "Expected {}-dimensional input for {}-dimensional weight {}, but got {}-dimensional input of size {} instead",
+        wd.len(),
+        wd.len(),
+        shape::show(&wd),
         xd.len(),
-        shape::show(&wd)
+        shape::show(&xd)
     );
+    ensure!(
+        x.dtype().is_float() || is_number(x.dtype()),
+        NotImplemented,
+        "\"slow_conv{rank}d_cpu\" not implemented for '{}'",
+        x.dtype().type_name()
+    );
+    Ok(())
+}
+
+fn check_dtypes(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
     ensure!(
         x.dtype() == weight.dtype(),
         Runtime,
@@ -203,12 +216,6 @@ fn check_operands(
             tensor_type(bias)
         );
     }
-    ensure!(
-        x.dtype().is_float() || is_number(x.dtype()),
-        NotImplemented,
-        "\"slow_conv{rank}d_cpu\" not implemented for '{}'",
-        x.dtype().type_name()
-    );
     Ok(())
 }
 
@@ -218,15 +225,19 @@ fn is_number(dtype: DType) -> bool {
 }
 
 /// Adds a batch dimension where it is absent, runs `f`, and takes it away again. Integers are
-/// computed in f64, exact up to 2^53.
+/// computed in f64, exact up to 2^53; complex numbers by their parts.
 fn on_batch(
     x: &Tensor,
     weight: &Tensor,
     bias: Option<&Tensor>,
     rank: usize,
-    f: impl FnOnce(&Tensor, &Tensor, Option<&Tensor>) -> Result<Tensor>,
+    f: &dyn Fn(&Tensor, &Tensor, Option<&Tensor>) -> Result<Tensor>,
 ) -> Result<Tensor> {
-    if is_number(x.dtype()) && x.dtype() == weight.dtype() {
+    check_dtypes(x, weight, bias)?;
+    if x.dtype().is_complex() {
+        return by_parts(x, weight, bias, |x, weight, bias| on_batch(x, weight, bias, rank, f));
+    }
+    if is_number(x.dtype()) {
         let wide = |t: &Tensor| cast::to_dtype(t, DType::F64);
         let bias = bias.map(wide).transpose()?;
         let out = on_batch(&wide(x)?, &wide(weight)?, bias.as_ref(), rank, f)?;
@@ -236,6 +247,21 @@ fn on_batch(
         return view::squeeze(&f(&view::unsqueeze(x, 0)?, weight, bias)?, Some(&[0]));
     }
     f(x, weight, bias)
+}
+
+/// A complex form of real ones: (a + ib)(c + id) = ac - bd + i(ad + bc).
+fn by_parts(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    f: impl Fn(&Tensor, &Tensor, Option<&Tensor>) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let ([a, b], [c, d]) = (complex::parts(x)?, complex::parts(weight)?);
+    let moved = bias.map(complex::parts).transpose()?;
+    let [bias_re, bias_im] = [0, 1].map(|i| moved.as_ref().map(|parts| &parts[i]));
+    let real = Var::from(f(&a, &c, bias_re)?) - Var::from(f(&b, &d, None)?);
+    let imag = Var::from(f(&a, &d, bias_im)?) + Var::from(f(&b, &c, None)?);
+    complex::of_parts(&real.tensor()?, &imag.tensor()?)
 }
 
 fn tensor_type(x: &Tensor) -> String {
@@ -248,7 +274,7 @@ fn convolution(
     bias: Option<&Tensor>,
     by: Settings<'_>,
 ) -> Result<Tensor> {
-    on_batch(x, weight, bias, by.rank, |x, weight, bias| convolve(x, weight, bias, by))
+    on_batch(x, weight, bias, by.rank, &|x, weight, bias| convolve(x, weight, bias, by))
 }
 
 fn convolve(
@@ -258,11 +284,17 @@ fn convolve(
     by: Settings<'_>,
 ) -> Result<Tensor> {
     let rank = by.rank;
-    check_operands(x, weight, bias, rank, by.groups)?;
+    check_operands(x, weight, rank, by.groups)?;
     let (xd, wd) = (x.dims(), weight.dims());
     let groups = by.groups as usize;
     ensure!(
-        wd[0] >= groups && wd[0].is_multiple_of(groups),
+        wd[0] >= groups,
+        Runtime,
+        "Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size {} instead",
+        shape::show(&wd)
+    );
+    ensure!(
+        wd[0].is_multiple_of(groups),
         Runtime,
         "Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size {} instead",
         shape::show(&wd)
@@ -279,8 +311,6 @@ fn convolve(
     check_bias(bias, wd[0], &wd)?;
     let stride = per_dim(by.stride, rank, "stride", "conv")?;
     let dilation = per_dim(by.dilation, rank, "dilation", "conv")?;
-    ensure!(stride.iter().all(|&s| s > 0), Runtime, "non-positive stride is not supported");
-    ensure!(dilation.iter().all(|&s| s > 0), Runtime, "dilation should be greater than zero");
     let (x, padding) = padded(x, by.padding, &wd[2..], &stride, &dilation)?;
     let xd = x.dims();
     let mut out = Dims::from_slice(&[xd[0], wd[0]]);
@@ -368,7 +398,7 @@ fn transposed(
     bias: Option<&Tensor>,
     by: Transposed<'_>,
 ) -> Result<Tensor> {
-    on_batch(x, weight, bias, by.rank, |x, weight, bias| convolve_transposed(x, weight, bias, by))
+    on_batch(x, weight, bias, by.rank, &|x, weight, bias| convolve_transposed(x, weight, bias, by))
 }
 
 fn convolve_transposed(
@@ -378,7 +408,7 @@ fn convolve_transposed(
     by: Transposed<'_>,
 ) -> Result<Tensor> {
     let rank = by.rank;
-    check_operands(x, weight, bias, rank, by.groups)?;
+    check_operands(x, weight, rank, by.groups)?;
     let (xd, wd) = (x.dims(), weight.dims());
     let groups = by.groups as usize;
     ensure!(
@@ -396,7 +426,6 @@ fn convolve_transposed(
     let padding = per_dim(by.padding, rank, "padding", "conv_transpose")?;
     let extra = per_dim(by.output_padding, rank, "output_padding", "conv_transpose")?;
     let dilation = per_dim(by.dilation, rank, "dilation", "conv_transpose")?;
-    ensure!(stride.iter().all(|&s| s > 0), Runtime, "non-positive stride is not supported");
     let mut out = Dims::from_slice(&[xd[0], channels]);
     for d in 0..rank {
         ensure!(

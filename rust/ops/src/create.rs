@@ -7,7 +7,7 @@ use crate::{Var, cast, write};
 use array::{Array, dispatch};
 use base::layout::preserved_layout;
 use base::promote::scalar_dtype;
-use base::{DType, Device, Layout, MemoryFormat, Result, Scalar, ensure, shape};
+use base::{DType, Device, Dims, Layout, MemoryFormat, Result, Scalar, ensure, shape};
 use std::cell::Cell;
 use tape::{Tensor, record};
 
@@ -106,7 +106,7 @@ pub fn to(
     let dtype = dtype.unwrap_or_else(|| x.dtype());
     let format_kept = match format {
         None | Some(MemoryFormat::Preserve) => true,
-        Some(format) => x.with_array(|a| a.layout().is_contiguous_in(format)),
+        Some(format) => x.with_array(|a| a.layout().suggested_format() == format),
     };
     if device == x.device() && dtype == x.dtype() && !copy && format_kept {
         return Ok(x.clone());
@@ -246,7 +246,10 @@ fn empty_permuted(size: &[i64], order: &[i64], options: &Options) -> Result<Tens
         ensure!(!std::mem::replace(&mut seen[d], true), Runtime, "Duplicate dim not allowed");
         physical.push(d);
     }
-    let layout = Layout::dense_in_order(&dims, &physical);
+    let places: Dims =
+        (0..dims.len()).map(|d| physical.iter().position(|&p| p == d).unwrap_or(d)).collect();
+    let stored: Dims = physical.iter().map(|&d| dims[d]).collect();
+    let layout = Layout::contiguous(&stored).permute(&places);
     Ok(Tensor::new(Array::empty(layout, options.float(), options.place())?))
 }
 

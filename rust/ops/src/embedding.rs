@@ -296,7 +296,7 @@ pub fn one_hot(x: &Tensor, classes: i64) -> Result<Tensor> {
         ensure!(largest < classes, Runtime, "Class values must be smaller than num_classes.");
     }
     let all = range::indices(classes as usize, x.device())?;
-    let hits = Var::from(view::unsqueeze(x, -1)?).eq(Var::from(all));
+    let hits = Var::from(view::unsqueeze(&create::contiguous(x)?, -1)?).eq(Var::from(all));
     hits.then(|h| cast::to_dtype(h, DType::I64)).tensor()
 }
 

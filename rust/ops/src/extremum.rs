@@ -11,19 +11,17 @@ use tape::Tensor;
 /// The gradient goes to the winner; equal values share it.
 pub(crate) fn winner_vjp(g: Var, wins: Var, ties: Var) -> Var {
     let half = 0.5 * &g;
-    let zero = 0.0 * &g;
-    half.where_(ties, g.where_(wins, zero))
+    half.where_(ties, g.where_(wins, 0.0))
 }
 
 /// The gradient of `copysign` towards the magnitude: 1 or -1, 0 at 0.
 pub(crate) fn copysign_vjp(g: Var, a: Var, y: Var) -> Var {
     let ratio = y / &a;
-    let zero = 0.0 * &g;
-    zero.where_(a.eq(0.0), g * ratio)
+    Var::from(0.0).where_(a.eq(0.0), g * ratio)
 }
 
 /// Elements equal to the extreme share its gradient.
-fn shared_vjp(g: Var, x: &Var, y: Var, dims: &[i64]) -> Var {
+pub(crate) fn shared_vjp(g: Var, x: &Var, y: Var, dims: &[i64]) -> Var {
     let wins = match &y {
         Var::T(t) if t.dtype().is_float() => {
             let both = x.clone().isnan().logical_and(y.clone().isnan());
@@ -32,9 +30,7 @@ fn shared_vjp(g: Var, x: &Var, y: Var, dims: &[i64]) -> Var {
         _ => x.clone().eq(y.clone()),
     };
     let count = Var::mask_of(wins.clone(), &g).sum_keep(dims);
-    let share = g / count;
-    let zero = 0.0 * &share;
-    share.where_(wins, zero)
+    (g / count).where_(wins, 0.0)
 }
 
 fn refuse_complex(x: &Tensor, op: &str) -> Result<()> {
@@ -89,6 +85,11 @@ fn fold(
             Ok(vec![Some(shared_vjp(g, &saved.vars[0], y, &reduced))])
         })
     })
+}
+
+/// The largest over dimensions.
+pub(crate) fn amax(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
+    fold("amax", "AmaxBackward0", Extreme::Largest, x, dim, keepdim)
 }
 
 /// The extreme along `dim` and its position.
@@ -202,6 +203,24 @@ fn both(x: &Tensor, dim: Option<i64>, keepdim: bool) -> Result<(Tensor, Tensor)>
     ))
 }
 
+fn amin(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
+    fold("amin", "AminBackward0", Extreme::Smallest, x, dim, keepdim)
+}
+
+/// A result that an `out=` tensor must hold without a cast.
+fn settled(dest: crate::Dest<'_>, x: &Tensor, result: Tensor) -> Result<Tensor> {
+    if let crate::Dest::Out(target) = dest {
+        ensure!(
+            target.dtype() == x.dtype(),
+            Runtime,
+            "Expected the dtype for input and out to match, but got {} for input's dtype and {} for out's dtype.",
+            x.dtype().type_name(),
+            target.dtype().type_name()
+        );
+    }
+    crate::write::deliver(dest, &[x], result)
+}
+
 fn pair(
     row: &'static map::MapRow,
     dest: crate::Dest<'_>,
@@ -212,12 +231,16 @@ fn pair(
 }
 
 crate::filling_ops! {
-    /// The larger or smaller of two.
+    /// The larger or smaller of two, and extremes over dimensions.
     PAIRS:
     /// The larger of two elements.
     fmo "max.other(Tensor self, Tensor other) -> Tensor" => |dest, a, b| pair(&binary::maximum::OP, dest, a, b);
     /// The smaller of two elements.
     fmo "min.other(Tensor self, Tensor other) -> Tensor" => |dest, a, b| pair(&binary::minimum::OP, dest, a, b);
+    /// The largest elements over dimensions.
+    fmo "amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor" => |dest, x, dim, keep| settled(dest, x, amax(x, dim, keep)?);
+    /// The smallest elements over dimensions.
+    fmo "amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor" => |dest, x, dim, keep| settled(dest, x, amin(x, dim, keep)?);
 }
 
 crate::ops! {
@@ -231,10 +254,6 @@ crate::ops! {
     fmo "min(Tensor self) -> Tensor" => |x| fold("min", "MinBackward1", Extreme::Smallest, x, &[], false);
     /// The smallest elements along a dimension, with their positions.
     fmo "min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)" => |x, dim, keep| along("min", "MinBackward0", Extreme::Smallest, x, dim, keep);
-    /// The largest elements over dimensions.
-    fmo "amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor" => |x, dim, keep| fold("amax", "AmaxBackward0", Extreme::Largest, x, dim, keep);
-    /// The smallest elements over dimensions.
-    fmo "amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor" => |x, dim, keep| fold("amin", "AminBackward0", Extreme::Smallest, x, dim, keep);
     /// The smallest and largest elements.
     fmo "aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)" => |x, dim, keep| both(x, dim, keep);
     /// The position of the largest element.

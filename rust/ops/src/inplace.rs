@@ -42,7 +42,7 @@ impl tape::Backward for CopyBody {
         let Some(g) = &grads[0] else {
             return Ok(smallvec![None, None]);
         };
-        let old = if cx.needs(0) { Some(zeros_of(g.into()).tensor()?) } else { None };
+        let old = if cx.needs(0) { Some(Var::from(g).zeros_like().tensor()?) } else { None };
         let moved = create::to(g, None, Some(self.device), false, None)?;
         Ok(smallvec![old, cx.needs(1).then_some(moved)])
     }
@@ -50,11 +50,6 @@ impl tape::Backward for CopyBody {
     fn as_any(&self) -> &dyn std::any::Any {
         self
     }
-}
-
-/// What flows to a value that was overwritten.
-fn zeros_of(g: Var) -> Var {
-    g.then(|g| create::full_like(g, Scalar::Int(0), None, None, None))
 }
 
 /// Writes one number everywhere. Elements reached through several indices are written once.
@@ -65,7 +60,7 @@ fn write_number(x: &Tensor, value: Scalar, node: &'static str) -> Result<Tensor>
     dispatch::fill(&without_repeats(&x.array()), value)?;
     x.bump_version();
     if recorded {
-        tape::record_write(x, smallvec![edge], Linear::new(node, zeros_of))?;
+        tape::record_write(x, smallvec![edge], Linear::new(node, Var::zeros_like))?;
     }
     Ok(x.clone())
 }
@@ -121,7 +116,7 @@ impl tape::Backward for FillBody {
         let of = |i: usize, grad: fn(Var) -> Var| {
             cx.needs(i).then(|| grad(g.into()).tensor()).transpose()
         };
-        Ok(smallvec![of(0, zeros_of)?, of(1, Var::sum)?])
+        Ok(smallvec![of(0, Var::zeros_like)?, of(1, Var::sum)?])
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

@@ -114,7 +114,29 @@ pub fn stack(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
             shape::show(&t.dims())
         );
     }
-    let raised: Vec<Tensor> =
-        tensors.iter().map(|t| view::unsqueeze(t, d as i64)).collect::<Result<_>>()?;
-    cat(&raised, d as i64)
+    let value = {
+        let _off = tape::set_grad_enabled(false);
+        piled(tensors, d)?
+    };
+    let inputs: Vec<&Tensor> = tensors.iter().collect();
+    let count = inputs.len();
+    tape::record(value.array(), &inputs, |_| {
+        Formula::new("StackBackward0", count, &[], move |grads, saved| {
+            let g = Var::grad(grads);
+            let part = |i: usize| g.clone().then(|g| view::select(g, d as i64, i as i64));
+            Ok((0..count).map(|i| saved.needs[i].then(|| part(i))).collect())
+        })
+    })
+}
+
+/// Joined along the dimension that is there and split again, which keeps its place in memory.
+fn piled(tensors: &[Tensor], d: usize) -> Result<Tensor> {
+    let mut dims = tensors[0].dims();
+    if d == dims.len() {
+        let raised = tensors.iter().map(|t| view::unsqueeze(t, -1)).collect::<Result<Vec<_>>>()?;
+        return cat(&raised, d as i64);
+    }
+    dims.insert(d, tensors.len());
+    let size: Vec<i64> = dims.iter().map(|&n| n as i64).collect();
+    view::view(&cat(tensors, d as i64)?, &size)
 }

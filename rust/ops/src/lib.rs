@@ -76,6 +76,7 @@ pub mod value;
 pub mod var;
 pub mod vector_norm;
 pub mod view;
+pub mod view_copy;
 pub mod window;
 pub mod write;
 

@@ -268,7 +268,7 @@ pub fn kl_div(x: &Tensor, target: &Tensor, reduction: i64, log_target: bool) -> 
     let each = if log_target {
         t.clone().exp() * (t - x)
     } else {
-        let entropy = (&t * &t.clone().log()).where_(t.clone().ne(0i64), 0.0 * &t);
+        let entropy = (&t * &t.clone().log()).where_(t.clone().ne(0i64), 0.0);
         entropy - t * x
     };
     Reduction::of(reduction)?.apply(each).tensor()
@@ -292,7 +292,7 @@ fn poisson_nll_loss(x: Var, target: Var, by: Poisson, reduction: i64) -> Result<
     if by.full {
         let t = target;
         let stirling = &t * &t.clone().log() - &t + 0.5 * ((2.0 * std::f64::consts::PI) * &t).log();
-        each = each + stirling.where_(t.clone().gt(1i64), 0.0 * &t);
+        each = each + stirling.where_(t.clone().gt(1i64), 0.0);
     }
     Reduction::of(reduction)?.apply(each).tensor()
 }

@@ -8,8 +8,7 @@ use tape::Tensor;
 
 /// max(x, 0).
 fn hinge(x: Var) -> Var {
-    let zero = 0.0 * &x;
-    zero.where_(x.clone().lt(0i64), x)
+    Var::from(0.0).where_(x.clone().lt(0i64), x)
 }
 
 fn reduced(reduction: i64, losses: Var) -> Result<Tensor> {
@@ -47,9 +46,8 @@ fn hinge_embedding_loss(
     reduction: i64,
 ) -> Result<Tensor> {
     let (x, t) = (Var::from(x), Var::from(target));
-    let zero = 0.0 * &x;
-    let apart = zero.clone().where_(t.clone().eq(1i64), hinge(margin - &x));
-    let close = zero.where_(t.eq(-1i64), x);
+    let apart = Var::from(0.0).where_(t.clone().eq(1i64), hinge(margin - &x));
+    let close = Var::from(0.0).where_(t.eq(-1i64), x);
     reduced(reduction, apart + close)
 }
 
@@ -78,9 +76,8 @@ fn cosine_embedding_loss(
     let product = sum_last(&a * &b, dim);
     let squares = (sum_last(&a * &a, dim) + TINY) * (sum_last(&b * &b, dim) + TINY);
     let cosine = product / squares.sqrt();
-    let zero = 0.0 * &cosine;
-    let close = (1.0 - &cosine).where_(t.clone().eq(1i64), zero.clone());
-    let apart = hinge(cosine - margin).where_(t.eq(-1i64), zero);
+    let close = (1.0 - &cosine).where_(t.clone().eq(1i64), 0.0);
+    let apart = hinge(cosine - margin).where_(t.eq(-1i64), 0.0);
     reduced(reduction, close + apart)
 }
 
@@ -118,15 +115,20 @@ fn triplet_margin_loss([anchor, positive, negative]: [&Tensor; 3], by: Triplet) 
 /// Rows of scores: a vector is one row.
 fn rows(x: &Tensor) -> Result<[usize; 2]> {
     match *x.dims() {
+        [0] | [_, 0] => refuse_rows(x),
         [] => Ok([1, 1]),
         [classes] => Ok([1, classes]),
         [n, classes] => Ok([n, classes]),
-        _ => bail!(
-            Runtime,
-            "Expected non-empty vector or matrix with optional 0-dim batch size, but got: {}",
-            shape::show(&x.dims())
-        ),
+        _ => refuse_rows(x),
     }
+}
+
+fn refuse_rows(x: &Tensor) -> Result<[usize; 2]> {
+    bail!(
+        Runtime,
+        "Expected non-empty vector or matrix with optional 0-dim batch size, but got: {}",
+        shape::show(&x.dims())
+    )
 }
 
 /// What a loss over class margins is told.
@@ -150,8 +152,15 @@ fn multi_margin_loss(
     ensure!(
         target.numel() == n && target.rank() <= 1,
         Runtime,
-        "inconsistent target size, expected {n} but got {}",
-        shape::show(&target.dims())
+        "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected target size [{n}], but got {}. Input has shape {}.",
+        shape::show(&target.dims()),
+        shape::show(&x.dims())
+    );
+    ensure!(
+        target.dtype() == DType::I64,
+        Runtime,
+        "expected scalar type Long but found {}",
+        target.dtype().type_name()
     );
     if let Some(weight) = weight {
         ensure!(

@@ -151,8 +151,46 @@ pub fn dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
         b.rank()
     );
     check_dot(a, b)?;
+    bilinear("DotBackward0", [a, b], dot_value(a, b)?, |g, b| g * b.conj(), |g, a| g * a.conj())
+}
+
+/// The inner product with the conjugate of the first.
+pub fn vdot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let value = {
+        let _off = tape::set_grad_enabled(false);
+        dot(&Var::from(a).conj().tensor()?, b)?
+    };
+    bilinear("VdotBackward0", [a, b], value, |g, b| g.conj() * b, |g, a| g * a)
+}
+
+fn dot_value(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let _off = tape::set_grad_enabled(false);
     let dtype = a.dtype();
     (Var::from(a) * Var::from(b)).then(|p| reduce::sum(p, None, false, Some(dtype))).tensor()
+}
+
+/// The node of a product of two operands, each kept only for the gradient of the other.
+fn bilinear(
+    node: &'static str,
+    [a, b]: [&Tensor; 2],
+    value: Tensor,
+    to_a: fn(Var, Var) -> Var,
+    to_b: fn(Var, Var) -> Var,
+) -> Result<Tensor> {
+    tape::record(value.array(), &[a, b], |_| {
+        let keep_a = tape::needs_history(&[b]).then_some(a);
+        let keep_b = tape::needs_history(&[a]).then_some(b);
+        let keeps: Vec<Keep<'_>> = keep_a.into_iter().chain(keep_b).map(Keep::Input).collect();
+        let has_a = keep_a.is_some();
+        Formula::new(node, 2, &keeps, move |grads, saved| {
+            let half = |i: usize, other: usize, rule: fn(Var, Var) -> Var| {
+                let other = saved.vars.get(other).cloned();
+                let other = other.unwrap_or_else(|| crate::node::absent().into());
+                saved.needs[i].then(|| rule(Var::grad(grads), other))
+            };
+            Ok(vec![half(0, usize::from(has_a), to_a), half(1, 0, to_b)])
+        })
+    })
 }
 
 fn check_dot(a: &Tensor, b: &Tensor) -> Result<()> {
@@ -195,7 +233,13 @@ pub fn mv(a: &Tensor, v: &Tensor) -> Result<Tensor> {
         x[0],
         x[1]
     );
-    view::squeeze(&mm(a, &view::unsqueeze(v, 1)?)?, Some(&[1]))
+    let value = {
+        let _off = tape::set_grad_enabled(false);
+        view::squeeze(&mm(a, &view::unsqueeze(v, 1)?)?, Some(&[1]))?
+    };
+    let outer = |g: Var, v: Var| g.then(|g| view::unsqueeze(g, 1)) * v.conj();
+    let back = |g: Var, a: Var| g.then(|g| a.mt().conj().then(|a| mv(a, g)).tensor());
+    bilinear("MvBackward0", [a, v], value, outer, back)
 }
 
 /// The product by the rules of `@`: vectors, matrices, broadcast batches.

@@ -49,8 +49,7 @@ fn moment(
             if let Some(std) = saved.vars.get(1) {
                 let std = keep_dims(std.clone(), &kept);
                 let slope = g / (2.0 * &std);
-                let zero = 0.0 * &std;
-                g = zero.where_(std.eq(0.0), slope);
+                g = Var::from(0.0).where_(std.eq(0.0), slope);
             }
             Ok(vec![Some(variance_vjp(g, &saved.vars[0], &dims, free))])
         })

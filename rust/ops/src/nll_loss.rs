@@ -105,10 +105,17 @@ fn check(x: &Tensor, target: &Tensor, weight: Option<&Tensor>) -> Result<()> {
     ensure!(
         matches!(target.dtype(), DType::I64 | DType::U8),
         Runtime,
-        "expected scalar type Long but found {}",
+        "expected target dtype to be Long or Byte, but got {}",
         target.dtype().type_name()
     );
     if let Some(weight) = weight {
+        ensure!(
+            weight.dtype() == x.dtype(),
+            Runtime,
+            "expected scalar type {} but found {}",
+            x.dtype().type_name(),
+            weight.dtype().type_name()
+        );
         let classes = dims[usize::from(dims.len() > 1)];
         ensure!(
             *weight.dims() == [classes],
@@ -148,6 +155,11 @@ fn cross_entropy(
         Runtime,
         "Expected floating point type for target with class probabilities, got {}",
         target.dtype().type_name()
+    );
+    ensure!(
+        !probabilities || by.ignore_index < 0,
+        Runtime,
+        "ignore_index is not supported for floating point target"
     );
     let logs = softmax::log_softmax(x, dim, None)?;
     if probabilities {

@@ -89,6 +89,23 @@ pub(crate) fn piecewise(grad: Tensor, edges: &[Edge]) -> Tensor {
     flat
 }
 
+/// A linear function of `x` made of several ops as one node.
+pub(crate) fn linear<F>(
+    name: &'static str,
+    x: &Tensor,
+    value: impl FnOnce() -> Result<Tensor>,
+    vjp: F,
+) -> Result<Tensor>
+where
+    F: Fn(Var) -> Var + Send + Sync + 'static,
+{
+    let value = {
+        let _off = tape::set_grad_enabled(false);
+        value()?
+    };
+    tape::record(value.array(), &[x], |_| Ok(Linear::new(name, vjp)))
+}
+
 /// What a [`Formula`] is given.
 pub struct Saved {
     /// Saved inputs and outputs in the order they were named.

@@ -193,31 +193,37 @@ pub fn rms_norm(
     let normalized = shape::sizes(normalized)?;
     let width = row_width(x, &normalized)?;
     check_rows(&normalized, weight, "weight")?;
-    check_float(x, "rms_norm")?;
     let eps = eps.unwrap_or_else(|| epsilon(x.dtype()));
+    let dims = last_dims(normalized.len());
+    if x.dtype().is_complex() {
+        let y = by_root_mean_square(x, &dims, eps);
+        return weight.map_or(y.clone(), |w| y * Var::from(w)).tensor();
+    }
+    check_float(x, "rms_norm")?;
     let operands = Operands { x, weight, bias: None };
     let lead = x.rank() - normalized.len();
     let rstd = Array::empty_contiguous(&x.dims()[..lead], x.dtype(), x.device())?;
     let out = Array::empty_contiguous(&x.dims(), x.dtype(), x.device())?;
     let factors = operands.affine().weight;
     dispatch::rms_norm(&out, &rstd, &x.array(), factors.as_ref(), (width, eps))?;
-    let dims = last_dims(normalized.len());
     operands.record(
         "FusedRmsNormBackward0",
         out,
         normalized,
         move |to, [g, x], w| dispatch::rms_norm_backward(to, g, x, &rstd, w, width),
-        move |x| {
-            let x = Var::from(x);
-            let square = mean_keep(x.clone().square(), &dims);
-            x * (square + eps).rsqrt()
-        },
+        move |x| by_root_mean_square(x, &dims, eps),
     )
+}
+
+fn by_root_mean_square(x: &Tensor, dims: &[i64], eps: f64) -> Var {
+    let x = Var::from(x);
+    let square = mean_keep(x.clone().square(), dims);
+    x * (square + eps).rsqrt()
 }
 
 /// The distance from 1 to the next number; 16-bit floats are normalised in f32.
 fn epsilon(dtype: DType) -> f64 {
-    if dtype == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) }
+    if dtype.to_real() == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) }
 }
 
 /// A parameter a channel, shaped to line up with dimension 1.

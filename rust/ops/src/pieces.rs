@@ -218,6 +218,11 @@ fn broadcast_tensors(tensors: &[Tensor]) -> Result<Vec<Tensor>> {
     Ok(tensors.iter().map(spread).collect())
 }
 
+/// As one dimension: a view of a row-major tensor, else of a row-major copy.
+fn ravel(x: &Tensor) -> Result<Tensor> {
+    view::view(&create::contiguous(x)?, &[-1])
+}
+
 /// Summed until the shape is `size`.
 fn sum_to_size(x: &Tensor, size: &[i64]) -> Result<Tensor> {
     let want = shape::sizes(size)?;
@@ -230,11 +235,15 @@ fn sum_to_size(x: &Tensor, size: &[i64]) -> Result<Tensor> {
         shape::show(&want),
         shape::show(&have)
     );
+    if want.is_empty() {
+        return reduce::sum(x, None, false, None);
+    }
     let dims = shape::broadcast_dims(&want, &have);
     if dims.is_empty() {
         return Ok(x.clone());
     }
-    view::reshape_to(&reduce::sum(x, Some(&dims), true, Some(x.dtype()))?, &want)
+    let kept = reduce::sum(x, Some(&dims), true, None)?;
+    if want.len() == have.len() { Ok(kept) } else { view::reshape_to(&kept, &want) }
 }
 
 /// A copy of `x` in which the part that `part` names is `src`.
@@ -299,7 +308,7 @@ crate::ops! {
     /// In another tensor's shape.
     m "reshape_as(Tensor self, Tensor other) -> Tensor" => |x, other| as_example(x, other, view::reshape);
     /// As one dimension.
-    fm "ravel(Tensor self) -> Tensor" => |x| view::reshape(x, &[-1]);
+    fm "ravel(Tensor self) -> Tensor" => |x| ravel(x);
     /// The last two dimensions swapped and conjugated.
     fm "adjoint(Tensor self) -> Tensor" => |x| adjoint(x);
     /// Summed to a shape.

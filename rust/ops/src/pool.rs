@@ -22,26 +22,48 @@ struct Settings<'a> {
     ceil: bool,
 }
 
-fn list(values: &[i64], rank: usize, op: &str, what: &str) -> Result<Dims> {
+fn list(values: &[i64], rank: usize, op: &str, what: &str) -> Result<Vec<i64>> {
     ensure!(
         values.len() == 1 || values.len() == rank,
         Runtime,
         "{op}: {what} must either be a single int, or a tuple of {} ints",
         if rank == 2 { "two" } else { "three" }
     );
-    let wide = |d: usize| values[if values.len() == 1 { 0 } else { d }];
-    (0..rank)
-        .map(|d| {
-            ensure!(
-                wide(d) >= 0,
-                Runtime,
-                "{op}: {what} must not be negative, but got {}",
-                wide(d)
-            );
-            ensure!(i32::try_from(wide(d)).is_ok(), Runtime, "integer out of range");
-            Ok(wide(d) as usize)
-        })
-        .collect()
+    ensure!(values.iter().all(|&v| i32::try_from(v).is_ok()), Runtime, "integer out of range");
+    Ok((0..rank).map(|d| values[if values.len() == 1 { 0 } else { d }]).collect())
+}
+
+/// The settings as sizes, refused in PyTorch's order.
+fn checked([kernel, stride, padding, dilation]: [&[i64]; 4], rank: usize) -> Result<PoolGeometry> {
+    let positive = |list: &[i64], plain: &str, planar: &str| -> Result<Dims> {
+        let what = if rank == 1 { plain } else { planar };
+        ensure!(
+            list.iter().all(|&v| v > 0),
+            Runtime,
+            "{what} greater than zero, but got {}",
+            list.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
+        );
+        Ok(list.iter().map(|&v| v as usize).collect())
+    };
+    ensure!(rank == 1 || stride.iter().all(|&s| s != 0), Runtime, "stride should not be zero");
+    for d in 0..rank {
+        let window = (kernel[d] - 1) * dilation[d] + 1;
+        ensure!(padding[d] >= 0, Runtime, "pad must be non-negative, but got pad: {}", padding[d]);
+        ensure!(
+            window < 1 || padding[d] <= window / 2,
+            Runtime,
+            "pad should be at most half of effective kernel size, but got pad={}, kernel_size={} and dilation={}",
+            padding[d],
+            kernel[d],
+            dilation[d]
+        );
+    }
+    Ok(PoolGeometry {
+        kernel: positive(kernel, "kernel_size must be", "kernel size should be")?,
+        stride: positive(stride, "stride must be", "stride should be")?,
+        padding: padding.iter().map(|&p| p as usize).collect(),
+        dilation: positive(dilation, "dilation must be", "dilation should be")?,
+    })
 }
 
 fn geometry(by: Settings<'_>, op: &str) -> Result<PoolGeometry> {
@@ -52,31 +74,7 @@ fn geometry(by: Settings<'_>, op: &str) -> Result<PoolGeometry> {
     };
     let padding = list(by.padding, by.rank, op, "padding")?;
     let dilation = list(by.dilation, by.rank, op, "dilation")?;
-    ensure!(stride.iter().all(|&s| s > 0), Runtime, "stride should not be zero");
-    ensure!(
-        kernel.iter().all(|&k| k > 0),
-        Runtime,
-        "kernel size should be greater than zero, but got {}",
-        shape::show(&kernel)
-    );
-    ensure!(
-        dilation.iter().all(|&d| d > 0),
-        Runtime,
-        "dilation should be greater than zero, but got {}",
-        shape::show(&dilation)
-    );
-    for d in 0..by.rank {
-        let window = (kernel[d] - 1) * dilation[d] + 1;
-        ensure!(
-            padding[d] <= window / 2,
-            Runtime,
-            "pad should be at most half of effective kernel size, but got pad={}, kernel_size={} and dilation={}",
-            padding[d],
-            kernel[d],
-            dilation[d]
-        );
-    }
-    Ok(PoolGeometry { kernel, stride, padding, dilation })
+    checked([&kernel, &stride, &padding, &dilation], by.rank)
 }
 
 /// The number of windows along a dimension of `n`; with `ceil` a last window may stick out, if it
@@ -96,36 +94,60 @@ fn pooled_dims(x: &Tensor, by: &PoolGeometry, ceil: bool) -> Result<Dims> {
     let (dims, rank) = (x.dims(), by.kernel.len());
     let lead = dims.len() - rank;
     let mut out = Dims::from_slice(&dims[..lead]);
+    let mut counts = Vec::with_capacity(rank);
     for d in 0..rank {
         let n = count(dims[lead + d], d, by, ceil);
-        ensure!(
-            n > 0,
-            Runtime,
-            "Given input size: ({}). Calculated output size is too small",
-            sizes(&dims[lead - 1..])
-        );
-        out.push(n as usize);
+        ensure!(rank > 1 || n > 0, Runtime, "Invalid computed output size: {n}");
+        counts.push(n);
     }
+    ensure!(
+        counts.iter().all(|&n| n > 0),
+        Runtime,
+        "Given input size: ({}). Calculated output size: ({}x{}). Output size is too small",
+        sizes(&dims[lead - 1..]),
+        dims[lead - 1],
+        sizes(&counts)
+    );
+    counts.iter().for_each(|&n| out.push(n as usize));
     Ok(out)
 }
 
-fn sizes(dims: &[usize]) -> String {
-    dims.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+fn sizes<T: ToString>(dims: &[T]) -> String {
+    dims.iter().map(T::to_string).collect::<Vec<_>>().join("x")
 }
 
 fn check_rank(x: &Tensor, rank: usize, op: &str) -> Result<()> {
     let dims = x.dims();
+    let fits = dims.len() == rank + 1 || dims.len() == rank + 2;
     ensure!(
-        dims.len() == rank + 1 || dims.len() == rank + 2,
+        fits || rank == 1,
         Runtime,
-        "{op}: Expected {}D or {}D (batch mode) tensor with optional 0 dim batch size for input, but got: {}",
+        "non-empty {}D or {}D (batch mode) tensor expected for input\n  {op}: got {}",
         rank + 1,
         rank + 2,
         shape::show(&dims)
     );
+    ensure!(fits, Runtime, "{}", wanted(x, rank, op));
+    Ok(())
+}
+
+fn wanted(x: &Tensor, rank: usize, op: &str) -> String {
+    format!(
+        "{op}: Expected {}D or {}D (batch mode) tensor with optional 0 dim batch size for input, but got: {}",
+        rank + 1,
+        rank + 2,
+        shape::show(&x.dims())
+    )
+}
+
+/// Only the batch may be empty.
+fn check_some(x: &Tensor, rank: usize, op: &str) -> Result<()> {
+    let dims = x.dims();
     let from = usize::from(dims.len() == rank + 2);
+    let some = dims[from..].iter().all(|&n| n > 0);
+    ensure!(some || rank == 3, Runtime, "{}", wanted(x, rank, op));
     ensure!(
-        dims[from..].iter().all(|&n| n > 0),
+        some,
         Runtime,
         "{op}: Expected input's non-batch dimensions to have positive length, but got input of shape {}",
         shape::show(&dims)
@@ -202,8 +224,42 @@ fn max_pool(x: &Tensor, by: Settings<'_>) -> Result<(Tensor, Tensor)> {
     };
     check_rank(x, by.rank, op)?;
     let geometry = geometry(by, op)?;
+    check_some(x, by.rank, op)?;
     let dims = pooled_dims(x, &geometry, by.ceil)?;
+    if by.rank == 1 {
+        let windows = Windows::Fixed(planar(&geometry));
+        return lowered(max_of(&raised(x)?, &windows, &planar_dims(&dims), name)?);
+    }
     max_of(x, &Windows::Fixed(geometry), &dims, name)
+}
+
+/// Lines as planes of height 1, which is how they are pooled.
+fn raised(x: &Tensor) -> Result<Tensor> {
+    view::unsqueeze(x, -2)
+}
+
+fn flattened(x: &Tensor) -> Result<Tensor> {
+    view::squeeze(x, Some(&[-2]))
+}
+
+fn lowered((values, indices): (Tensor, Tensor)) -> Result<(Tensor, Tensor)> {
+    Ok((flattened(&values)?, flattened(&indices)?))
+}
+
+fn planar_dims(dims: &Dims) -> Dims {
+    let mut planar = dims.clone();
+    planar.insert(dims.len() - 1, 1);
+    planar
+}
+
+fn planar(line: &PoolGeometry) -> PoolGeometry {
+    let with = |lead: usize, list: &Dims| Dims::from_slice(&[lead, list[0]]);
+    PoolGeometry {
+        kernel: with(1, &line.kernel),
+        stride: with(1, &line.stride),
+        padding: with(0, &line.padding),
+        dilation: with(1, &line.dilation),
+    }
 }
 
 /// A mean over windows.
@@ -256,14 +312,20 @@ fn avg_pool(x: &Tensor, by: Settings<'_>, padded: bool, fixed: Option<i64>) -> R
     }
     check_float(x, op)?;
     let geometry = geometry(by, op)?;
+    check_some(x, by.rank, op)?;
     let dims = pooled_dims(x, &geometry, by.ceil)?;
     let divisor = divisor_of(padded, fixed)?;
+    if by.rank == 1 {
+        let (x, windows) = (raised(x)?, Windows::Fixed(planar(&geometry)));
+        let (whole, dims) = (x.dims(), planar_dims(&dims));
+        return flattened(&mean_of(&x, &Arc::new(Mean { windows, divisor, whole, dims, name }))?);
+    }
     let (whole, windows) = (x.dims(), Windows::Fixed(geometry));
     mean_of(x, &Arc::new(Mean { windows, divisor, whole, dims, name }))
 }
 
 /// The output of an adaptive pool with `size` windows along the last dimensions.
-fn adaptive_dims(x: &Tensor, size: &[i64], rank: usize, op: &str) -> Result<Dims> {
+fn adaptive_dims(x: &Tensor, size: &Dims, rank: usize, op: &str) -> Result<Dims> {
     let dims = x.dims();
     ensure!(
         dims.len() == rank + 1 || dims.len() == rank + 2,
@@ -282,8 +344,39 @@ fn adaptive_dims(x: &Tensor, size: &[i64], rank: usize, op: &str) -> Result<Dims
             shape::show(&dims)
         );
     }
-    let size = list(size, rank, op, "output_size")?;
     Ok(dims[..lead].iter().chain(size.iter()).copied().collect())
+}
+
+/// One number stands for all dimensions.
+fn for_all(size: &[i64], rank: usize) -> Vec<i64> {
+    if let [n] = size { vec![*n; rank] } else { size.to_vec() }
+}
+
+/// The windows of an adaptive mean.
+fn mean_sizes(size: &[i64], rank: usize, op: &str) -> Result<Dims> {
+    let size = for_all(size, rank);
+    ensure!(size.len() == rank, Runtime, "{op}: output_size must be {rank}");
+    ensure!(
+        size.iter().all(|&n| n >= 0),
+        Runtime,
+        "{op}: elements of output_size must be greater than or equal to 0 but received {}",
+        braces(&size)
+    );
+    Ok(size.iter().map(|&n| n as usize).collect())
+}
+
+/// The windows of an adaptive maximum.
+fn max_sizes(size: &[i64], rank: usize, op: &str) -> Result<Dims> {
+    if rank == 1 {
+        ensure!(size.len() == 1, Runtime, "'output_size' should contain one int");
+    }
+    let size = for_all(size, rank);
+    ensure!(size.len() == rank, Runtime, "internal error: {op}: output_size must be {rank}");
+    shape::sizes(&size)
+}
+
+fn braces(list: &[i64]) -> String {
+    format!("{{{}}}", list.iter().map(i64::to_string).collect::<Vec<_>>().join(", "))
 }
 
 fn adaptive_avg_pool(x: &Tensor, size: &[i64], rank: usize) -> Result<Tensor> {
@@ -293,9 +386,15 @@ fn adaptive_avg_pool(x: &Tensor, size: &[i64], rank: usize) -> Result<Tensor> {
         _ => ("adaptive_avg_pool3d", "AdaptiveAvgPool3DBackward0"),
     };
     check_float(x, op)?;
-    let dims = adaptive_dims(x, size, rank, op)?;
+    let dims = adaptive_dims(x, &mean_sizes(size, rank, op)?, rank, op)?;
+    let divisor = Divisor::Inside;
+    if rank == 1 {
+        let (x, windows) = (raised(x)?, Windows::Adaptive { rank: 2 });
+        let (whole, dims) = (x.dims(), planar_dims(&dims));
+        return flattened(&mean_of(&x, &Arc::new(Mean { windows, divisor, whole, dims, name }))?);
+    }
     let (whole, windows) = (x.dims(), Windows::Adaptive { rank });
-    mean_of(x, &Arc::new(Mean { windows, divisor: Divisor::Inside, whole, dims, name }))
+    mean_of(x, &Arc::new(Mean { windows, divisor, whole, dims, name }))
 }
 
 fn adaptive_max_pool(x: &Tensor, size: &[i64], rank: usize) -> Result<(Tensor, Tensor)> {
@@ -304,7 +403,11 @@ fn adaptive_max_pool(x: &Tensor, size: &[i64], rank: usize) -> Result<(Tensor, T
         2 => ("adaptive_max_pool2d", "AdaptiveMaxPool2DBackward0"),
         _ => ("adaptive_max_pool3d", "AdaptiveMaxPool3DBackward0"),
     };
-    let dims = adaptive_dims(x, size, rank, op)?;
+    let dims = adaptive_dims(x, &max_sizes(size, rank, op)?, rank, op)?;
+    if rank == 1 {
+        let windows = Windows::Adaptive { rank: 2 };
+        return lowered(max_of(&raised(x)?, &windows, &planar_dims(&dims), name)?);
+    }
     max_of(x, &Windows::Adaptive { rank }, &dims, name)
 }
 

@@ -45,7 +45,7 @@ crate::filling_ops! {
 pub(crate) fn base_vjp(g: Var, a: Var, b: Var) -> Var {
     if let Var::S(exponent) = b {
         if exponent.is_zero() {
-            return g * 0.0;
+            return g.zeros_like();
         }
         let less = minus_one(exponent);
         return g * (Var::S(exponent) * a.pow(less)).conj();

@@ -86,7 +86,7 @@ fn overwrite(
     fill(&x.array())?;
     x.bump_version();
     if recorded {
-        tape::record_write(x, smallvec![edge], Linear::new(node, |g: Var| g * 0.0))?;
+        tape::record_write(x, smallvec![edge], Linear::new(node, Var::zeros_like))?;
     }
     Ok(x.clone())
 }
@@ -98,7 +98,7 @@ fn redraw(x: &Tensor, node: &'static str, kind: Draw, generator: Source<'_>) -> 
 
 /// A draw whose result depends on `x` only through probabilities: no gradient, but a node.
 fn recorded(out: Array, x: &Tensor, node: &'static str) -> Result<Tensor> {
-    record(out, &[x], |_| Ok(Linear::new(node, |g: Var| g * 0.0)))
+    record(out, &[x], |_| Ok(Linear::new(node, Var::zeros_like)))
 }
 
 const UNIT: Draw = Draw::Uniform { from: 0.0, to: 1.0 };
@@ -152,7 +152,7 @@ fn normal(dest: Dest<'_>, mean: &Var, std: &Var, generator: Source<'_>) -> Resul
     record(out.array(), &inputs, |_| {
         crate::node::Formula::new(node, count, &[], move |grads, _| {
             let g = Var::from(grads[0].clone().map_or_else(crate::node::absent, Ok));
-            Ok((0..count).map(|_| Some(g.clone() * 0.0)).collect())
+            Ok((0..count).map(|_| Some(g.clone().zeros_like())).collect())
         })
     })
 }

@@ -141,10 +141,16 @@ fn spaced(
     destination(name, dest, options, &[steps], fallback)
 }
 
+/// An end as the dtype can hold it: without its fraction among integers.
+fn held(end: Scalar, dtype: DType) -> Scalar {
+    if dtype.is_integral() { Scalar::Int(end.to_i64()) } else { end }
+}
+
 /// `steps` numbers evenly from `start` to `end`, both included.
 fn linspace(dest: Dest<'_>, start: &Var, end: &Var, steps: i64, o: &Options) -> Result<Tensor> {
     let (start, end) = ends("linspace", start, end)?;
     let out = spaced("linspace", dest, (start, end), steps, o)?;
+    let [start, end] = [start, end].map(|s| held(s, out.dtype()));
     dispatch::linspace(&out.array(), start, end)?;
     Ok(out)
 }
@@ -159,6 +165,7 @@ fn logspace(
 ) -> Result<Tensor> {
     let (start, end) = ends("logspace", start, end)?;
     let out = spaced("logspace", dest, (start, end), steps, options)?;
+    let [start, end] = [start, end].map(|s| held(s, out.dtype()));
     dispatch::logspace(&out.array(), start, end, base)?;
     Ok(out)
 }

@@ -1,6 +1,6 @@
 //! Elements in another order or several times: flips, rolls, rotations, repetitions.
 
-use crate::node::Linear;
+use crate::node::{Linear, linear};
 use crate::{Var, create, join, reduce, view};
 use array::Array;
 use array::dispatch::index as kernels;
@@ -32,8 +32,13 @@ pub fn flip(x: &Tensor, dims: &[i64]) -> Result<Tensor> {
 pub fn roll(x: &Tensor, shifts: &[i64], dims: &[i64]) -> Result<Tensor> {
     ensure!(!shifts.is_empty(), Runtime, "`shifts` required");
     if dims.is_empty() && shifts.len() == 1 {
-        let flat = view::reshape_to(x, &[x.numel()])?;
-        return view::reshape_to(&roll(&flat, shifts, &[0])?, &x.dims());
+        let by = shifts[0];
+        let rolled = |x: &Tensor, by: i64| {
+            let flat = view::reshape_to(x, &[x.numel()])?;
+            view::reshape_to(&roll(&flat, &[by], &[0])?, &x.dims())
+        };
+        let back = move |g: Var| g.then(|g| rolled(g, -by));
+        return linear("RollBackward0", x, || rolled(x, by), back);
     }
     ensure!(
         shifts.len() == dims.len(),
@@ -50,7 +55,8 @@ pub fn roll(x: &Tensor, shifts: &[i64], dims: &[i64]) -> Result<Tensor> {
     );
     let wrapped: Dims =
         dims.iter().map(|&d| shape::wrap_dim(d, x.rank())).collect::<Result<_>>()?;
-    let out = Array::empty_contiguous(&x.dims(), x.dtype(), x.device())?;
+    let layout = base::Layout::in_format(&x.dims(), x.layout().suggested_format())?;
+    let out = Array::empty(layout, x.dtype(), x.device())?;
     kernels::roll(&out, &x.array(), shifts, &wrapped)?;
     let back: Vec<i64> = shifts.iter().map(|s| s.wrapping_neg()).collect();
     let dims = dims.to_vec();
@@ -78,6 +84,12 @@ pub fn rot90(x: &Tensor, k: i64, dims: &[i64]) -> Result<Tensor> {
     for &d in dims {
         shape::wrap_dim(d, x.rank())?;
     }
+    let plane = dims.to_vec();
+    let back = move |g: Var| g.then(|g| turned(g, -k, &plane));
+    linear("Rot90Backward0", x, || turned(x, k, dims), back)
+}
+
+fn turned(x: &Tensor, k: i64, dims: &[i64]) -> Result<Tensor> {
     match k.rem_euclid(4) {
         1 => view::transpose(&flip(x, &[dims[1]])?, dims[0], dims[1]),
         2 => flip(x, dims),

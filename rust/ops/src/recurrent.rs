@@ -283,8 +283,35 @@ fn cell_step(
     [input, hidden]: [&Tensor; 2],
     [input_bias, hidden_bias]: [Option<&Tensor>; 2],
 ) -> Result<Vec<Tensor>> {
+    check_cell(x, states, [input, hidden])?;
     let by = Weights { input, hidden, input_bias, hidden_bias, projection: None };
     step(cell, &linear(x, input, input_bias)?, states, &by)
+}
+
+/// The sizes of a cell's input and states, of one batch.
+fn check_cell(x: &Tensor, states: &[Tensor], [input, hidden]: [&Tensor; 2]) -> Result<()> {
+    let last = |t: &Tensor| t.dims().last().copied().unwrap_or(0);
+    let (given, wanted) = (last(x), last(input));
+    ensure!(
+        given == wanted,
+        Runtime,
+        "input has inconsistent input_size: got {given} expected {wanted}"
+    );
+    for (i, state) in states.iter().enumerate() {
+        let (batch, states) = (x.dims()[0], state.dims()[0]);
+        ensure!(
+            x.rank() < 2 || batch == states,
+            Runtime,
+            "Input batch size {batch} doesn't match hidden{i} batch size {states}"
+        );
+        let (given, wanted) = (last(state), last(hidden));
+        ensure!(
+            given == wanted,
+            Runtime,
+            "hidden{i} has inconsistent hidden_size: got {given}, expected {wanted}"
+        );
+    }
+    Ok(())
 }
 
 fn single(

@@ -231,12 +231,29 @@ fn products_of_others(x: &Tensor, dim: Option<i64>) -> Result<Tensor> {
     map::apply(&binary::mul::OP, &[before.into(), after.into()], map::NONE)
 }
 
+/// The definition, relative to the largest real part.
+fn complex_logsumexp(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
+    let _off = tape::set_grad_enabled(false);
+    let top = |keep: bool| {
+        let real = crate::complex::real(x)?;
+        let top = Var::from(crate::extremum::amax(&real, dim, keep)?);
+        Ok::<_, base::Error>(Var::from(0.0).where_(top.clone().abs().eq(f64::INFINITY), top))
+    };
+    let sum = (Var::from(x) - top(true)?).exp().then(|t| sum(t, Some(dim), keepdim, None));
+    (sum.log() + top(keepdim)?).tensor()
+}
+
 /// log(sum(exp(x))), without overflow.
 pub fn logsumexp(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
     let x = &float_of(x)?;
     let Span { mask, dims, kept } = span(x, Some(dim), keepdim)?;
-    let out = Array::empty_contiguous(&dims, x.dtype(), x.device())?;
-    reduce(Reduction::LogSumExp, &out, &x.array(), &mask)?;
+    let out = if x.dtype().is_complex() {
+        complex_logsumexp(x, dim, keepdim)?.array()
+    } else {
+        let out = Array::empty_contiguous(&dims, x.dtype(), x.device())?;
+        reduce(Reduction::LogSumExp, &out, &x.array(), &mask)?;
+        out
+    };
     record(out, &[x], |y| {
         Formula::new(
             "LogsumexpBackward0",

@@ -133,10 +133,11 @@ macro_rules! unary {
     };
 }
 
-/// Rows of elementwise ops with two inputs; a derivative towards each.
+/// Rows of elementwise ops with two inputs; a derivative towards each. Behind the name stand the
+/// kinds of the operands, where they are not `(Operand, Operand)`, tensors or numbers both.
 #[macro_export]
 macro_rules! binary {
-    ($table:ident: $($(#[doc = $doc:literal])* $name:ident $(as $node:literal)? {
+    ($table:ident: $($(#[doc = $doc:literal])* $name:ident $(($($operand:ident),+))? $(as $node:literal)? {
         out: $out:ident, $arity:ident: [$($on:ident => $cpu:expr),+ $(,)?], wgsl: $wgsl:literal,
         a: [$($da:tt)*], b: [$($db:tt)*], sample: $lo:literal..$hi:literal $(,)?
     })*) => {
@@ -150,7 +151,7 @@ macro_rules! binary {
                     $name, [$($doc),*], [$($node)?], $out, $arity, [$($on => $cpu),+], $wgsl,
                     [$crate::half!($($da)*), $crate::half!($($db)*), None], $lo, $hi);
                 /// Its plain signature.
-                pub static DEF: Option<$crate::call::OpDef> = $crate::map_def!($arity, $name, [$($doc),*]);
+                pub static DEF: Option<$crate::call::OpDef> = $crate::map_def!($arity $(($($operand),+))?, $name, [$($doc),*]);
             }
         )*
         /// The rows of this file.
@@ -167,7 +168,10 @@ macro_rules! map_def {
             |args| $crate::map::map(&OP, &[args.get(0)?], $crate::map::NONE, args.dest))
     };
     (binary, $name:ident, [$($doc:literal),*]) => {
-        $crate::map_def!(@ concat!(stringify!($name), "(Operand self, Operand other) -> Tensor"),
+        $crate::map_def!(binary (Operand, Operand), $name, [$($doc),*])
+    };
+    (binary ($a:ident, $b:ident), $name:ident, [$($doc:literal),*]) => {
+        $crate::map_def!(@ concat!(stringify!($name), "(", stringify!($a), " self, ", stringify!($b), " other) -> Tensor"),
             [$($doc),*],
             |args| $crate::map::map(&OP, &[args.get(0)?, args.get(1)?], $crate::map::NONE, args.dest))
     };

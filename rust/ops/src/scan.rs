@@ -3,7 +3,7 @@
 use crate::extremum::picked_at;
 use crate::node::{Formula, Keep, Linear};
 use crate::reduce::has_zero;
-use crate::{Var, cast, rearrange, view};
+use crate::{Var, cast, clamp, rearrange, view};
 use array::Array;
 use array::dispatch::{self, Extreme, Scan};
 use base::{DType, Result, ensure, shape};
@@ -102,25 +102,37 @@ pub fn logcumsumexp(x: &Tensor, dim: i64) -> Result<Tensor> {
         let keeps = [Keep::Input(x), Keep::Output(y, 0)];
         Formula::new("LogcumsumexpBackward0", 1, &keeps, move |grads, saved| {
             let (g, x, y) = (Var::grad(grads), saved.vars[0].clone(), saved.vars[1].clone());
-            // exp(x_k) * sum_{i>=k} g_i exp(-y_i), by the signs of g so that logarithms exist; the
-            // logarithm of nothing is a finite number, for -inf has no second derivative.
-            let low = if dtype == DType::F64 { f64::MIN } else { f64::from(f32::MIN) };
-            let side = |g: Var| {
-                let none = g.clone().le(0.0);
-                let log = Var::from(1.0).where_(none.clone(), g).log();
-                let terms = Var::from(low).where_(none, log) - y.clone();
-                let summed = terms.then(|t| {
-                    if t.rank() == 0 {
-                        return Ok(t.clone());
-                    }
-                    let back = rearrange::flip(t, &[d as i64])?;
-                    rearrange::flip(&logcumsumexp(&back, d as i64)?, &[d as i64])
-                });
-                (x.clone() + summed).exp()
-            };
-            Ok(vec![Some(side(g.clone()) - side(-g))])
+            Ok(vec![Some(logcumsumexp_vjp(&g, &x, &y, d as i64))])
         })
     })
+}
+
+/// exp(x_k) times the sum over i >= k of g_i exp(-y_i), summed in logarithms: positive and negative
+/// real g apart, so that these exist.
+fn logcumsumexp_vjp(g: &Var, x: &Var, y: &Var, d: i64) -> Var {
+    let from_here = |logs: Var| {
+        let summed = (logs - y).then(|t| {
+            if t.rank() == 0 {
+                return Ok(t.clone());
+            }
+            rearrange::flip(&logcumsumexp(&rearrange::flip(t, &[d])?, d)?, &[d])
+        });
+        (x + &summed).exp()
+    };
+    let Var::T(grad) = g else {
+        return g.clone();
+    };
+    if grad.dtype().is_complex() {
+        return from_here(g.clone().conj().log()).conj();
+    }
+    // The logarithm of nothing is a finite number, for -inf has no second derivative.
+    let lowest = Var::from(clamp::range_of(grad.dtype()).0);
+    let side = |g: Var| {
+        let none = g.clone().le(0.0);
+        let log = Var::from(1.0).where_(none.clone(), g).log();
+        from_here(lowest.clone().where_(none, log))
+    };
+    side(g.clone()) - side(-g.clone())
 }
 
 fn running(node: &'static str, side: Extreme, x: &Tensor, dim: i64) -> Result<(Tensor, Tensor)> {

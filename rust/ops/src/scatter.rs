@@ -279,6 +279,29 @@ impl Along {
         v.clone().then(|t| src.clone().then(|s| scatter_add(t, self.dim, &self.index, s)).tensor())
     }
 
+    fn product(&self, x: &Var, src: &Var, include_self: bool) -> Var {
+        let (dim, index) = (self.dim, &self.index);
+        x.clone().then(|x| {
+            let reduced =
+                |src: &Tensor| scatter_reduce(Dest::New, x, dim, index, src, "prod", include_self);
+            src.clone().then(reduced).tensor()
+        })
+    }
+
+    /// Each factor's gradient is the product of the others: the whole divided by it, or, for a
+    /// lone zero, the product with a 1 in its place. Beside another zero it is 0.
+    fn product_vjp(&self, include_self: bool, g: &Var, x: &Var, src: &Var, y: &Var) -> (Var, Var) {
+        let one = || Var::from(1.0);
+        let filled = one().where_(x.clone().eq(0.0), x.clone());
+        let to_self = g * self.product(&filled, src, include_self) / &filled;
+        let zero = src.clone().eq(0.0);
+        let zeros = self.add(&x.clone().zeros_like(), &Var::mask_of(zero.clone(), src));
+        let alone = zero.clone().logical_and(self.gather(&zeros).eq(1.0));
+        let others = self.product(x, &one().where_(alone.clone(), src.clone()), include_self);
+        let divided = self.gather(&(g * y)) / one().where_(zero, src.clone());
+        (to_self, self.gather(&(g * others)).where_(alone, divided))
+    }
+
     /// Gradients towards the tensor written to and the source.
     pub(crate) fn reduce_vjp(
         &self,
@@ -293,24 +316,16 @@ impl Along {
             ScatterOp::Sum => (g.clone(), self.gather(g)),
             ScatterOp::Mean => {
                 let start = if include_self { 1.0 } else { 0.0 };
-                let ones = 0.0 * src + Var::from(1.0);
-                let count = self.add(&(0.0 * x + Var::from(start)), &ones);
+                let count =
+                    self.add(&(x.clone().zeros_like() + start), &(src.clone().zeros_like() + 1.0));
                 let count = Var::from(1.0).where_(count.clone().eq(0.0), count);
                 (g / &count, self.gather(&(g / &count)))
             }
-            ScatterOp::Prod => {
-                let whole = g * y;
-                let zero = Var::from(0.0);
-                let to_src = self.gather(&whole) / src;
-                (
-                    zero.clone().where_(x.clone().eq(0.0), whole / x),
-                    zero.where_(src.clone().eq(0.0), to_src),
-                )
-            }
+            ScatterOp::Prod => self.product_vjp(include_self, g, x, src, y),
             ScatterOp::Amax | ScatterOp::Amin => {
                 let mine = Var::mask_of(x.clone().eq(y.clone()), g);
                 let theirs = Var::mask_of(src.clone().eq(self.gather(y)), g);
-                let start = if include_self { mine.clone() } else { 0.0 * g };
+                let start = if include_self { mine.clone() } else { g.clone().zeros_like() };
                 let count = self.add(&start, &theirs);
                 let count = Var::from(1.0).where_(count.clone().eq(0.0), count);
                 let share = g / count;

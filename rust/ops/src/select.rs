@@ -74,6 +74,17 @@ pub(crate) fn where_vars(condition: Var, a: Var, b: Var) -> Var {
     condition.then(|c| where_(c, &a, &b))
 }
 
+/// The C++ name of the number a dtype holds, as in PyTorch's message.
+fn number_name(dtype: DType) -> &'static str {
+    match dtype {
+        DType::U8 => "uint8_t",
+        DType::I8 => "int8_t",
+        DType::I16 => "int16_t",
+        DType::I64 => "int64_t",
+        other => crate::matmul::c_name(other),
+    }
+}
+
 /// `value` where the mask holds, else `x`.
 pub fn masked_fill(x: &Tensor, mask: &Tensor, value: &Var) -> Result<Tensor> {
     ensure!(
@@ -90,10 +101,20 @@ pub fn masked_fill(x: &Tensor, mask: &Tensor, value: &Var) -> Result<Tensor> {
             t.rank()
         );
     }
-    let dims = shape::broadcast(&x.dims(), &mask.dims())?;
+    let complex = match value {
+        Var::T(t) => t.dtype().is_complex(),
+        Var::S(s) => matches!(s, base::Scalar::Complex(_)),
+        Var::Bad(error) => return Err(error.clone()),
+    };
     let dtype = x.dtype();
-    let layout = base::layout::output_layout(&dims, &[&x.layout()]);
-    let out = Array::empty(layout, dtype, x.device())?;
+    ensure!(
+        dtype.is_complex() || !complex,
+        Runtime,
+        "value cannot be converted to type {} without overflow",
+        number_name(dtype)
+    );
+    let dims = shape::broadcast(&x.dims(), &mask.dims())?;
+    let out = Array::empty_contiguous(&dims, dtype, x.device())?;
     let fill = tensor(value).map(Tensor::array);
     dispatch::where_(
         &out,

@@ -1,6 +1,7 @@
 //! Channels and pixels rearranged: views and one copy.
 
-use crate::view;
+use crate::node::linear;
+use crate::{Var, view};
 use base::{Dims, Result, ensure, shape};
 use tape::Tensor;
 
@@ -48,7 +49,11 @@ fn pixel_shuffle(x: &Tensor, factor: i64) -> Result<Tensor> {
     );
     let c = c / square;
     let grown = [c, h.saturating_mul(r), w.saturating_mul(r)];
-    spread(x, lead, &[c, r, r, h, w], &[0, 3, 1, 4, 2], &grown)
+    let value = || {
+        let out = spread(x, lead, &[c, r, r, h, w], &[0, 3, 1, 4, 2], &grown)?;
+        crate::create::to(&out, None, None, false, Some(x.layout().suggested_format()))
+    };
+    linear("PixelShuffleBackward0", x, value, move |g: Var| g.then(|g| pixel_unshuffle(g, factor)))
 }
 
 /// `(.., C, H r, W r)` to `(.., C r^2, H, W)`.
@@ -68,8 +73,12 @@ fn pixel_unshuffle(x: &Tensor, factor: i64) -> Result<Tensor> {
             "pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({at})={n} is not divisible by {r}"
         );
     }
-    let channels = c.saturating_mul(r).saturating_mul(r);
-    spread(x, lead, &[c, h / r, r, w / r, r], &[0, 2, 4, 1, 3], &[channels, h / r, w / r])
+    let merged = [c.saturating_mul(r).saturating_mul(r), h / r, w / r];
+    let value = || {
+        let out = spread(x, lead, &[c, h / r, r, w / r, r], &[0, 2, 4, 1, 3], &merged)?;
+        crate::create::to(&out, None, None, false, Some(x.layout().suggested_format()))
+    };
+    linear("PixelUnshuffleBackward0", x, value, move |g: Var| g.then(|g| pixel_shuffle(g, factor)))
 }
 
 /// Channels dealt out to groups in turn.

@@ -1,8 +1,9 @@
 //! Order: sorting, the largest few, the element of a rank.
 
-use crate::extremum::{picked, picked_at};
+use crate::extremum::{picked, picked_at, shared_vjp};
+use crate::node::{Formula, Keep};
 use crate::reduce::span;
-use crate::{create, view};
+use crate::{Var, create, view};
 use array::Array;
 use array::dispatch::sort::{self as kernels, Rank};
 use base::{DType, Result, Scalar, ensure, shape};
@@ -94,7 +95,20 @@ fn median_of_all(x: &Tensor, kind: Rank) -> Result<Tensor> {
             if x.dtype().is_integral() { Scalar::Int(i64::MIN) } else { Scalar::Float(f64::NAN) };
         return create::full(&[], value, x.dtype(), x.device());
     }
-    Ok(ranked(node, op, kind, &flat, 0, false)?.0)
+    let value = {
+        let _off = tape::set_grad_enabled(false);
+        ranked(node, op, kind, &flat, 0, false)?.0
+    };
+    tape::record(value.array(), &[x], |y| {
+        Formula::new(node, 1, &[Keep::Input(x), Keep::Output(y, 0)], |grads, saved| {
+            let all: Vec<i64> = match &saved.vars[0] {
+                Var::T(x) => (0..x.rank() as i64).collect(),
+                _ => Vec::new(),
+            };
+            let (x, y) = (&saved.vars[0], saved.vars[1].clone());
+            Ok(vec![Some(shared_vjp(Var::grad(grads), x, y, &all))])
+        })
+    })
 }
 
 crate::ops! {

@@ -23,8 +23,7 @@ fn sinc_vjp(g: Var, x: Var) -> Var {
     let angle = PI * &x;
     let slope = (angle.clone().cos() * &angle - angle.sin()) / (PI * x.clone().square());
     let grad = g * slope.conj();
-    let zero = 0.0 * &grad;
-    zero.where_(x.eq(0i64), grad)
+    Var::from(0.0).where_(x.eq(0i64), grad)
 }
 
 crate::filling_ops! {

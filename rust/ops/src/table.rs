@@ -40,6 +40,7 @@ static TABLES: &[&[OpDef]] = &[
     crate::loss_scale::SCALING,
     crate::optim::OPTIMIZERS,
     crate::signatures::VIEWS,
+    crate::view_copy::COPIES,
     crate::signatures::COPIES,
     crate::signatures::RESHAPED,
     crate::create::CREATION,

@@ -1,9 +1,9 @@
 //! Triangles and diagonals of matrices.
 
 use crate::node::{Formula, Keep, Linear};
-use crate::{Var, create, reduce, view};
+use crate::{Var, create, reduce, view, view_copy};
 use array::{Array, dispatch};
-use base::{DType, Device, Dims, Result, Scalar, ensure, shape};
+use base::{DType, Device, Dims, Layout, Result, Scalar, ensure, shape};
 use tape::Tensor;
 
 /// Which side of a diagonal is kept.
@@ -31,7 +31,7 @@ fn triangle(x: &Tensor, k: i64, side: Side) -> Result<Tensor> {
     ensure!(x.rank() >= 2, Runtime, "{op}: input tensor must have at least 2 dimensions");
     let dims = x.dims();
     let kept = mask(dims[dims.len() - 2], dims[dims.len() - 1], k, side, x.device())?;
-    let out = Array::empty(base::layout::preserved_layout(&x.layout()), x.dtype(), x.device())?;
+    let out = Array::empty_contiguous(&dims, x.dtype(), x.device())?;
     let zero = array::Operand::Scalar(Scalar::Int(0));
     dispatch::where_(&out, &kept, array::Operand::Array(&x.array()), zero)?;
     let name = if side == Side::Upper { "TriuBackward0" } else { "TrilBackward0" };
@@ -40,11 +40,38 @@ fn triangle(x: &Tensor, k: i64, side: Side) -> Result<Tensor> {
     })
 }
 
+/// Writes one number on the main diagonal; with `wrap`, again below each square of a tall matrix.
+fn fill_diagonal_(x: &Tensor, value: Scalar, wrap: bool) -> Result<Tensor> {
+    let dims = x.dims();
+    ensure!(dims.len() >= 2, Runtime, "dimensions must larger than 1");
+    ensure!(
+        dims.len() == 2 || dims.iter().all(|&n| n == dims[0]),
+        Runtime,
+        "all dimensions of input must be of equal length"
+    );
+    let (layout, least) = (x.layout(), dims.iter().copied().min().unwrap_or(0));
+    let step: isize = layout.strides.iter().sum();
+    let line = |at: usize, count: usize| {
+        let place = Layout::as_strided(&[count], &[step], layout.offset + at)?;
+        crate::inplace::fill_(&view::as_strided_to(x, &place), value)
+    };
+    line(0, least)?;
+    let (rows, columns) = (dims[0], dims[1]);
+    if wrap && dims.len() == 2 && rows > columns + 1 {
+        let mut row = columns + 1;
+        while row < rows {
+            line(row * layout.strides[0] as usize, columns.min(rows - row))?;
+            row += columns + 1;
+        }
+    }
+    Ok(x.clone())
+}
+
 /// A matrix with `x` on a diagonal, or the diagonal of a matrix.
 fn diag(x: &Tensor, k: i64) -> Result<Tensor> {
     match x.rank() {
         1 => diag_embed(x, k, 0, 1),
-        2 => create::clone(&view::diagonal(x, k, 0, 1)?, Some(base::MemoryFormat::Contiguous)),
+        2 => view_copy::copied("DiagonalBackward0_copy", x, move |x| view::diagonal(x, k, 0, 1)),
         rank => base::bail!(Runtime, "diag(): Supports 1D or 2D tensors. Got {rank}D"),
     }
 }
@@ -194,6 +221,8 @@ fn cross(a: &Tensor, b: &Tensor, dim: Option<i64>) -> Result<Tensor> {
 crate::ops! {
     /// Triangles and diagonals.
     TRIANGLES:
+    /// Writes one number on the main diagonal.
+    m "fill_diagonal_(Tensor self, Scalar fill_value, bool wrap=False) -> Tensor" => |x, value, wrap| fill_diagonal_(x, value, wrap);
     /// The part on and above a diagonal.
     fmio "triu(Tensor self, int diagonal=0) -> Tensor" => |x, k| triangle(x, k, Side::Upper);
     /// The part on and below a diagonal.

@@ -1,7 +1,14 @@
 //! Elementwise ops of one input.
 
+use crate::Var;
 use base::B8;
 use cpu::math::{Field, Integer, Number, Ordered, Real};
+
+#[inline(always)]
+fn round_decimals_of<T: Real>(x: T, digits: f64) -> T {
+    let scale = T::from_f64(10f64.powf(digits.abs()));
+    if digits < 0.0 { Real::round(x / scale) * scale } else { Real::round(x * scale) / scale }
+}
 
 crate::unary! { UNARY:
     /// The negative of each element.
@@ -9,7 +16,7 @@ crate::unary! { UNARY:
     /// The absolute value of each element.
     abs { out: Real, unary: [Real => |x| Ordered::abs(x), Complex => |x| Field::magnitude(x)], wgsl: "abs(x)", vjp: [|g, x| g * x.sgn()], sample: -4.0..4.0 }
     /// The sign of each element: -1, 0 or 1.
-    sign { out: Same, unary: [Real => |x| Ordered::sign(x), Bool => |x| x], wgsl: "sign(x)", vjp: [|g| g * 0.0], sample: -4.0..4.0 }
+    sign { out: Same, unary: [Real => |x| Ordered::sign(x), Bool => |x| x], wgsl: "sign(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// The sign; for complex numbers the direction x / |x|.
     sgn { out: Same, unary: [Real => |x| Ordered::sign(x), Complex => |x| Field::sgn(x), Bool => |x| x], wgsl: "sign(x)", vjp: [|g, x, y| crate::complex::sgn_vjp(g, x, y)], sample: -4.0..4.0 }
     /// The square of each element.
@@ -69,17 +76,19 @@ crate::unary! { UNARY:
     /// The logarithmic derivative of the gamma function.
     digamma { out: Same, unary: [Float => |x| Real::digamma(x)], wgsl: "digamma(x)", vjp: [|g, x| g * crate::special::trigamma(x)], sample: 0.5..4.0 }
     /// The largest integer not above each element.
-    floor { out: Same, unary: [Float => |x| Real::floor(x), Int => |x| x], wgsl: "floor(x)", vjp: [|g| g * 0.0], sample: -4.0..4.0 }
+    floor { out: Same, unary: [Float => |x| Real::floor(x), Int => |x| x], wgsl: "floor(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// The smallest integer not below each element.
-    ceil { out: Same, unary: [Float => |x| Real::ceil(x), Int => |x| x], wgsl: "ceil(x)", vjp: [|g| g * 0.0], sample: -4.0..4.0 }
+    ceil { out: Same, unary: [Float => |x| Real::ceil(x), Int => |x| x], wgsl: "ceil(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// Each element without its fraction.
-    trunc { out: Same, unary: [Float => |x| Real::trunc(x), Int => |x| x], wgsl: "trunc(x)", vjp: [|g| g * 0.0], sample: -4.0..4.0 }
+    trunc { out: Same, unary: [Float => |x| Real::trunc(x), Int => |x| x], wgsl: "trunc(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// The fraction of each element, with its sign.
     frac { out: Same, unary: [Float => |x| Real::frac(x)], wgsl: "x - trunc(x)", vjp: [|g| g], sample: -4.0..4.0 }
     /// The nearest integer, halves to even.
-    round { out: Same, unary: [Float => |x| Real::round(x), Int => |x| x], wgsl: "round(x)", vjp: [|g| g * 0.0], sample: -4.0..4.0 }
+    round { out: Same, unary: [Float => |x| Real::round(x), Int => |x| x], wgsl: "round(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
+    /// Rounded to p[0] digits, halves to even.
+    round_decimals as "RoundBackward1" { out: Same, unary_with: [Float => |x, p| round_decimals_of(x, p[0])], wgsl: "round(x * p) / p", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// max(x, 0).
-    relu { out: Same, unary: [Real => |x| Ordered::maximum(x, Number::ZERO)], wgsl: "select(max(x, 0), x, is_nan(x))", vjp: [|g, y| { let zero = g.clone() * 0.0; zero.where_(y.le(0i64), g) }], sample: -4.0..4.0 }
+    relu { out: Same, unary: [Real => |x| Ordered::maximum(x, Number::ZERO)], wgsl: "select(max(x, 0), x, is_nan(x))", vjp: [|g, y| Var::from(0.0).where_(y.le(0i64), g)], sample: -4.0..4.0 }
     /// x * sigmoid(x).
     silu { out: Same, unary: [Field => |x| x * Field::sigmoid(x)], wgsl: "x * sigmoid(x)", vjp: [|g, x| { let s = x.clone().sigmoid(); g * (&s * (1.0 + x * (1.0 - &s))).conj() }], sample: -4.0..4.0 }
     /// log(sigmoid(x)).

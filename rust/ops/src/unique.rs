@@ -1,5 +1,6 @@
 //! Distinct elements or slices, where each went and how many there are.
 
+use crate::pieces::movedim;
 use crate::sort::always_stable;
 use crate::{index, view};
 use array::Array;
@@ -54,7 +55,7 @@ fn unique_slices(x: &Tensor, dim: i64, sorted: bool) -> Result<(Groups, Tensor, 
         Runtime,
         "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
     );
-    let rows = if x.rank() > 0 { view::transpose(x, 0, d as i64)? } else { x.clone() };
+    let rows = movedim(x, &[d as i64], &[0])?;
     let width = x.numel().checked_div(size).unwrap_or(0);
     let rows = view::reshape_to(&rows, &[size, width])?;
     let groups = kernels::unique_rows(&rows.array(), sorted)?;

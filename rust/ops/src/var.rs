@@ -76,6 +76,11 @@ impl Var {
         }
     }
 
+    /// Zeros of its shape and dtype, whatever it holds.
+    pub fn zeros_like(self) -> Var {
+        self.then(|t| crate::create::full_like(t, Scalar::Int(0), None, None, None))
+    }
+
     /// The sum over all elements.
     pub fn sum(self) -> Var {
         self.then(|t| reduce::sum(t, None, false, None))

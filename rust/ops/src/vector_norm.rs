@@ -55,10 +55,7 @@ pub fn vector_norm(
 
 /// The slope at x is `sgn(x) |x|^(p-1) / norm^(p-1)`, and 0 where the norm is 0.
 fn norm_vjp(g: Var, x: Var, y: Var, p: f64, dims: &[i64]) -> Var {
-    let at_zero = |v: Var, place: Var| {
-        let zero = 0.0 * &v;
-        zero.where_(place, v)
-    };
+    let at_zero = |v: Var, place: Var| Var::from(0.0).where_(place, v);
     if p == 0.0 {
         return Var::from(0.0) * x * g;
     }

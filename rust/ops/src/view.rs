@@ -58,7 +58,7 @@ pub fn reshape_to(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
 }
 
 /// A view of a fresh copy that is not a view to autograd (`_unsafe_view`).
-fn unsafe_viewed(copy: &Tensor, to: Layout) -> Tensor {
+pub(crate) fn unsafe_viewed(copy: &Tensor, to: Layout) -> Tensor {
     let back = copy.dims();
     let array = copy.array().view(to);
     let linear =

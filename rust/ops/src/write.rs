@@ -2,7 +2,7 @@
 
 use crate::call::{Args, Dest, OpDef};
 use crate::value::Value;
-use array::{Array, dispatch};
+use array::{Array, dispatch, overlap};
 use base::promote::can_cast;
 use base::{Layout, Result, bail, ensure, shape};
 use tape::{Tensor, check_inplace, needs_history, rebase_history};
@@ -100,6 +100,7 @@ pub(crate) fn check_out(name: &str, inputs: &[&Tensor], target: &Tensor) -> Resu
 fn into_out_one(target: &Tensor, result: &Tensor) -> Result<()> {
     check_cast(result.dtype(), target.dtype())?;
     resize_out(target, &result.dims())?;
+    overlap::check_output(&target.array())?;
     dispatch::copy(&target.array(), &result.array())?;
     target.bump_version();
     Ok(())

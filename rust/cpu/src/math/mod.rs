@@ -247,6 +247,20 @@ pub trait Field:
     fn pow(self, exponent: Self) -> Self;
     /// Distance from 0.
     fn magnitude(self) -> Self::Part;
+    /// `ln(exp(self) + exp(other))`, without overflow.
+    #[inline]
+    fn log_add_exp(self, other: Self) -> Self {
+        if Field::is_nan(self) || Field::is_nan(other) {
+            return self + other;
+        }
+        let (low, high) = if self.re() < other.re() { (self, other) } else { (other, self) };
+        if !Field::is_finite(high.re()) && high.re() == low.re() {
+            // Differences of equal infinities would be NaN; the sum of nothing is nothing.
+            let none = high.re() < Self::Part::ZERO;
+            return if none { low } else { Self::ln(low.exp() + high.exp()) };
+        }
+        high + (low - high).exp().log1p()
+    }
     /// Argument: 0 or pi of a real number.
     fn angle(self) -> Self::Part;
     /// Real part.

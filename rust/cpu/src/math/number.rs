@@ -31,7 +31,7 @@ pub trait Ordered: Number + PartialOrd {
     const HIGHEST: Self;
     /// Absolute value (an integer's minimum stays itself).
     fn abs(self) -> Self;
-    /// -1, 0 or 1; NaN stays NaN.
+    /// -1, 0 or 1; 0 of NaN, which is on neither side.
     fn sign(self) -> Self;
     /// Not a number; never for integers.
     fn is_nan(self) -> bool;
@@ -120,8 +120,7 @@ macro_rules! float_number {
             #[inline(always)]
             fn sign(self) -> Self {
                 let up = if self > 0.0 { 1.0 } else { 0.0 };
-                let sign: Self = if self < 0.0 { -1.0 } else { up };
-                if self.is_nan() { self } else { sign }
+                if self < 0.0 { -1.0 } else { up }
             }
             #[inline(always)]
             fn is_nan(self) -> bool { <$ty>::is_nan(self) }
