@@ -175,7 +175,13 @@ def _inplace_suffix(inplace: bool) -> str:
 
 
 class Threshold(Module):
-    """Keep elements above `threshold`, replace the others by `value`."""
+    """Keep elements above `threshold`, replace the others by `value`.
+
+    Args:
+        threshold: the bound.
+        value: what replaces elements up to it.
+        inplace: overwrite the input.
+    """
 
     __constants__: ClassVar[list[str]] = ["threshold", "value", "inplace"]
 
@@ -193,7 +199,15 @@ class Threshold(Module):
 
 
 class RReLU(Module):
-    """Leaky ReLU whose slope is drawn from `U(lower, upper)` while training."""
+    """Leaky ReLU whose slope is drawn from `U(lower, upper)` while training.
+
+    Args:
+        lower: smallest slope.
+        upper: largest slope; in evaluation the mean of both is used.
+        inplace: overwrite the input.
+
+    Source: Xu et al., Empirical Evaluation of Rectified Activations, 2015.
+    """
 
     __constants__: ClassVar[list[str]] = ["lower", "upper", "inplace"]
 
@@ -213,7 +227,12 @@ class RReLU(Module):
 
 
 class LeakyReLU(Module):
-    """`x` above zero, `negative_slope * x` below."""
+    """`x` above zero, `negative_slope * x` below.
+
+    Args:
+        negative_slope: the slope below zero.
+        inplace: overwrite the input.
+    """
 
     __constants__: ClassVar[list[str]] = ["inplace", "negative_slope"]
 
@@ -230,7 +249,12 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """`x` above zero, `alpha * (exp(x) - 1)` below."""
+    """`x` above zero, `alpha * (exp(x) - 1)` below.
+
+    Args:
+        alpha: far below zero the result is `-alpha`.
+        inplace: overwrite the input.
+    """
 
     __constants__: ClassVar[list[str]] = ["alpha", "inplace"]
 
@@ -247,7 +271,12 @@ class ELU(Module):
 
 
 class CELU(Module):
-    """`x` above zero, `alpha * (exp(x / alpha) - 1)` below."""
+    """`x` above zero, `alpha * (exp(x / alpha) - 1)` below.
+
+    Args:
+        alpha: far below zero the result is `-alpha`.
+        inplace: overwrite the input.
+    """
 
     __constants__: ClassVar[list[str]] = ["alpha", "inplace"]
 
@@ -345,7 +374,16 @@ class Softplus(Module):
 
 
 class PReLU(Module):
-    """Leaky ReLU with a learned slope, one for all channels or one a channel of `(N, C, *)`."""
+    """Leaky ReLU with a learned slope, one for all channels or one a channel of `(N, C, *)`.
+
+    Args:
+        num_parameters: 1 or C.
+        init: first value of the slopes.
+        device: where the parameters live.
+        dtype: their type.
+
+    Source: He et al., Delving Deep into Rectifiers, 2015.
+    """
 
     __constants__: ClassVar[list[str]] = ["num_parameters"]
     num_parameters: int

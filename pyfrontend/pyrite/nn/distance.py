@@ -13,7 +13,13 @@ __all__ = ["CosineSimilarity", "PairwiseDistance"]
 
 
 class PairwiseDistance(Module):
-    """`||x1 - x2 + eps||_p` of paired vectors: `(N, D), (N, D) -> (N)`."""
+    """`||x1 - x2 + eps||_p` of paired vectors: `(N, D), (N, D) -> (N)`.
+
+    Args:
+        p: order of the norm.
+        eps: added to every difference, so that the gradient is finite at zero.
+        keepdim: give `(N, 1)`.
+    """
 
     __constants__: ClassVar[list[str]] = ["norm", "eps", "keepdim"]
 
@@ -28,7 +34,12 @@ class PairwiseDistance(Module):
 
 
 class CosineSimilarity(Module):
-    """Cosine of the angle between vectors along `dim`, which is reduced."""
+    """Cosine of the angle between vectors along `dim`, which is reduced.
+
+    Args:
+        dim: the dimension of the vectors.
+        eps: smallest product of the norms to divide by.
+    """
 
     __constants__: ClassVar[list[str]] = ["dim", "eps"]
 

@@ -14,7 +14,15 @@ __all__ = ["Fold", "Unfold"]
 
 
 class Fold(Module):
-    """Sum sliding blocks into images: `(N, C * kh * kw, blocks) -> (N, C, H, W)`."""
+    """Sum sliding blocks into images: `(N, C * kh * kw, blocks) -> (N, C, H, W)`.
+
+    Args:
+        output_size: (H, W).
+        kernel_size: (kh, kw), or one number for both; so for the others.
+        dilation: distance of the elements of a block.
+        padding: zeros around the image.
+        stride: distance of the blocks.
+    """
 
     __constants__: ClassVar[list[str]] = [
         "output_size",
@@ -52,7 +60,14 @@ class Fold(Module):
 
 
 class Unfold(Module):
-    """Extract sliding blocks: `(N, C, H, W) -> (N, C * kh * kw, blocks)`."""
+    """Extract sliding blocks: `(N, C, H, W) -> (N, C * kh * kw, blocks)`.
+
+    Args:
+        kernel_size: (kh, kw), or one number for both; so for the others.
+        dilation: distance of the elements of a block.
+        padding: zeros around the image.
+        stride: distance of the blocks.
+    """
 
     __constants__: ClassVar[list[str]] = ["kernel_size", "dilation", "padding", "stride"]
 

@@ -86,7 +86,14 @@ class MSELoss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """Squared differences over `2 * beta` below `beta`, absolute minus `beta / 2` above."""
+    """Squared differences over `2 * beta` below `beta`, absolute minus `beta / 2` above.
+
+    Args:
+        size_average: deprecated, see `reduction`.
+        reduce: deprecated, see `reduction`.
+        reduction: "none", "mean" or "sum".
+        beta: where the square ends, not negative.
+    """
 
     __constants__: ClassVar[list[str]] = ["reduction"]
 
@@ -105,7 +112,12 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """Half squared differences below `delta`, linear above (Huber, 1964)."""
+    """Half squared differences below `delta`, linear above (Huber, 1964).
+
+    Args:
+        reduction: "none", "mean" or "sum".
+        delta: where the square ends, positive.
+    """
 
     __constants__: ClassVar[list[str]] = ["reduction", "delta"]
 
@@ -120,7 +132,16 @@ class HuberLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """Cross entropy of logits `(N, C, *)` and classes `(N, *)` or probabilities `(N, C, *)`."""
+    """Cross entropy of logits `(N, C, *)` and classes `(N, *)` or probabilities `(N, C, *)`.
+
+    Args:
+        weight: weight of each class, `(C)`.
+        size_average: deprecated, see `reduction`.
+        ignore_index: a class that counts nothing; not with probabilities.
+        reduce: deprecated, see `reduction`.
+        reduction: "none" gives `(N, *)`, "mean" the mean by weight, "sum" the sum.
+        label_smoothing: share of the target spread evenly over all classes, in [0, 1].
+    """
 
     __constants__: ClassVar[list[str]] = ["ignore_index", "reduction", "label_smoothing"]
 
@@ -149,7 +170,15 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """Negative log likelihood of classes: log probabilities `(N, C, *)`, classes `(N, *)`."""
+    """Negative log likelihood of classes: log probabilities `(N, C, *)`, classes `(N, *)`.
+
+    Args:
+        weight: weight of each class, `(C)`.
+        size_average: deprecated, see `reduction`.
+        ignore_index: a class that counts nothing.
+        reduce: deprecated, see `reduction`.
+        reduction: "none" gives `(N, *)`, "mean" the mean by weight, "sum" the sum.
+    """
 
     __constants__: ClassVar[list[str]] = ["ignore_index", "reduction"]
 
@@ -289,7 +318,15 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """Binary cross entropy of logits and targets in [0, 1], `(*), (*)`, without overflow."""
+    """Binary cross entropy of logits and targets in [0, 1], `(*), (*)`, without overflow.
+
+    Args:
+        weight: weight of each element, broadcast to the input.
+        size_average: deprecated, see `reduction`.
+        reduce: deprecated, see `reduction`.
+        reduction: "none", "mean" or "sum".
+        pos_weight: weight of the positive part of each class, broadcast to the input.
+    """
 
     weight: Tensor | None
     pos_weight: Tensor | None
@@ -313,7 +350,14 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """Kullback-Leibler divergence of log probabilities; also takes reduction "batchmean"."""
+    """Kullback-Leibler divergence of log probabilities; also takes reduction "batchmean".
+
+    Args:
+        size_average: deprecated, see `reduction`.
+        reduce: deprecated, see `reduction`.
+        reduction: also "batchmean", the sum divided by the batch size.
+        log_target: targets are log probabilities as well.
+    """
 
     __constants__: ClassVar[list[str]] = ["reduction"]
 
@@ -332,7 +376,16 @@ class KLDivLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """Negative log likelihood of Poisson counts given a (log) rate, `(*), (*)`."""
+    """Negative log likelihood of Poisson counts given a (log) rate, `(*), (*)`.
+
+    Args:
+        log_input: the input is the logarithm of the rate.
+        full: add Stirling's approximation of `log(target!)`.
+        size_average: deprecated, see `reduction`.
+        eps: keeps the logarithm of a rate finite.
+        reduce: deprecated, see `reduction`.
+        reduction: "none", "mean" or "sum".
+    """
 
     __constants__: ClassVar[list[str]] = ["log_input", "full", "eps", "reduction"]
 
@@ -362,7 +415,13 @@ class PoissonNLLLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """Negative log likelihood under a normal distribution: mean, sample and variance, `(*)`."""
+    """Negative log likelihood under a normal distribution: mean, sample and variance, `(*)`.
+
+    Args:
+        full: add the constant `log(2 pi) / 2`.
+        eps: smallest variance.
+        reduction: "none", "mean" or "sum".
+    """
 
     __constants__: ClassVar[list[str]] = ["full", "eps", "reduction"]
 
@@ -378,7 +437,15 @@ class GaussianNLLLoss(_Loss):
 
 
 class CTCLoss(_Loss):
-    """Connectionist temporal classification: log probabilities `(T, N, C)`, targets `(N, S)`."""
+    """Connectionist temporal classification: log probabilities `(T, N, C)`, targets `(N, S)`.
+
+    Args:
+        blank: the class that stands for no label.
+        reduction: "mean" divides by the target lengths first.
+        zero_infinity: infinite losses, of targets longer than their input, become zero.
+
+    Source: Graves et al., Connectionist Temporal Classification, 2006.
+    """
 
     __constants__: ClassVar[list[str]] = ["blank", "reduction"]
 

@@ -29,7 +29,14 @@ __all__ = [
 
 
 class HingeEmbeddingLoss(_Loss):
-    """`input` where target is 1, `max(0, margin - input)` where it is -1."""
+    """`input` where target is 1, `max(0, margin - input)` where it is -1.
+
+    Args:
+        margin: the distance to reach where target is -1.
+        size_average: deprecated, see `reduction`.
+        reduce: deprecated, see `reduction`.
+        reduction: "none", "mean" or "sum".
+    """
 
     __constants__: ClassVar[list[str]] = ["margin", "reduction"]
 
@@ -117,7 +124,14 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
 
 class CosineEmbeddingLoss(_Loss):
-    """`1 - cos` where target is 1, `max(0, cos - margin)` where it is -1; `(N, D), (N, D), (N)`."""
+    """`1 - cos` where target is 1, `max(0, cos - margin)` where it is -1; `(N, D), (N, D), (N)`.
+
+    Args:
+        margin: from -1 to 1.
+        size_average: deprecated, see `reduction`.
+        reduce: deprecated, see `reduction`.
+        reduction: "none", "mean" or "sum".
+    """
 
     __constants__: ClassVar[list[str]] = ["margin", "reduction"]
 
@@ -138,7 +152,14 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """`max(0, -target * (input1 - input2) + margin)`; a target of 1 ranks `input1` higher."""
+    """`max(0, -target * (input1 - input2) + margin)`; a target of 1 ranks `input1` higher.
+
+    Args:
+        margin: the difference to reach.
+        size_average: deprecated, see `reduction`.
+        reduce: deprecated, see `reduction`.
+        reduction: "none", "mean" or "sum".
+    """
 
     __constants__: ClassVar[list[str]] = ["margin", "reduction"]
 

@@ -310,6 +310,14 @@ def _as_shape(size: int | Sequence[int]) -> tuple[int, ...]:
 class LayerNorm(Module):
     """Normalise over the last dimensions, `(*, *normalized_shape)` (Ba et al., 2016).
 
+    Args:
+        normalized_shape: the last dimensions, or the size of the last one.
+        eps: added to the variance.
+        elementwise_affine: learn a scale and a shift of each element.
+        bias: False leaves the shift out.
+        device: where the parameters live.
+        dtype: their type.
+
     Attributes:
         weight: scale, `normalized_shape`, or None without `elementwise_affine`.
         bias: shift, likewise; also None if not wanted.
@@ -395,6 +403,15 @@ class RMSNorm(Module):
 class GroupNorm(Module):
     """Normalise groups of channels of each sample of `(N, C, *)` (Wu and He, 2018).
 
+    Args:
+        num_groups: a divisor of C.
+        num_channels: C.
+        eps: added to the variance.
+        affine: learn a scale and a shift of each channel.
+        device: where the parameters live.
+        dtype: their type.
+        bias: False leaves the shift out.
+
     Raises:
         ValueError: if the groups do not divide the channels.
     """
@@ -441,7 +458,16 @@ class GroupNorm(Module):
 
 
 class LocalResponseNorm(Module):
-    """Divide by a power of the mean square over `size` neighbouring channels of `(N, C, *)`."""
+    """Divide by a power of the mean square over `size` neighbouring channels of `(N, C, *)`.
+
+    Args:
+        size: number of channels.
+        alpha: factor of the mean square.
+        beta: the power.
+        k: added to the mean square: `x / (k + alpha * mean)**beta`.
+
+    Source: Krizhevsky et al., ImageNet Classification with Deep CNNs, 2012, section 3.3.
+    """
 
     __constants__: ClassVar[list[str]] = ["size", "alpha", "beta", "k"]
 

@@ -173,7 +173,15 @@ class _AvgPoolNd(Module):
 
 
 class AvgPool1d(_AvgPoolNd):
-    """Means of sliding windows: `(N, C, L) -> (N, C, L_out)`."""
+    """Means of sliding windows: `(N, C, L) -> (N, C, L_out)`.
+
+    Args:
+        kernel_size: length of a window.
+        stride: distance of the windows; the kernel size if None.
+        padding: zeros at both ends.
+        ceil_mode: keep a last window that hangs over the end.
+        count_include_pad: divide by the whole window, padding included.
+    """
 
     def __init__(
         self,
