@@ -60,6 +60,7 @@ def test_named_results_have_fields() -> None:
 
 def test_a_training_program_is_typed() -> None:
     data = TensorDataset(pyrite.randn(8, 4), pyrite.randint(0, 3, (8,)))
+    assert_type(DataLoader(data, batch_size=4), DataLoader[tuple[Tensor, ...]])
     model = Network(5)
     optimizer = pyrite.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1)
     losses: list[float] = []

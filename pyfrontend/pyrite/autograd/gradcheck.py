@@ -60,6 +60,9 @@ def _refuse(**options: bool) -> None:
             )
 
 
+_NO_CHECK = "Expected at least one of check_forward_ad or check_backward_ad to be True"
+
+
 def gradcheck(
     func: Callable[..., Any],
     inputs: Any,
@@ -110,9 +113,7 @@ def gradcheck(
         check_forward_ad=check_forward_ad,
     )
     if not check_backward_ad:
-        raise AssertionError(
-            "Expected at least one of check_forward_ad or check_backward_ad to be True"
-        )
+        raise AssertionError(_NO_CHECK)
     args = _as_tuple(inputs)
     _check_inputs(args)
     try:

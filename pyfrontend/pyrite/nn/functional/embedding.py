@@ -100,15 +100,7 @@ def embedding_bag(
     if weight.dtype == _C.int64 and input.is_floating_point():
         warnings.warn(_OLD_ORDER, stacklevel=2)
         weight, input = input, weight
-    if per_sample_weights is not None and input.size() != per_sample_weights.size():
-        raise ValueError(
-            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, "
-            f"then it must have the same shape as the input ({input.shape})"
-        )
-    if weight.dim() != 2:
-        raise ValueError(
-            f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.dim()}"
-        )
+    _check_bags(input, weight, per_sample_weights)
     if input.dim() == 2:
         offsets = _row_offsets(input, offsets)
         include_last_offset = False
@@ -132,6 +124,18 @@ def embedding_bag(
         padding_idx,
     )
     return bags
+
+
+def _check_bags(input: Tensor, weight: Tensor, per_sample_weights: Tensor | None) -> None:
+    if per_sample_weights is not None and input.size() != per_sample_weights.size():
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, "
+            f"then it must have the same shape as the input ({input.shape})"
+        )
+    if weight.dim() != 2:
+        raise ValueError(
+            f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.dim()}"
+        )
 
 
 def _row_offsets(input: Tensor, offsets: Tensor | None) -> Tensor:

@@ -11,8 +11,8 @@ import bisect
 import itertools
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import Any, Generic, TypeVar, cast
 
 from pyrite import _C
 
@@ -55,7 +55,7 @@ class IterableDataset(Dataset[T_co], Iterable[T_co]):
         return ChainDataset([self, other])
 
 
-class TensorDataset(Dataset[tuple[Any, ...]]):
+class TensorDataset(Dataset[tuple[_C.Tensor, ...]]):
     """Tensors indexed together along dim 0.
 
     Args:
@@ -72,7 +72,7 @@ class TensorDataset(Dataset[tuple[Any, ...]]):
             raise AssertionError("Size mismatch between tensors")
         self.tensors = tensors
 
-    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+    def __getitem__(self, index: Any) -> tuple[_C.Tensor, ...]:
         return tuple(tensor[index] for tensor in self.tensors)
 
     def __len__(self) -> int:
@@ -204,7 +204,7 @@ class Subset(Dataset[T_co]):
     dataset: Any
     indices: Sequence[Any]
 
-    def __init__(self, dataset: Any, indices: Sequence[Any]) -> None:
+    def __init__(self, dataset: Dataset[T_co] | Sequence[T_co], indices: Sequence[Any]) -> None:
         self.dataset = dataset
         self.indices = indices
         kind = type(self)
@@ -240,10 +240,10 @@ def _fetch_all(dataset: Any, indices: list[Any]) -> list[Any]:
 
 
 def random_split(
-    dataset: Any,
+    dataset: Dataset[T] | Sequence[T],
     lengths: Sequence[int | float],
     generator: _C.Generator | None = None,
-) -> list[Subset[Any]]:
+) -> list[Subset[T]]:
     """Split a dataset at random into parts that do not overlap.
 
     Args:
@@ -255,7 +255,7 @@ def random_split(
     Raises:
         ValueError: a fraction outside [0, 1], or lengths whose sum is not the dataset's.
     """
-    total = len(dataset)
+    total = len(cast(Sized, dataset))
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         lengths = _lengths_of_fractions(total, lengths)
     if sum(lengths) != total:
