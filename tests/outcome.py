@@ -17,14 +17,21 @@ def outcome(expression: str, package: Any) -> dict[str, Any]:
     names = {"torch": package, "T": package.tensor, "D": package.distributions, "math": math}
     names["assert_close"] = package.testing.assert_close
     names["numpy"] = numpy
-    names["F"] = package.nn.functional
+    names |= {"edges": edges, "F": package.nn.functional}
     names["X"], names["Y"] = package.ones(3, 4), package.ones(4, 3)
     names["B"] = names["X"].bfloat16()
     names["mixed"] = lambda work, dtype=None: package.autocast("cpu", dtype=dtype)(work)()
+    names["leaf"] = lambda: package.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
     try:
         return {"value": plain(eval(expression, names))}
     except Exception as error:
         return {"error": type(error).__name__, "text": _as_torch(str(error))}
+
+
+def edges(tensor: Any) -> list[str]:
+    """The node of a tensor and those its edges lead to, by class."""
+    node = tensor.grad_fn
+    return [type(each).__name__ for each in (node, *(to for to, _ in node.next_functions))]
 
 
 def plain(value: Any) -> Any:

@@ -1,6 +1,5 @@
-"""Records what PyTorch 2.13.0 gives for expressions.
+"""Records what PyTorch 2.13.0 gives for expressions: one file a group, `assert_close.json` first.
 
-Writes `assert_close.json`, `autocast.json` and `distributions.json`.
 Run with PyTorch installed: `PYTHONPATH=tests python tests/data/record_expressions.py`.
 """
 
@@ -254,6 +253,61 @@ D.Normal(T([0.]).double(),1.).sample((2,)).dtype
 D.Normal(0.,1.).has_rsample, D.Categorical(T([1.])).has_rsample
 """
 
+EDGES = """\
+edges(leaf() ** 2)
+edges(2 ** leaf())
+edges(leaf() ** leaf())
+edges(leaf() % 2)
+edges(leaf() % leaf())
+edges(leaf().fmod(2))
+edges(leaf().fmod(leaf()))
+edges(leaf() + 1)
+edges(leaf() * 2)
+edges(leaf() / 2)
+edges(leaf().masked_fill(leaf() > 0, 1))
+edges(leaf().masked_fill(leaf() > 0, leaf().sum()))
+edges(torch.where(leaf() > 0, leaf(), 1.))
+edges(F.layer_norm(leaf(), (2,)))
+edges(F.layer_norm(leaf(), (2,), leaf()[0]))
+edges(F.layer_norm(leaf(), (2,), None, leaf()[0]))
+edges(F.group_norm(leaf(), 1))
+edges(F.batch_norm(leaf(), None, None, training=True))
+edges(F.batch_norm(leaf(), None, None, None, leaf()[0], training=True))
+edges(F.conv1d(leaf()[None], leaf()[None]))
+edges(F.conv1d(leaf()[None], leaf()[None], leaf().sum(0)[:1]))
+edges(F.conv_transpose1d(leaf()[None], leaf()[:, None]))
+[g.tolist() for x in [leaf()] for g in torch.autograd.grad((x ** 2).sum(), x)]
+[g.tolist() for x in [leaf()] for g in torch.autograd.grad((2 ** x).sum(), x)]
+[g.tolist() for x in [leaf()] for g in torch.autograd.grad((x % 2).sum(), x)]
+[g.tolist() for x in [leaf()] for g in torch.autograd.grad(x.masked_fill(x > 2, 0).sum(), x)]
+[g.tolist() for x in [leaf()] for g in torch.autograd.grad(F.layer_norm(x, (2,), None, x[0]).sum(), x)]
+[g.tolist() for x in [leaf()] for g in torch.autograd.grad((2 ** x).square().sum(), x)]
+"""
+
+ATTRIBUTES = """\
+torch.ones(2, 3).H.shape
+torch.ones(2, 3).mH.shape
+torch.ones(2, 2, 3).mH.shape
+torch.ones(2).H
+torch.ones(2).mH
+torch.ones(2, 2, 2).H
+T(1.).H
+T([[1+2j]]).H
+torch.ones(1).is_cpu, torch.ones(1).is_xpu, torch.ones(1).is_mps, torch.ones(1).is_nested
+torch.ones(1, device='meta').is_cpu
+T([2.]).is_nonzero(), T(0).is_nonzero()
+torch.ones(2).is_nonzero()
+torch.ones(2, 3).t().dim_order()
+torch.ones(2, 3).dense_dim(), torch.ones(2, 3).sparse_dim()
+T([1., 2]).to_dense(dtype=torch.float64)
+T([1., 2]).where(T([True, False]), 5.)
+T([1.]).name, T([1.]).grad_dtype
+math.copysign(1, T([1.]).const_data_ptr())
+(torch.ones(2) * 1).__setstate__((False, None, {}))
+leaf().exp().__setstate__((False, None, {}))
+torch.utils.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(T([1., 2])))
+"""
+
 
 def record(name: str, expressions: str) -> None:
     """Writes one outcome a line."""
@@ -270,3 +324,5 @@ if __name__ == "__main__":
     record("assert_close", ASSERT_CLOSE)
     record("autocast", AUTOCAST)
     record("distributions", DISTRIBUTIONS)
+    record("edges", EDGES)
+    record("attributes", ATTRIBUTES)
