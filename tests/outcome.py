@@ -6,6 +6,7 @@ Used by the tests that compare with recorded outcomes and by the script that rec
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy
@@ -22,6 +23,8 @@ def outcome(expression: str, package: Any) -> dict[str, Any]:
     names["B"] = names["X"].bfloat16()
     names["mixed"] = lambda work, dtype=None: package.autocast("cpu", dtype=dtype)(work)()
     names["leaf"] = lambda: package.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
+    names["chain"] = lambda op: chain(op(names["leaf"]()))
+    names["grad"] = partial(gradient, package)
     try:
         return {"value": plain(eval(expression, names))}
     except Exception as error:
@@ -32,6 +35,20 @@ def edges(tensor: Any) -> list[str]:
     """The node of a tensor and those its edges lead to, by class."""
     node = tensor.grad_fn
     return [type(each).__name__ for each in (node, *(to for to, _ in node.next_functions))]
+
+
+def gradient(package: Any, op: Any, values: Any, seed: Any = None) -> Any:
+    """The gradient of `op` at `values`, of ones without a seed."""
+    x = package.tensor(values, requires_grad=True)
+    y = op(x)
+    return package.autograd.grad(y, x, package.ones_like(y) if seed is None else seed)[0]
+
+
+def chain(result: Any) -> str:
+    """The node of a result and those it leads to."""
+    node = result.grad_fn
+    after = [type(edge).__name__ for edge, _ in node.next_functions if edge is not None]
+    return f"{type(node).__name__}({', '.join(after)})"
 
 
 def plain(value: Any) -> Any:

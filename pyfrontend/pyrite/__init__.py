@@ -74,6 +74,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         hub as hub,
         jit as jit,
         linalg as linalg,
+        masked as masked,
         mps as mps,
         multiprocessing as multiprocessing,
         nn as nn,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         optim as optim,
         profiler as profiler,
         serialization as serialization,
+        signal as signal,
         special as special,
         testing as testing,
         utils as utils,
@@ -104,8 +106,8 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
 _LAZY = frozenset(
     """
     accelerator amp autograd backends compat compiler cpu cuda datasets distributed
-    distributions func fx hub jit linalg mps multiprocessing nn onnx optim profiler
-    serialization special testing utils version
+    distributions func fx hub jit linalg masked mps multiprocessing nn onnx optim profiler
+    serialization signal special testing utils version
     """.split()
 )
 _FROM = {

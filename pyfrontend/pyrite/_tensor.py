@@ -63,7 +63,32 @@ def _register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], N
     return NativeHandle(self._add_post_accumulate_hook(hook))
 
 
+def _adjoint(self: Tensor) -> Tensor:
+    """The last two dimensions swapped and conjugated."""
+    if self.dim() < 2:
+        raise RuntimeError(
+            "tensor.mH is only supported on matrices or batches of matrices. "
+            f"Got {self.dim()}-D tensor."
+        )
+    return self.adjoint()
+
+
+def _matrix_adjoint(self: Tensor) -> Tensor:
+    """A matrix transposed and conjugated; a number itself."""
+    if self.dim() == 0:
+        return self
+    if self.dim() != 2:
+        raise RuntimeError(
+            "tensor.H is only supported on matrices (2-D tensors). "
+            f"Got {self.dim()}-D tensor."
+        )
+    return self.adjoint()
+
+
 _METHODS: dict[str, Any] = {
+    "H": property(_matrix_adjoint),
+    "mH": property(_adjoint),
+    "__rdiv__": _C.Tensor.__rtruediv__,
     "__repr__": _repr,
     "__format__": _format,
     "__iter__": _iter,

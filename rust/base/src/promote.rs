@@ -109,6 +109,18 @@ impl Promotion {
         self.with(scalar_dtype(scalar), Class::Scalar)
     }
 
+    /// Whether the result would be complex with float16 parts, a dtype that does not exist here:
+    /// float16 made complex by operands of a lower class.
+    pub fn is_half_complex(self) -> bool {
+        let lower = combine(self.zero_dim, self.scalar);
+        let half = |high: Option<DType>, low: Option<DType>| {
+            high == Some(DType::F16) && low.is_some_and(DType::is_complex)
+        };
+        half(self.dim, lower)
+            || half(self.zero_dim, self.scalar)
+                && self.dim.is_none_or(|d| d.category() < Category::Float)
+    }
+
     /// The dtype the op computes in (the default dtype when there was no operand).
     pub fn result(self) -> DType {
         combine(self.dim, combine(self.zero_dim, self.scalar)).unwrap_or_else(default_dtype)

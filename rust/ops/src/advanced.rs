@@ -10,7 +10,7 @@ use crate::{Var, create, select, view};
 use array::dispatch::index as kernels;
 use array::{Array, Operand, dispatch};
 use base::promote::{Class, Promotion};
-use base::{DType, Dims, Layout, Result, bail, ensure, shape};
+use base::{DType, Dims, Layout, Result, Scalar, bail, ensure, shape};
 use tape::Tensor;
 
 /// An index list, ready for the kernels.
@@ -426,6 +426,8 @@ fn isin_var(elements: Var, test: Var, invert: bool) -> Result<Tensor> {
 crate::ops! {
     /// Selection by tensors.
     TENSOR_READS:
+    /// The indices of the first non-zero elements, filled up to a number of rows.
+    fm "nonzero_static(Tensor self, *, int size, int fill_value=-1) -> Tensor" => |x, size, fill| nonzero_static(x, size, fill);
     /// Elements at positions given by tensors.
     f "index(Tensor self, Tensor?[] indices) -> Tensor" => |x, indices| index(x, indices);
     /// The elements where the mask holds.
@@ -454,6 +456,17 @@ crate::filling_ops! {
     fmi "masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor" => |dest, x, mask, source| masked_scatter(dest, x, mask, source);
     /// The indices of non-zero elements; as a tuple of vectors if asked.
     fmo "nonzero(Tensor self, *, bool as_tuple=False) -> Tensor" => |dest, x, as_tuple| nonzero_form(dest, x, as_tuple);
+}
+
+/// The first `size` rows of [`nonzero`], `fill` where there are fewer.
+fn nonzero_static(x: &Tensor, size: i64, fill: i64) -> Result<Tensor> {
+    ensure!(size >= 0, Runtime, "nonzero_static: 'size' must be an non-negative integer");
+    let found = nonzero(x)?;
+    let (have, size) = (found.dims()[0], size as usize);
+    let kept = view::narrow(&found, 0, 0, have.min(size) as i64)?;
+    let rest = [size.saturating_sub(have), x.rank()];
+    let rest = create::full(&rest, Scalar::Int(fill), DType::I64, x.device())?;
+    crate::join::cat(&[create::contiguous(&kept)?, rest], 0)
 }
 
 fn nonzero_form(dest: Dest<'_>, x: &Tensor, as_tuple: bool) -> Result<crate::Value> {

@@ -306,11 +306,27 @@ fn angle_vjp(g: Var, z: Var) -> Var {
     Var::from(0.0).where_(size.eq(0.0), slope)
 }
 
+/// Whether each element has no imaginary part.
+fn isreal(x: &Tensor) -> Result<Tensor> {
+    if !x.dtype().is_complex() {
+        return crate::create::full_like(
+            x,
+            base::Scalar::Bool(true),
+            Some(DType::Bool),
+            None,
+            None,
+        );
+    }
+    Var::from(imag_view(&x.detach())?).eq(0.0).tensor()
+}
+
 crate::ops! {
     /// Parts and views.
     PARTS:
     /// The angle of each element, in radians.
     fmo "angle(Tensor self) -> Tensor" => |x| angle(x);
+    /// Whether each element has no imaginary part.
+    fm "isreal(Tensor self) -> Tensor" => |x| isreal(x);
     /// Complex numbers as pairs of reals, over the same memory.
     f "view_as_real(Tensor self) -> Tensor" => |x| view_as_real(x);
     /// Pairs of reals as complex numbers, over the same memory.

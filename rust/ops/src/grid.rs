@@ -285,5 +285,9 @@ crate::ops! {
     /// The grid of a batch of affine maps.
     f "affine_grid_generator(Tensor theta, int[] size, bool align_corners) -> Tensor" => |theta, size, corners| affine_grid(theta, size, corners);
     /// Images read at the points of a grid.
+    f f32 "grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor" => |x, grid, mode, padding, corners| grid_sampler(x, grid, mode, padding, corners);
+    /// Values at places of volumes.
+    f f32 "grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor" => |x, grid, mode, padding, corners| grid_sampler(x, grid, mode, padding, corners);
+    /// Values at places of images or volumes.
     f f32 "grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor" => |x, grid, mode, padding, corners| grid_sampler(x, grid, mode, padding, corners);
 }

@@ -90,6 +90,7 @@ impl MapRow {
 
 /// Types and shape of a call, settled before anything runs.
 struct Plan {
+    promotion: Promotion,
     compute: DType,
     result: DType,
     dims: Dims,
@@ -124,7 +125,7 @@ fn plan(row: &MapRow, ins: &[Var]) -> Result<Plan> {
         Out::Bool => DType::Bool,
         Out::Real => compute.to_real(),
     };
-    Ok(Plan { compute, result, dims, device: device.map_or(Device::CPU, |(d, _)| d) })
+    Ok(Plan { promotion, compute, result, dims, device: device.map_or(Device::CPU, |(d, _)| d) })
 }
 
 /// All tensors of an op lie on one device; a 0-d host tensor may go anywhere.
@@ -150,6 +151,14 @@ pub fn apply(row: &'static MapRow, ins: &[Var], params: Params) -> Result<Tensor
     map(row, ins, params, Dest::New)
 }
 
+/// Applies a row of one input inside a formula.
+pub fn apply_var(row: &'static MapRow, x: Var) -> Var {
+    match x {
+        Var::Bad(error) => Var::Bad(error),
+        x => apply(row, &[x], NONE).into(),
+    }
+}
+
 /// Applies a row of two inputs inside a formula.
 pub fn of2(row: &'static MapRow, a: Var, b: Var) -> Var {
     match (&a, &b) {
@@ -161,6 +170,9 @@ pub fn of2(row: &'static MapRow, a: Var, b: Var) -> Var {
 /// Applies a row: the whole life of an elementwise op.
 pub fn map(row: &'static MapRow, ins: &[Var], params: Params, dest: Dest<'_>) -> Result<Tensor> {
     let plan = plan(row, ins)?;
+    if row.out == Out::Same && !matches!(dest, Dest::InPlace(_)) {
+        crate::refuse::half_complex(plan.promotion, row.op.name)?;
+    }
     match dest {
         Dest::New => {
             let out = Array::empty(result_layout(&plan.dims, ins), plan.result, plan.device)?;

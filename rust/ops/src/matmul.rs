@@ -3,7 +3,7 @@
 use crate::node::{Formula, Keep};
 use crate::{Var, reduce, view};
 use array::{Array, dispatch};
-use base::{DType, Dims, Result, bail, ensure, shape};
+use base::{DType, Dims, Result, Scalar, bail, ensure, shape};
 use tape::Tensor;
 
 /// Which plain product a node records.
@@ -44,25 +44,42 @@ pub(crate) fn c_name(dtype: base::DType) -> &'static str {
     }
 }
 
-/// Both have the same batch dimensions; the last two are multiplied and a bias of one number a
-/// column is added, where there is one. Each operand is kept only for the gradient of the other.
+/// What a product is scaled by and added to: `beta * x + alpha * (a @ b)`.
+#[derive(Clone, Copy)]
+pub(crate) struct Addend<'a> {
+    /// Of the result's dimensions or fewer.
+    pub(crate) x: &'a Tensor,
+    /// Its factor; at 0 it is not read.
+    pub(crate) beta: Scalar,
+    /// The product's factor.
+    pub(crate) alpha: Scalar,
+}
+
+fn scaled(v: Var, factor: Scalar) -> Var {
+    if factor.equals_int(1) { v } else { v * Var::S(factor).conj() }
+}
+
+/// Both have the same batch dimensions; the last two are multiplied, and scaled and added to
+/// something, where there is that. Each operand is kept only for the gradient of the other.
 fn product(
     a: &Tensor,
     b: &Tensor,
-    bias: Option<&Tensor>,
+    addend: Option<Addend<'_>>,
     dims: &[usize],
     kind: Kind,
 ) -> Result<Tensor> {
     check_dtypes(a, b, kind.op)?;
     let out = Array::empty_contiguous(dims, a.dtype(), a.device())?;
-    match bias {
-        Some(bias) => {
-            let rows = bias.array().view(bias.layout().expand(dims));
-            dispatch::matmul_add(&out, &a.array(), &b.array(), &rows)?;
+    match addend {
+        Some(Addend { x, beta, alpha }) => {
+            let whole = x.array().view(x.layout().expand(dims));
+            dispatch::matmul_add(&out, &a.array(), &b.array(), &whole, [beta, alpha])?;
         }
         None => dispatch::matmul(&out, &a.array(), &b.array())?,
     }
-    let inputs: Vec<&Tensor> = bias.into_iter().chain([a, b]).collect();
+    let inputs: Vec<&Tensor> = addend.iter().map(|add| add.x).chain([a, b]).collect();
+    let one = Scalar::Int(1);
+    let (beta, alpha) = addend.map_or((one, one), |add| (add.beta, add.alpha));
     tape::record(out, &inputs, |_| {
         let wants = (tape::needs_history(&[a]), tape::needs_history(&[b]));
         let keep_a = wants.1.then_some(a);
@@ -75,10 +92,12 @@ fn product(
             let b = saved.vars.get(usize::from(has_a)).cloned();
             let mut found = Vec::with_capacity(first + 2);
             if first == 1 {
-                found.push(saved.needs[0].then(|| g.clone()));
+                found.push(saved.needs[0].then(|| scaled(g.clone(), beta)));
             }
-            found.push(saved.needs[first].then(|| times(g.clone(), b.map(|b| b.mt().conj()))));
-            found.push(saved.needs[first + 1].then(|| times_left(a.map(|a| a.mt().conj()), g)));
+            let to_a = |g: Var| scaled(times(g, b.map(|b| b.mt().conj())), alpha);
+            let to_b = |g: Var| scaled(times_left(a.map(|a| a.mt().conj()), g), alpha);
+            found.push(saved.needs[first].then(|| to_a(g.clone())));
+            found.push(saved.needs[first + 1].then(|| to_b(g)));
             Ok(found)
         })
     })
@@ -104,11 +123,16 @@ fn multiply(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 /// The product of two matrices, `(n, k) x (k, m) -> (n, m)`.
 pub fn mm(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let dims = check_matrices(a, b)?;
+    product(a, b, None, &dims, Kind { op: "mm", node: "MmBackward0" })
+}
+
+fn check_matrices(a: &Tensor, b: &Tensor) -> Result<Dims> {
     ensure!(a.rank() == 2, Runtime, "self must be a matrix");
     ensure!(b.rank() == 2, Runtime, "mat2 must be a matrix");
     let (x, y) = (a.dims(), b.dims());
     check_inner(&x, &y)?;
-    product(a, b, None, &[x[0], y[1]], Kind { op: "mm", node: "MmBackward0" })
+    Ok(Dims::from_slice(&[x[0], y[1]]))
 }
 
 fn check_inner(x: &[usize], y: &[usize]) -> Result<()> {
@@ -126,6 +150,11 @@ fn check_inner(x: &[usize], y: &[usize]) -> Result<()> {
 
 /// Products of pairs of matrices, `(b, n, k) x (b, k, m) -> (b, n, m)`.
 pub fn bmm(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let dims = check_batches(a, b)?;
+    product(a, b, None, &dims, Kind { op: "bmm", node: "BmmBackward0" })
+}
+
+fn check_batches(a: &Tensor, b: &Tensor) -> Result<Dims> {
     ensure!(a.rank() == 3, Runtime, "batch1 must be a 3D tensor");
     ensure!(b.rank() == 3, Runtime, "batch2 must be a 3D tensor");
     let (x, y) = (a.dims(), b.dims());
@@ -138,7 +167,7 @@ pub fn bmm(a: &Tensor, b: &Tensor) -> Result<Tensor> {
         y[0],
         y[1]
     );
-    product(a, b, None, &[x[0], x[1], y[2]], Kind { op: "bmm", node: "BmmBackward0" })
+    Ok(Dims::from_slice(&[x[0], x[1], y[2]]))
 }
 
 /// The inner product of two vectors.
@@ -323,7 +352,28 @@ fn affine(bias: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
             b.dtype().type_name()
         );
     }
-    product(a, b, Some(bias), &dims, Kind { op: "linear", node: "AddmmBackward0" })
+    let one = Scalar::Int(1);
+    let addend = Addend { x: bias, beta: one, alpha: one };
+    product(a, b, Some(addend), &dims, Kind { op: "linear", node: "AddmmBackward0" })
+}
+
+/// `beta * x + alpha * (a @ b)` of matrices, or of batches of them.
+pub(crate) fn add_product(addend: Addend<'_>, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let (dims, kind) = if a.rank() == 3 {
+        (check_batches(a, b)?, Kind { op: "baddbmm", node: "BaddbmmBackward0" })
+    } else {
+        (check_matrices(a, b)?, Kind { op: "addmm", node: "AddmmBackward0" })
+    };
+    ensure!(
+        addend.x.dtype() == a.dtype(),
+        Runtime,
+        "self and mat2 must have the same dtype, but got {} and {}",
+        addend.x.dtype().type_name(),
+        b.dtype().type_name()
+    );
+    let want: Vec<i64> = dims.iter().map(|&n| n as i64).collect();
+    shape::expand(&addend.x.dims(), &want)?;
+    product(a, b, Some(addend), &dims, kind)
 }
 
 /// `x @ weight.T + bias`, `(.., k) x (n, k) -> (.., n)`.

@@ -363,6 +363,8 @@ crate::ops! {
     fmo "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor" => |x, src, dim, start, end, step| embedded(x, src, "slice_scatter", |t| view::slice(t, dim, start, end, step));
     /// A copy with a diagonal replaced.
     fmo "diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor" => |x, src, offset, a, b| embedded(x, src, "diagonal_scatter", |t| view::diagonal(t, offset, a, b));
+    /// A copy with any geometry over its storage replaced.
+    fmo "as_strided_scatter(Tensor self, Tensor src, int[] size, int[] stride, int? storage_offset=None) -> Tensor" => |x, src, size, stride, at| embedded(x, src, "as_strided_scatter", |t| view::as_strided(t, size, stride, at));
     /// Positions as one index tensor a dimension.
     f "unravel_index(Tensor indices, int[1] shape) -> Tensor[]" => |x, dims| unravel_index(x, dims);
 }

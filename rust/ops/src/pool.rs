@@ -1,4 +1,4 @@
-//! Pooling over windows: maxima and means, of fixed or adaptive windows.
+//! Pooling over windows: maxima and means.
 //!
 //! A mean is linear and its gradient is the adjoint map; the gradient of a maximum goes to the
 //! position that won, and its own gradient reads that position again.
@@ -155,7 +155,7 @@ fn check_some(x: &Tensor, rank: usize, op: &str) -> Result<()> {
     Ok(())
 }
 
-fn check_float(x: &Tensor, op: &str) -> Result<()> {
+pub(crate) fn check_float(x: &Tensor, op: &str) -> Result<()> {
     ensure!(
         x.dtype().is_float(),
         NotImplemented,
@@ -172,7 +172,7 @@ fn image(dims: &[usize], x: &Tensor, dtype: DType) -> Result<Array> {
 }
 
 /// Maxima and their positions, recorded as `name`.
-fn max_of(
+pub(crate) fn max_of(
     x: &Tensor,
     windows: &Windows,
     dims: &[usize],
@@ -234,19 +234,19 @@ fn max_pool(x: &Tensor, by: Settings<'_>) -> Result<(Tensor, Tensor)> {
 }
 
 /// Lines as planes of height 1, which is how they are pooled.
-fn raised(x: &Tensor) -> Result<Tensor> {
+pub(crate) fn raised(x: &Tensor) -> Result<Tensor> {
     view::unsqueeze(x, -2)
 }
 
-fn flattened(x: &Tensor) -> Result<Tensor> {
+pub(crate) fn flattened(x: &Tensor) -> Result<Tensor> {
     view::squeeze(x, Some(&[-2]))
 }
 
-fn lowered((values, indices): (Tensor, Tensor)) -> Result<(Tensor, Tensor)> {
+pub(crate) fn lowered((values, indices): (Tensor, Tensor)) -> Result<(Tensor, Tensor)> {
     Ok((flattened(&values)?, flattened(&indices)?))
 }
 
-fn planar_dims(dims: &Dims) -> Dims {
+pub(crate) fn planar_dims(dims: &Dims) -> Dims {
     let mut planar = dims.clone();
     planar.insert(dims.len() - 1, 1);
     planar
@@ -263,15 +263,15 @@ fn planar(line: &PoolGeometry) -> PoolGeometry {
 }
 
 /// A mean over windows.
-struct Mean {
-    windows: Windows,
-    divisor: Divisor,
-    whole: Dims,
-    dims: Dims,
-    name: &'static str,
+pub(crate) struct Mean {
+    pub(crate) windows: Windows,
+    pub(crate) divisor: Divisor,
+    pub(crate) whole: Dims,
+    pub(crate) dims: Dims,
+    pub(crate) name: &'static str,
 }
 
-fn mean_of(x: &Tensor, by: &Arc<Mean>) -> Result<Tensor> {
+pub(crate) fn mean_of(x: &Tensor, by: &Arc<Mean>) -> Result<Tensor> {
     let out = image(&by.dims, x, x.dtype())?;
     dispatch::avg_pool(&out, &x.array(), &by.windows, by.divisor)?;
     let by = by.clone();
@@ -322,93 +322,6 @@ fn avg_pool(x: &Tensor, by: Settings<'_>, padded: bool, fixed: Option<i64>) -> R
     }
     let (whole, windows) = (x.dims(), Windows::Fixed(geometry));
     mean_of(x, &Arc::new(Mean { windows, divisor, whole, dims, name }))
-}
-
-/// The output of an adaptive pool with `size` windows along the last dimensions.
-fn adaptive_dims(x: &Tensor, size: &Dims, rank: usize, op: &str) -> Result<Dims> {
-    let dims = x.dims();
-    ensure!(
-        dims.len() == rank + 1 || dims.len() == rank + 2,
-        Runtime,
-        "{op}(): Expected {}D or {}D tensor, but got {}",
-        rank + 1,
-        rank + 2,
-        shape::show(&dims)
-    );
-    let lead = dims.len() - rank;
-    for (d, &n) in dims.iter().enumerate().skip(lead) {
-        ensure!(
-            n > 0,
-            Runtime,
-            "{op}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes {} with dimension {d} being empty",
-            shape::show(&dims)
-        );
-    }
-    Ok(dims[..lead].iter().chain(size.iter()).copied().collect())
-}
-
-/// One number stands for all dimensions.
-fn for_all(size: &[i64], rank: usize) -> Vec<i64> {
-    if let [n] = size { vec![*n; rank] } else { size.to_vec() }
-}
-
-/// The windows of an adaptive mean.
-fn mean_sizes(size: &[i64], rank: usize, op: &str) -> Result<Dims> {
-    let size = for_all(size, rank);
-    ensure!(size.len() == rank, Runtime, "{op}: output_size must be {rank}");
-    ensure!(
-        size.iter().all(|&n| n >= 0),
-        Runtime,
-        "{op}: elements of output_size must be greater than or equal to 0 but received {}",
-        braces(&size)
-    );
-    Ok(size.iter().map(|&n| n as usize).collect())
-}
-
-/// The windows of an adaptive maximum.
-fn max_sizes(size: &[i64], rank: usize, op: &str) -> Result<Dims> {
-    if rank == 1 {
-        ensure!(size.len() == 1, Runtime, "'output_size' should contain one int");
-    }
-    let size = for_all(size, rank);
-    ensure!(size.len() == rank, Runtime, "internal error: {op}: output_size must be {rank}");
-    shape::sizes(&size)
-}
-
-fn braces(list: &[i64]) -> String {
-    format!("{{{}}}", list.iter().map(i64::to_string).collect::<Vec<_>>().join(", "))
-}
-
-fn adaptive_avg_pool(x: &Tensor, size: &[i64], rank: usize) -> Result<Tensor> {
-    let (op, name) = match rank {
-        1 => ("adaptive_avg_pool1d", "AdaptiveAvgPool2DBackward0"),
-        2 => ("adaptive_avg_pool2d", "AdaptiveAvgPool2DBackward0"),
-        _ => ("adaptive_avg_pool3d", "AdaptiveAvgPool3DBackward0"),
-    };
-    check_float(x, op)?;
-    let dims = adaptive_dims(x, &mean_sizes(size, rank, op)?, rank, op)?;
-    let divisor = Divisor::Inside;
-    if rank == 1 {
-        let (x, windows) = (raised(x)?, Windows::Adaptive { rank: 2 });
-        let (whole, dims) = (x.dims(), planar_dims(&dims));
-        return flattened(&mean_of(&x, &Arc::new(Mean { windows, divisor, whole, dims, name }))?);
-    }
-    let (whole, windows) = (x.dims(), Windows::Adaptive { rank });
-    mean_of(x, &Arc::new(Mean { windows, divisor, whole, dims, name }))
-}
-
-fn adaptive_max_pool(x: &Tensor, size: &[i64], rank: usize) -> Result<(Tensor, Tensor)> {
-    let (op, name) = match rank {
-        1 => ("adaptive_max_pool1d", "AdaptiveMaxPool2DBackward0"),
-        2 => ("adaptive_max_pool2d", "AdaptiveMaxPool2DBackward0"),
-        _ => ("adaptive_max_pool3d", "AdaptiveMaxPool3DBackward0"),
-    };
-    let dims = adaptive_dims(x, &max_sizes(size, rank, op)?, rank, op)?;
-    if rank == 1 {
-        let windows = Windows::Adaptive { rank: 2 };
-        return lowered(max_of(&raised(x)?, &windows, &planar_dims(&dims), name)?);
-    }
-    max_of(x, &Windows::Adaptive { rank }, &dims, name)
 }
 
 /// Values put back where `indices` says, into planes of `size`; zeros elsewhere.
@@ -497,20 +410,8 @@ crate::ops! {
     fo "avg_pool2d(Tensor self, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor" => |x, kernel, stride, padding, ceil, padded, divisor| avg_pool(x, Settings { rank: 2, kernel, stride, padding, dilation: ONE, ceil }, padded, divisor);
     /// Means of windows of `(N, C, D, H, W)`.
     fo f32 "avg_pool3d(Tensor self, int[3] kernel_size, int[3]? stride=None, int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor" => |x, kernel, stride, padding, ceil, padded, divisor| avg_pool(x, Settings { rank: 3, kernel, stride, padding, dilation: ONE, ceil }, padded, divisor);
-    /// Means of as many even windows as asked.
-    f "adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor" => |x, size| adaptive_avg_pool(x, size, 1);
-    /// Means of as many even windows as asked.
-    fo "adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor" => |x, size| adaptive_avg_pool(x, size, 2);
-    /// Means of as many even windows as asked.
-    fo f32 "adaptive_avg_pool3d(Tensor self, int[3] output_size) -> Tensor" => |x, size| adaptive_avg_pool(x, size, 3);
-    /// Maxima of as many even windows as asked, and their positions.
-    f "adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)" => |x, size| adaptive_max_pool(x, size, 1);
-    /// Maxima of as many even windows as asked, and their positions.
-    fo "adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)" => |x, size| adaptive_max_pool(x, size, 2);
     /// Values put back where they were maxima.
     fo f32 "max_unpool2d(Tensor self, Tensor indices, int[2] output_size) -> Tensor" => |x, indices, size| max_unpool(x, indices, size);
     /// Values put back where they were maxima.
     f f32 "max_unpool3d(Tensor self, Tensor indices, int[3] output_size, int[3] stride, int[3] padding) -> Tensor" => |x, indices, size, stride, padding| unpool_3d(x, indices, size, [stride, padding]);
-    /// Maxima of as many even windows as asked, and their positions.
-    fo f32 "adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)" => |x, size| adaptive_max_pool(x, size, 3);
 }

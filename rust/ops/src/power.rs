@@ -39,6 +39,50 @@ crate::filling_ops! {
     fmio "pow(Operand self, Operand exponent) -> Tensor" => |dest, a, b| pow(dest, a, b);
     /// The square of each element.
     fmio "square(Tensor self) -> Tensor" => |dest, x| square(dest, x);
+    /// The first argument to the power of the second, in double precision.
+    fmio "float_power(Tensor self, Operand exponent) -> Tensor" => |dest, a, b| tensor_power(dest, a, b);
+    /// The first argument to the power of the second, in double precision.
+    fo "float_power.Scalar(Scalar self, Tensor exponent) -> Tensor" => |dest, a, b| number_power(dest, a, b);
+    /// The first argument times 2 to the power of the second.
+    fmio "ldexp(Tensor self, Operand other) -> Tensor" => |dest, x, exponent| ldexp(dest, x, exponent);
+}
+
+/// A power in double precision whatever the operands are.
+fn float_power(dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
+    let complex = |v: &Var| match v {
+        Var::T(t) => t.dtype().is_complex(),
+        Var::S(s) => matches!(s, Scalar::Complex(_)),
+        Var::Bad(_) => false,
+    };
+    let dtype = if complex(&a) || complex(&b) { DType::C128 } else { DType::F64 };
+    let wide = |v: Var| match v {
+        Var::T(t) => Var::from(crate::cast::to_dtype(&t, dtype)),
+        Var::S(s) if dtype == DType::C128 => Var::S(Scalar::Complex(s.to_complex())),
+        Var::S(s) => Var::S(Scalar::Float(s.to_f64())),
+        bad @ Var::Bad(_) => bad,
+    };
+    if let Dest::InPlace(target) = dest {
+        ensure!(
+            target.dtype() == dtype,
+            Runtime,
+            "the base given to float_power_ has dtype {} but the operation's result requires dtype {}",
+            target.dtype().type_name(),
+            dtype.type_name()
+        );
+    }
+    map(&binary::pow::OP, &[wide(a), wide(b)], NONE, dest)
+}
+
+fn tensor_power(dest: Dest<'_>, a: &Tensor, b: Var) -> Result<Tensor> {
+    float_power(dest, a.into(), b)
+}
+
+fn number_power(dest: Dest<'_>, a: Scalar, b: &Tensor) -> Result<Tensor> {
+    float_power(dest, Var::S(a), b.into())
+}
+
+fn ldexp(dest: Dest<'_>, x: &Tensor, exponent: Var) -> Result<Tensor> {
+    map(&binary::mul::OP, &[x.into(), Var::from(2.0).pow(exponent)], NONE, dest)
 }
 
 /// d/da a^b = b a^(b-1), and 0 where b is 0.

@@ -155,6 +155,18 @@ fn linspace(dest: Dest<'_>, start: &Var, end: &Var, steps: i64, o: &Options) -> 
     Ok(out)
 }
 
+/// [`linspace`] between numbers.
+pub(crate) fn evenly(
+    start: f64,
+    end: f64,
+    steps: i64,
+    dtype: DType,
+    device: Device,
+) -> Result<Tensor> {
+    let options = Options { dtype: Some(dtype), device: Some(device) };
+    linspace(Dest::New, &Var::from(start), &Var::from(end), steps, &options)
+}
+
 /// `base` to the power of `steps` numbers evenly from `start` to `end`.
 fn logspace(
     dest: Dest<'_>,

@@ -2,7 +2,8 @@
 //! is "not implemented for" the dtype it has no kernel for.
 
 use crate::map::MapRow;
-use base::{Category, DType, Error, Kind, Result};
+use base::promote::Promotion;
+use base::{Category, DType, Error, Kind, Result, ensure};
 
 /// Op, kind of number, text.
 static REFUSALS: &[(&str, Category, &str)] = &[
@@ -14,9 +15,21 @@ static REFUSALS: &[(&str, Category, &str)] = &[
     ("relu", Category::Bool, "Boolean inputs not supported for relu"),
     ("maximum", Category::Complex, "maximum not implemented for complex tensors."),
     ("minimum", Category::Complex, "minimum not implemented for complex tensors."),
+    ("isposinf", Category::Complex, "isposinf does not support complex inputs."),
+    ("isneginf", Category::Complex, "isneginf does not support complex inputs."),
     ("fmax", Category::Complex, "fmax not implemented for complex tensors."),
     ("fmin", Category::Complex, "fmin not implemented for complex tensors."),
 ];
+
+/// Fails where PyTorch's result is complex32, which does not exist here.
+pub(crate) fn half_complex(promotion: Promotion, op: &str) -> Result<()> {
+    ensure!(
+        !promotion.is_half_complex(),
+        NotImplemented,
+        "\"{op}\" not implemented for 'ComplexHalf'\n  {op}: complex numbers with float16 parts are not supported; cast to float32 first"
+    );
+    Ok(())
+}
 
 /// Fails when the row has no kernel for the dtype and PyTorch words that in its own way.
 pub fn check(row: &MapRow, compute: DType) -> Result<()> {

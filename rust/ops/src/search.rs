@@ -92,6 +92,11 @@ fn check_search(sequence: &Tensor, values: &Tensor, sorter: Option<&Tensor>) -> 
     Ok(())
 }
 
+/// For each value, how many elements of an ascending vector are not above it.
+pub(crate) fn places(sequence: &Tensor, values: &Tensor) -> Result<Tensor> {
+    Search { int32: false, right: true, side: None, sorter: None }.run(sequence, values)
+}
+
 fn search_var(sequence: &Tensor, values: &Var, search: &Search<'_>) -> Result<Tensor> {
     let values = match values {
         Var::S(s) => create::full(&[], *s, number_dtype(sequence, *s), sequence.device())?,

@@ -35,6 +35,7 @@ pub fn where_(condition: &Tensor, a: &Var, b: &Var) -> Result<Tensor> {
         .map(|t| t.map_or_else(|| base::Layout::contiguous(&[]), Tensor::layout))
         .collect();
     let layout = base::layout::output_layout(&dims, &layouts.iter().collect::<Vec<_>>());
+    crate::refuse::half_complex(promotion, "where")?;
     let out = Array::empty(layout, promotion.result(), condition.device())?;
     let (x, y) = (tensor(a).map(Tensor::array), tensor(b).map(Tensor::array));
     dispatch::where_(&out, &condition.array(), operand(a, x.as_ref()), operand(b, y.as_ref()))?;

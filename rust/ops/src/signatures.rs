@@ -66,6 +66,10 @@ crate::ops! {
     fm "fill_.Tensor(Tensor self, Tensor value) -> Tensor" => |x, value| inplace::fill_with_(x, value);
     /// Overwrites with one value.
     fm "fill_(Tensor self, Scalar value) -> Tensor" => |x, value| inplace::fill_(x, value);
+    /// One value everywhere, in the shape of the input.
+    f "fill.Tensor(Tensor self, Tensor value) -> Tensor" => |x, value| filled_with(x, value);
+    /// One value everywhere, in the shape of the input.
+    f "fill(Tensor self, Scalar value) -> Tensor" => |x, value| filled(x, value);
     /// Overwrites with zeros.
     fm "zero_(Tensor self) -> Tensor" => |x| inplace::zero_(x);
 }
@@ -91,6 +95,14 @@ crate::ops! {
     m "resize_(Tensor self, int[] size, *, MemoryFormat? memory_format=None) -> Tensor" => |x, size, format| inplace::resize_(x, size, format);
     /// Takes the size of another tensor.
     fm "resize_as_(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor" => |x, like, format| resize_as(x, like, format);
+}
+
+fn filled(x: &Tensor, value: Scalar) -> Result<Tensor> {
+    inplace::fill_(&create::clone(x, None)?, value)
+}
+
+fn filled_with(x: &Tensor, value: &Tensor) -> Result<Tensor> {
+    inplace::fill_with_(&create::clone(x, None)?, value)
 }
 
 fn resize_as(x: &Tensor, like: &Tensor, format: Option<base::MemoryFormat>) -> Result<Tensor> {

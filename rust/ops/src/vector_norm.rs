@@ -5,7 +5,7 @@ use crate::reduce::{keep_dims, span};
 use crate::{Var, cast};
 use array::Array;
 use array::dispatch::{Statistic, statistic};
-use base::{DType, Result, Scalar, ensure};
+use base::{DType, Result, Scalar, ensure, shape};
 use tape::Tensor;
 
 /// `(sum |x|^p)^(1/p)` over dimensions; p of 0 counts, of +-inf takes the largest or smallest size.
@@ -90,4 +90,47 @@ crate::ops! {
     NORMS:
     /// The p-norm over dimensions.
     fo "linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor" => |x, ord, dim, keep, dtype| vector_norm(x, ord, dim, keep, dtype);
+}
+
+crate::ops! {
+    /// Distances and limits by norms.
+    BY_NORMS:
+    /// The p-norm of the difference.
+    fm "dist(Tensor self, Tensor other, Scalar p=2) -> Tensor" => |a, b, p| dist(a, b, p);
+    /// Slices along a dimension shrunk to a largest norm.
+    fmio "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor" => |x, p, dim, most| renorm(x, p, dim, most);
+}
+
+/// The p-norm of the difference of two tensors, broadcasting.
+fn dist(a: &Tensor, b: &Tensor, p: Scalar) -> Result<Tensor> {
+    crate::fused::composite("DistBackward0", &[a, b], move |pair| {
+        let difference = Var::from(&pair[0]) - Var::from(&pair[1]);
+        difference.then(|t| vector_norm(t, p, None, false, None)).tensor()
+    })
+}
+
+/// Slices along `dim` whose norm is above `most` are shrunk to it.
+fn renorm(x: &Tensor, p: Scalar, dim: i64, most: Scalar) -> Result<Tensor> {
+    ensure!(!matches!(p, Scalar::Complex(_)), Runtime, "renorm: p must be real-valued");
+    ensure!(p.to_f64() > 0.0, Runtime, "renorm: non-positive-norm not supported");
+    ensure!(
+        most.to_f64() >= 0.0,
+        Runtime,
+        "renorm: expected maxnorm to be >= 0 but got {}",
+        most.to_f64()
+    );
+    ensure!(
+        x.rank() > 1,
+        Runtime,
+        "renorm: input needs at least 2 dimensions, got {} dimensions",
+        x.rank()
+    );
+    let d = shape::wrap_dim(dim, x.rank())?;
+    let others: Vec<i64> = (0..x.rank()).filter(|&k| k != d).map(|k| k as i64).collect();
+    crate::fused::composite("RenormBackward0", &[x], move |xs| {
+        let norm = Var::from(vector_norm(&xs[0], p, Some(&others), true, None)?);
+        let shrunk = Var::from(most.to_f64()) / (norm.clone() + 1e-7);
+        let factor = shrunk.where_(norm.gt(most.to_f64()), Var::from(1.0));
+        (Var::from(&xs[0]) * factor).tensor()
+    })
 }

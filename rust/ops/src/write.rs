@@ -99,8 +99,8 @@ pub(crate) fn check_out(name: &str, inputs: &[&Tensor], target: &Tensor) -> Resu
 /// `op(.., out=y)`: resizes `y` where its shape differs, then fills it.
 fn into_out_one(target: &Tensor, result: &Tensor) -> Result<()> {
     check_cast(result.dtype(), target.dtype())?;
-    resize_out(target, &result.dims())?;
     overlap::check_output(&target.array())?;
+    resize_out(target, &result.dims())?;
     dispatch::copy(&target.array(), &result.array())?;
     target.bump_version();
     Ok(())

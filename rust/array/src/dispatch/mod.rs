@@ -202,11 +202,17 @@ pub fn matmul(out: &Array, a: &Array, b: &Array) -> Result<()> {
     on_cpu(out, |target| cpu::matmul::matmul(target, view(a)?, view(b)?, Scalar::Int(1), None))
 }
 
-/// [`matmul`] plus an array of the result's dimensions (a bias is a row repeated).
-pub fn matmul_add(out: &Array, a: &Array, b: &Array, addend: &Array) -> Result<()> {
+/// `beta * addend + alpha * a @ b`, the addend of the result's dimensions (a bias is a row repeated).
+pub fn matmul_add(
+    out: &Array,
+    a: &Array,
+    b: &Array,
+    addend: &Array,
+    [beta, alpha]: [Scalar; 2],
+) -> Result<()> {
     on_cpu(out, |target| {
-        let addend = cpu::matmul::Addend { view: view(addend)?, beta: Scalar::Int(1) };
-        cpu::matmul::matmul(target, view(a)?, view(b)?, Scalar::Int(1), Some(addend))
+        let addend = cpu::matmul::Addend { view: view(addend)?, beta };
+        cpu::matmul::matmul(target, view(a)?, view(b)?, alpha, Some(addend))
     })
 }
 

@@ -5,6 +5,7 @@
 //! Call by path (`Real::tanh(x)`): the inherent methods of f32 of the same names are the scalar
 //! ones of the system's library, which do not vectorise.
 
+pub mod bessel;
 mod complex;
 mod double;
 mod integer;

@@ -387,6 +387,21 @@ pub fn log_ndtr(x: f64) -> f64 {
     -0.5 * x * x - (-x).ln() - 0.5 * (2.0 * PI).ln() + ratio.ln()
 }
 
+/// `exp(x^2) erfc(x)`; far out, where these over- and underflow, by the asymptotic series.
+pub fn erfcx(x: f64) -> f64 {
+    if x < 25.0 {
+        return (x * x).exp() * libm::erfc(x);
+    }
+    let z = 0.5 / (x * x);
+    polynomial(&[1.0, -1.0, 3.0, -15.0, 105.0], z) / (x * PI.sqrt())
+}
+
+/// Mantissa from 0.5 to 1 and power of two; 0 and what is not finite is its own mantissa.
+pub fn frexp(x: f64) -> (f64, f64) {
+    let (mantissa, exponent) = libm::frexp(x);
+    if x.is_finite() { (mantissa, exponent.into()) } else { (x, 0.0) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
