@@ -224,6 +224,9 @@ fn is_number(dtype: DType) -> bool {
     dtype.is_integral() && dtype != DType::Bool
 }
 
+/// A convolution of input, weight and bias.
+type Convolve<'a> = dyn Fn(&Tensor, &Tensor, Option<&Tensor>) -> Result<Tensor> + 'a;
+
 /// Adds a batch dimension where it is absent, runs `f`, and takes it away again. Integers are
 /// computed in f64, exact up to 2^53; complex numbers by their parts.
 fn on_batch(
@@ -231,7 +234,7 @@ fn on_batch(
     weight: &Tensor,
     bias: Option<&Tensor>,
     rank: usize,
-    f: &dyn Fn(&Tensor, &Tensor, Option<&Tensor>) -> Result<Tensor>,
+    f: &Convolve<'_>,
 ) -> Result<Tensor> {
     check_dtypes(x, weight, bias)?;
     if x.dtype().is_complex() {

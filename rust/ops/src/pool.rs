@@ -108,7 +108,9 @@ fn pooled_dims(x: &Tensor, by: &PoolGeometry, ceil: bool) -> Result<Dims> {
         dims[lead - 1],
         sizes(&counts)
     );
-    counts.iter().for_each(|&n| out.push(n as usize));
+    for &n in &counts {
+        out.push(n as usize);
+    }
     Ok(out)
 }
 

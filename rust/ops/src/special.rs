@@ -128,10 +128,10 @@ fn mvlgamma(x: &Tensor, p: i64) -> Result<Tensor> {
 /// Each number as a mantissa from 0.5 to 1 and a power of two.
 fn frexp(x: &Tensor) -> Result<(Tensor, Tensor)> {
     ensure!(x.dtype().is_float(), Runtime, "torch.frexp() only supports floating-point dtypes");
-    let _off = tape::set_grad_enabled(false);
+    let silent = tape::set_grad_enabled(false);
     let mantissa = of(&frexp_mantissa::OP, x.into()).tensor()?;
     let exponent = cast::to_dtype(&of(&frexp_exponent::OP, x.into()).tensor()?, DType::I32)?;
-    drop(_off);
+    drop(silent);
     let power = exponent.array();
     let mut both = tape::record_many(vec![mantissa.array(), exponent.array()], &[x], |_| {
         Formula::new("FrexpBackward0", 1, &[Keep::Bare(&power)], |grads, saved| {
