@@ -1,218 +1,72 @@
-"""Records what PyTorch 2.13.0 gives for expressions about ops.
+"""Records what PyTorch 2.13.0 gives for the samples and error inputs of every op, in `ops.json`.
 
-They become `op_values.json`, `op_nodes.json`, `op_layouts.json` and `op_errors.json`.
-
-Run with PyTorch installed: `PYTHONPATH=tests:tests/data python tests/data/record_ops.py`.
+Run with PyTorch and Pyrite both importable: `PYTHONPATH=tests:pyfrontend python
+tests/data/record_ops.py`. Pyrite lends its list of ops and their domains, nothing else.
 """
 
 from __future__ import annotations
 
+import json
 import warnings
+from pathlib import Path
+from typing import Any
 
 import torch
-from record_expressions import record
 
-VALUES = """\
-torch.linspace(4.3,-3,50,dtype=torch.int64)
-torch.logspace(4.3,0,2,dtype=torch.int64)
-torch.sign(T([math.nan,-0.0,2.0,-math.inf]))
-torch.unique(T([[[1,0],[1,2]],[[0,1],[1,0]]]),dim=2)
-torch.ones(5,5,dtype=torch.bool).sum_to_size(1,1)
-T(True).sum_to_size(()).dtype
-torch.round(T([1.2345,-2.5,1234.5]),decimals=2)
-torch.round(T([1.2345,-2.5,1234.5]),decimals=-2)
-torch.view_as_real(torch.logaddexp(T([1+2j,-math.inf]),T([0.5-1j,1j])))
-torch.view_as_real(torch.logcumsumexp(T([1+2j,0.5-1j,2j]),0))
-torch.view_as_real(torch.logsumexp(T([[1+2j,0.5-1j],[2j,1.0]]),1))
-torch.nn.functional.conv1d(T([[[1+1j,2,3-1j]]]),T([[[1j,2.0]]]),T([1-1j]))
-torch.nn.functional.conv_transpose1d(T([[[1+1j,2,3-1j]]]),T([[[1j,2.0]]]))
-torch.view_as_real(torch.nn.functional.rms_norm(T([1+2j,3j]),(2,)))
-torch.ones(()).addbmm_(torch.ones(2,5,3),torch.ones(2,3,4))
-grad(lambda x: x.index_reduce(0,T([0,0]),T([0.0,3.0]),'prod'),[0.0,2.0])
-grad(lambda s: T([2.0]).scatter_reduce(0,T([0,0]),s,'prod'),[0.0,3.0])
-grad(lambda s: T([2.0]).scatter_reduce(0,T([0,0,0]),s,'prod'),[0.0,3.0,0.0])
-grad(lambda x: x.median(),[2.0,2.0,3.0,2.0])
-grad(torch.relu,[-1.0,1.0],T([math.inf,math.inf]))
-grad(torch.floor,[-1.0,1.0],T([math.inf,math.nan]))
-grad(lambda x: torch.maximum(x,T([0.0,0.0])),[-1.0,1.0],T([math.inf,math.inf]))
-grad(lambda x: torch.logcumsumexp(x,0),[-1.0,1.0,0.5],T([1.0,-2.0,0.0]))
-grad(torch.special.i1e,[-1.0,0.0,0.5])
-grad(torch.logit,[0.2,1.5])
-grad(lambda x: torch.addmm(x,torch.ones(2,3),torch.ones(3,2),beta=3,alpha=2),[[1.0,2.0],[3.0,4.0]])
-torch.addmm(T([1.0,2.0]),T([[1.0,2.0]]),T([[1.0,2.0],[3.0,4.0]]),beta=0.5,alpha=2)
-torch.baddbmm(T(1),T([[[1,2]]]),T([[[3],[4]]]),beta=2,alpha=3)
-torch.zeros(4,3).fill_diagonal_(2.0)
-torch.zeros(7,3).fill_diagonal_(2.0,wrap=True)
-torch.zeros(3,3,3).fill_diagonal_(1).sum()
-torch.nextafter(T([1.0,-1.0]),T([2.0,-2.0]))
-torch.fmax(T([1.0,math.nan,math.nan]),T([2.0,1.0,math.nan]))
-torch.fmin(T([1.0,math.nan,math.nan]),T([2.0,1.0,math.nan]))
-torch.float_power(T([2,3]),0.5)
-torch.float_power(2,T([1+1j]))
-torch.ldexp(T([1.0,-3.0]),T([2,-1]))
-torch.frexp(T([8.0,-0.3,0.0,math.inf]))
-torch.logaddexp2(T([1.0,-math.inf]),T([3.0,-math.inf]))
-torch.logit(T([0.1,0.5,1.5]))
-torch.logit(T([0.0,0.5,1.0]),eps=0.1)
-torch.isposinf(T([math.inf,-math.inf,1.0]))
-torch.isneginf(T([1,2]))
-torch.isreal(T([1+0j,1j]))
-torch.fill(T([1.0,2.0]),3)
-T([[1+1j,2],[3,4j]]).H
-T([[1+1j,2],[3,4j]]).mH
-torch.dist(T([1.0,2.0]),T([3.0,5.0]),3)
-torch.renorm(T([[3.0,4.0],[0.1,0.1]]),2,0,1)
-torch.diff(T([1,4,9,16]),n=2)
-torch.diff(T([True,False,False]))
-torch.diff(T([1.0,4.0]),prepend=T([0.0]),append=T([10.0]))
-torch.trapezoid(T([1.0,2.0,4.0]),T([0.0,1.0,3.0]))
-torch.trapezoid(T([[1.0,2.0],[4.0,8.0]]),dx=0.5,dim=0)
-torch.cumulative_trapezoid(T([1.0,2.0,4.0]))
-torch.gradient(T([1.0,2.0,4.0,8.0]))
-torch.gradient(T([1.0,2.0,4.0,8.0]),spacing=(T([0.0,1.0,1.5,4.0]),))
-torch.gradient(T([1.0,2.0,4.0,8.0]),spacing=2.0,edge_order=2)
-torch.gradient(T([1.0,2.0,4.0,8.0]),spacing=(T([0.0,1.0,1.5,4.0]),),edge_order=2)
-torch.gradient(T([[1.0,2.0,4.0],[3.0,6.0,9.0]]),spacing=[1.0,2.0])
-torch.cov(T([[1.0,2.0,4.0],[3.0,1.0,0.0]]))
-torch.cov(T([[1.0,2.0,4.0],[3.0,1.0,0.0]]),fweights=T([1,2,1]),aweights=T([0.5,1.0,2.0]))
-torch.corrcoef(T([[1.0,2.0,4.0],[3.0,1.0,0.0]]))
-torch.histc(T([1.0,2.0,1.0,5.0]),bins=4,min=0,max=4)
-torch.histc(T([1.0,2.0,1.0]),bins=3)
-torch.histogram(T([1.0,2.0,1.0]),bins=4,range=(0.0,3.0),weight=T([1.0,2.0,4.0]))
-torch.histogram(T([1.0,2.0,1.0]),bins=4,range=(0.0,3.0),density=True)
-torch.histogram(T([1.0,2.0,1.0]),T([0.0,1.0,2.0]))
-torch.as_strided_scatter(torch.zeros(4),T([1.0,2.0]),(2,),(2,),1)
-torch.nonzero_static(T([0,1,2]),size=3)
-torch.diagonal_copy(T([[1.0,2.0],[3.0,4.0]]),1)
-torch.unbind_copy(T([[1.0,2.0],[3.0,4.0]]),1)
-torch.unsafe_chunk(T([1.0,2.0,3.0]),2)
-torch.native_layer_norm(T([[1.0,3.0]]),(2,),None,None,0.0)
-torch.native_group_norm(T([[1.0,3.0,2.0,8.0]]),None,None,1,4,1,2,0.0)
-torch.native_batch_norm(T([[1.0],[3.0]]),None,None,None,None,True,0.1,0.0)
-torch.special.entr(T([-1.0,0.0,2.0]))
-torch.special.erfcx(T([-1.0,0.5,30.0],dtype=torch.float64))
-torch.special.i0e(T([-1.0,9.0]))
-torch.special.i1(T([-1.0,9.0]))
-torch.special.i1e(T([-1.0,9.0]))
-torch.special.ndtr(T([-1.0,2.0]))
-torch.special.ndtri(T([0.1,0.9]))
-torch.special.log_ndtr(T([-40.0,1.0]))
-torch.special.xlog1py(T([0.0,2.0]),T([-1.0,3.0]))
-torch.special.zeta(T([2.0,3.5]),T([1.0,0.5]))
-torch.special.gammainc(T([2.0]),T([1.0]))
-torch.special.gammaincc(T([2.0]),T([1.0]))
-torch.special.multigammaln(T([3.0,4.5]),2)
-torch.special.chebyshev_polynomial_t(T([0.5,2.0]),T([3,4]))
-torch.special.chebyshev_polynomial_v(T([0.5,2.0]),T([3,4]))
-torch.special.hermite_polynomial_h(T([0.5,2.0]),T([3,4]))
-torch.special.laguerre_polynomial_l(T([0.5,2.0]),T([3,0]))
-torch.special.legendre_polynomial_p(T([0.5,2.0]),T([3,-1]))
-torch.special.shifted_chebyshev_polynomial_w(T([0.5,2.0]),T([3,1]))
-torch.signal.windows.kaiser(5)
-torch.signal.windows.exponential(4,tau=2.0,sym=False)
-torch.signal.windows.gaussian(4)
-torch.signal.windows.cosine(4)
-torch.signal.windows.nuttall(6)
-torch.signal.windows.bartlett(5,sym=False)
-torch.signal.windows.hann(0)
-torch.masked.sum(T([1,2,3]),mask=T([True,False,True]))
-torch.masked.mean(T([1.0,2.0,4.0]),mask=T([True,False,True]))
-torch.masked.prod(T([[1.0,2.0],[3.0,4.0]]),(0,1),mask=T([True,False]))
-torch.masked.amax(T([1,2,3]),mask=T([True,True,False]))
-torch.masked.var(T([1.0,2.0,4.0]),mask=T([True,False,True]))
-torch.masked.softmax(T([1.0,2.0,4.0]),0,mask=T([True,False,True]))
-torch.masked.median(T([1.0,2.0,4.0]),0,mask=T([True,False,True]))
-torch.masked.norm(T([3.0,4.0,5.0]),2,mask=T([True,True,False]))
-"""
+from op_samples.errors import ERRORS
+from op_samples.make import Make
+from op_values import described
+from opinfo import OPS, OURS, function
 
-NODES = """\
-x.clamp(0)
-x.clamp(0,1)
-x.clamp_min(0)
-x.clamp(T(0.0),T(1.0))
-x.diag()
-x.mv(x[0])
-x@x[0]
-x[0].dot(x[1])
-torch.vdot(x[0],x[1])
-torch.outer(x[0],x[1])
-torch.stack([x,x])
-torch.kron(x,x)
-torch.tensordot(x,x)
-torch.cdist(x,x+1)
-x.roll(1)
-x.roll((1,1),(0,1))
-torch.rot90(x)
-torch.nn.functional.max_pool1d(x[None],2)
-torch.nn.functional.avg_pool1d(x[None],2)
-torch.nn.functional.pixel_shuffle(x.reshape(1,4,1,1),2)
-x.sum_to_size(2,1)
-torch.round(x,decimals=1)
-torch.diagonal_copy(x)
-torch.dist(x,x+1)
-torch.renorm(x,2,0,1)
-torch.diff(x)
-"""
-
-LAYOUTS = """\
-torch.ones(3,4).nonzero().stride()
-torch.zeros(0,3).nonzero().stride()
-torch.ones(2,1,4,5).to(memory_format=torch.channels_last).stride()
-torch.ones(2,3,1,1).to(memory_format=torch.channels_last).stride()
-torch.zeros(2,0,4,5).to(memory_format=torch.channels_last).stride()
-torch.zeros(2,0,4,5).to(memory_format=torch.channels_last).clone().stride()
-(torch.zeros(2,0,4,5).to(memory_format=torch.channels_last)*2).stride()
-torch.ones(2,3,4).permute(2,0,1)[:,[0]].stride()
-torch.ones(1,3,1,4).transpose(1,3)[:,[0]].stride()
-torch.ones(2,3,4).permute(2,0,1).masked_fill(T(False),0.0).stride()
-torch.stack([torch.ones(2,3,4,5).to(memory_format=torch.channels_last)]*2).stride()
-torch.ones(2,3,4,5).to(memory_format=torch.channels_last).roll(1,1).stride()
-torch.ones(4,3).t().roll(1,0).stride()
-torch.ones(4,3).t().tril().stride()
-torch.pixel_shuffle(torch.ones(2,4,2,2).to(memory_format=torch.channels_last),2).stride()
-torch.nn.functional.one_hot(torch.zeros(2,3,2,dtype=torch.long).transpose(0,1)).stride()
-torch.ones(3,4)[:,1:2].ravel().stride()
-"""
-
-ERRORS = """\
-torch.maximum(T([1.0]),2)
-torch.logical_or(T([1.0]),2)
-torch.ones(2,2).masked_fill(T(True),1j)
-torch.ones(2,dtype=torch.int64).masked_fill(T(True),1j)
-torch.nn.functional.nll_loss(torch.ones(3,3),torch.ones(3))
-torch.nn.functional.cross_entropy(torch.ones(2,3),torch.ones(2,3),ignore_index=1)
-torch.nn.functional.max_pool2d(torch.ones(3,4),2)
-torch.nn.functional.max_pool2d(torch.ones(1,4,4),2,padding=-1)
-torch.nn.functional.max_pool2d(torch.ones(1,4,4),2,padding=2)
-torch.nn.functional.max_pool2d(torch.ones(1,1,4),2)
-torch.nn.functional.max_pool2d(torch.ones(1,4,4),0)
-torch.nn.functional.adaptive_avg_pool2d(torch.ones(1,4,4),(-1,2))
-torch.nn.functional.conv2d(torch.ones(1,1,4,4),torch.ones(2,2))
-torch.nn.functional.conv2d(torch.ones(2,2,4,4),torch.ones(2,2,1,1),groups=3)
-torch.nn.functional.conv1d(torch.ones(1,1,4),torch.ones(1,1,2),dilation=-1)
-torch.nn.functional.multi_margin_loss(torch.ones(5,4),torch.zeros(3,dtype=torch.long))
-torch.nn.functional.multi_margin_loss(torch.ones(5,0),torch.zeros(5,dtype=torch.long))
-torch.nn.GRUCell(2,3)(torch.ones(4,2),torch.ones(4,5))
-torch.nn.LSTMCell(2,3)(torch.ones(4,3))
-torch.index_select(torch.ones(3,6),1,T([0,1]),out=torch.zeros(1).expand(3,2))
-torch.amax(torch.ones(3),0,out=T(0))
-torch.round(T([1]),decimals=1)
-torch.float_power(T([1.0]),2).float().float_power_(2)
-torch.signal.windows.hann(-1)
-torch.diff(T(1))
-torch.gradient(T([1.0,2.0]),edge_order=3)
-torch.special.zeta(T(2.0,requires_grad=True),1.0).backward()
-T([1.0]).H
-T([1.0]).mH
-"""
+#: Ops of ours that PyTorch spells differently.
+SPELLED = {
+    "gelu_tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
+    "max_pool1d_with_indices": lambda *a, **k: torch.nn.functional.max_pool1d_with_indices(*a, **k),
+    "_unique_consecutive": torch.ops.aten.unique_consecutive,
+    "trigamma": lambda x: torch.polygamma(1, x),
+    "trunc_divide": lambda a, b: torch.div(a, b, rounding_mode="trunc"),
+}
 
 
-if __name__ == "__main__":
+def outcomes(op: Any, calls: list[Any]) -> list[Any]:
+    found = []
+    for sample in calls:
+        torch.manual_seed(0)
+        call = SPELLED.get(op.name) or function(op, torch)
+        try:
+            result = call(*sample.args, **sample.named)
+        except Exception as error:
+            found.append({"error": type(error).__name__, "text": str(error).split("\n")[0]})
+            continue
+        found.append(described(sample.args[0] if result is None else result))
+    return found
+
+
+def main() -> None:
+    """Writes the file; names what PyTorch refuses."""
     if not torch.__version__.startswith("2.13.0"):
         raise SystemExit(f"the reference is PyTorch 2.13.0, not {torch.__version__}")
     warnings.simplefilter("ignore")
-    record("op_values", VALUES)
-    nodes = [f"chain(lambda x: {line})" for line in NODES.splitlines()]
-    record("op_nodes", "\n".join(nodes))
-    record("op_layouts", LAYOUTS)
-    record("op_errors", ERRORS)
+    values, errors = {}, {}
+    for op in OPS:
+        if op.name in OURS:
+            continue
+        values[op.name] = outcomes(op, op.samples(torch))
+        if op.name in ERRORS:
+            errors[op.name] = outcomes(op, ERRORS[op.name](Make(torch)))
+    for name, found in values.items():
+        for number, outcome in enumerate(found):
+            if isinstance(outcome, dict) and "error" in outcome:
+                print("refused:", name, number, outcome)
+    for name, found in errors.items():
+        for number, outcome in enumerate(found):
+            if not (isinstance(outcome, dict) and "error" in outcome):
+                print("accepted:", name, number)
+    rows = [f'"values.{name}": {json.dumps(found)}' for name, found in values.items()]
+    rows += [f'"errors.{name}": {json.dumps(found)}' for name, found in errors.items()]
+    path = Path(__file__).parent / "ops.json"
+    path.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
