@@ -415,12 +415,8 @@ fn instance_norm(
         shape::show(&dims)
     );
     let (samples, channels) = (dims[0], dims[1]);
-    let each = [
-        ("weight", weight),
-        ("bias", bias),
-        ("running_mean", by.mean),
-        ("running_var", by.var),
-    ];
+    let each =
+        [("weight", weight), ("bias", bias), ("running_mean", by.mean), ("running_var", by.var)];
     for (name, t) in each.into_iter().filter_map(|(name, t)| Some((name, t?))) {
         ensure!(
             *t.dims() == [channels],
