@@ -108,7 +108,8 @@ def _row_samples(op: OpInfo, make: Make) -> list[Call]:
 
 #: PyTorch takes no number beside a tensor here.
 _TWO_TENSORS = frozenset(
-    "maximum minimum fmax fmin atan2 logaddexp logaddexp2 logical_and logical_or logical_xor".split()
+    "maximum minimum fmax fmin atan2 logaddexp logaddexp2".split()
+    + "logical_and logical_or logical_xor".split()
 )
 
 #: PyTorch takes a number only on the right here.

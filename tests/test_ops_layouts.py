@@ -1,4 +1,4 @@
-"""Every op gives the same for every layout of its inputs, in every spelling, and leaves them alone."""
+"""Every op gives the same for every layout and spelling, and leaves its inputs alone."""
 
 from __future__ import annotations
 

@@ -117,6 +117,17 @@ def _is_pinned(self: Tensor, device: object = None) -> bool:
     return False
 
 
+def _cuda(
+    self: Tensor,
+    device: object = None,
+    non_blocking: bool = False,
+    memory_format: _C.memory_format = _C.preserve_format,
+) -> Tensor:
+    """A copy on a GPU, the first one where `device` does not say; `non_blocking` is inert."""
+    place = "cuda" if device is None else device
+    return self.to(place, non_blocking=non_blocking, memory_format=memory_format)
+
+
 def _pin_memory(self: Tensor, device: object = None) -> Tensor:
     """The tensor itself: copies to a device need no page-locked memory. `device` is inert."""
     return self
@@ -189,6 +200,7 @@ _METHODS: dict[str, Any] = {
     "is_shared": _is_shared,
     "map2_": _map2,
     "map_": _map,
+    "cuda": _cuda,
     "pin_memory": _pin_memory,
     "real": property(_real, _set_real),
     "share_memory_": _share_memory,
