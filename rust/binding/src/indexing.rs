@@ -35,6 +35,9 @@ enum Item<'py> {
 
 /// The items of an index; a sequence that holds slices, None or sequences counts as a tuple.
 fn items<'py>(index: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if index.is_instance_of::<PyInt>() || index.is_instance_of::<PyTensor>() {
+        return Ok(vec![index.clone()]);
+    }
     if let Ok(tuple) = index.cast::<PyTuple>() {
         return Ok(tuple.iter().collect());
     }
@@ -91,12 +94,7 @@ fn item<'py>(value: &Bound<'py, PyAny>) -> PyResult<Item<'py>> {
     if let Ok(tensor) = value.cast::<PyTensor>() {
         return Ok(tensor_item(&tensor.get().tensor));
     }
-    if value.is_exact_instance_of::<PyInt>()
-        && let Ok(i) = value.extract::<i64>()
-    {
-        return Ok(Item::Int(i));
-    }
-    if !is_array(value) {
+    if value.is_instance_of::<PyInt>() || !is_array(value) {
         if let Some(i) = int(value) {
             return Ok(Item::Int(i));
         }

@@ -4,7 +4,7 @@ use crate::node::Formula;
 use crate::{Var, view};
 use array::{Array, dispatch};
 use base::promote::{Class, Promotion};
-use base::{Dims, Layout, MemoryFormat, Result, ensure, shape};
+use base::{DType, Device, Dims, Layout, MemoryFormat, Result, ensure, shape};
 use tape::Tensor;
 
 /// An empty vector takes part in any concatenation, for old programs' sake.
@@ -26,24 +26,7 @@ pub fn cat(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
     let lead = shapes.iter().find(|d| !is_skipped(d)).unwrap_or(&shapes[0]).clone();
     let d = shape::wrap_dim(dim, lead.len())?;
     let out_dims = cat_shape(&shapes, &lead, d)?;
-    let dtype =
-        tensors.iter().fold(Promotion::new(), |p, t| p.with(t.dtype(), Class::Dim)).result();
-    let formats: Vec<MemoryFormat> =
-        tensors.iter().map(|t| t.layout().suggested_format()).collect();
-    let format = if formats.iter().all(|f| *f == formats[0]) {
-        formats[0]
-    } else {
-        MemoryFormat::Contiguous
-    };
-    let device = tensors[0].device();
-    for t in tensors {
-        ensure!(
-            t.device() == device,
-            Device,
-            "Expected all tensors to be on the same device, but found at least two devices, {device} and {}!",
-            t.device()
-        );
-    }
+    let (dtype, device, format) = common(tensors)?;
     let out = Array::empty(Layout::in_format(&out_dims, format)?, dtype, device)?;
     let mut parts = Vec::with_capacity(tensors.len());
     let mut at = 0;
@@ -70,6 +53,26 @@ pub fn cat(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
                 .collect())
         })
     })
+}
+
+/// Of tensors laid side by side: the promoted dtype, the device, the format they agree on.
+fn common(tensors: &[Tensor]) -> Result<(DType, Device, MemoryFormat)> {
+    let device = tensors[0].device();
+    let mut promotion = Promotion::new();
+    let mut format = tensors[0].layout().suggested_format();
+    for t in tensors {
+        promotion = promotion.with(t.dtype(), Class::Dim);
+        if t.layout().suggested_format() != format {
+            format = MemoryFormat::Contiguous;
+        }
+        ensure!(
+            t.device() == device,
+            Device,
+            "Expected all tensors to be on the same device, but found at least two devices, {device} and {}!",
+            t.device()
+        );
+    }
+    Ok((promotion.result(), device, format))
 }
 
 fn cat_shape(shapes: &[Dims], lead: &Dims, d: usize) -> Result<Dims> {
@@ -114,29 +117,33 @@ pub fn stack(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
             shape::show(&t.dims())
         );
     }
-    let value = {
-        let _off = tape::set_grad_enabled(false);
-        piled(tensors, d)?
-    };
+    let (dtype, device, format) = common(tensors)?;
+    let out = Array::empty(stack_layout(&first, d, tensors.len(), format)?, dtype, device)?;
+    for (i, t) in tensors.iter().enumerate() {
+        t.with_array(|a| dispatch::copy(&out.view(out.layout().select(d, i)), a))?;
+    }
     let inputs: Vec<&Tensor> = tensors.iter().collect();
-    let count = inputs.len();
-    tape::record(value.array(), &inputs, |_| {
-        Formula::new("StackBackward0", count, &[], move |grads, saved| {
-            let g = Var::grad(grads);
+    tape::record(out, &inputs, |_| {
+        Formula::new("StackBackward0", inputs.len(), &[], move |grads, saved| {
+            let g = Var::from(grads[0].clone().map_or_else(crate::node::absent, Ok));
             let part = |i: usize| g.clone().then(|g| view::select(g, d as i64, i as i64));
-            Ok((0..count).map(|i| saved.needs[i].then(|| part(i))).collect())
+            Ok(saved.needs.iter().enumerate().map(|(i, needed)| needed.then(|| part(i))).collect())
         })
     })
 }
 
-/// Joined along the dimension that is there and split again, which keeps its place in memory.
-fn piled(tensors: &[Tensor], d: usize) -> Result<Tensor> {
-    let mut dims = tensors[0].dims();
-    if d == dims.len() {
-        let raised = tensors.iter().map(|t| view::unsqueeze(t, -1)).collect::<Result<Vec<_>>>()?;
-        return cat(&raised, d as i64);
+/// A stack lies in memory as the concatenation along the same dimension does.
+fn stack_layout(each: &[usize], d: usize, n: usize, format: MemoryFormat) -> Result<Layout> {
+    let mut dims = Dims::from_slice(each);
+    if d == each.len() {
+        dims.push(n);
+        return Ok(Layout::contiguous(&dims));
     }
-    dims.insert(d, tensors.len());
-    let size: Vec<i64> = dims.iter().map(|&n| n as i64).collect();
-    view::view(&cat(tensors, d as i64)?, &size)
+    dims[d] *= n;
+    let mut layout = Layout::in_format(&dims, format)?;
+    let step = layout.strides[d] * each[d] as isize;
+    layout.dims[d] = each[d];
+    layout.dims.insert(d, n);
+    layout.strides.insert(d, step);
+    Ok(layout)
 }

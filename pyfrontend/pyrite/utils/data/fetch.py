@@ -43,11 +43,12 @@ class MapFetcher:
         plan = self._plan
         if not plan.batched:
             return plan.collate_fn(self._sample(index, position))
-        get_all = getattr(plan.dataset, "__getitems__", None)
-        if get_all and not plan.sample_seeding:
-            return plan.collate_fn(get_all(index))
-        samples = [self._sample(key, position + offset) for offset, key in enumerate(index)]
-        return plan.collate_fn(samples)
+        if plan.sample_seeding:
+            samples = [self._sample(key, position + offset) for offset, key in enumerate(index)]
+            return plan.collate_fn(samples)
+        dataset = plan.dataset
+        get_all = getattr(dataset, "__getitems__", None)
+        return plan.collate_fn(get_all(index) if get_all else [dataset[key] for key in index])
 
     def _sample(self, key: Any, position: int) -> Any:
         if self._plan.sample_seeding:

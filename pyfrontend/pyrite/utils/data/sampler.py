@@ -86,24 +86,22 @@ class RandomSampler(Sampler[int]):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
+        return itertools.chain.from_iterable(self._runs())
+
+    def _runs(self) -> Iterator[list[int]]:
+        """The indices in lists, each drawn when the one before is used up."""
         generator = self.generator if self.generator is not None else _private_generator()
         size = len(self.data_source)
         if self.replacement:
-            yield from self._with_replacement(size, generator)
-        else:
-            yield from self._permutations(size, generator)
-
-    def _with_replacement(self, size: int, generator: _C.Generator) -> Iterator[int]:
-        blocks, rest = divmod(self.num_samples, _BLOCK)
-        for count in [*itertools.repeat(_BLOCK, blocks), rest]:
-            yield from _C.randint(size, (count,), dtype=_C.int64, generator=generator).tolist()
-
-    def _permutations(self, size: int, generator: _C.Generator) -> Iterator[int]:
+            blocks, rest = divmod(self.num_samples, _BLOCK)
+            for count in [*itertools.repeat(_BLOCK, blocks), rest]:
+                yield _C.randint(size, (count,), dtype=_C.int64, generator=generator).tolist()
+            return
         passes, rest = divmod(self.num_samples, size)
         for _ in range(passes):
-            yield from _C.randperm(size, generator=generator).tolist()
+            yield _C.randperm(size, generator=generator).tolist()
         # The last permutation is drawn even when nothing of it is used, as PyTorch does.
-        yield from _C.randperm(size, generator=generator).tolist()[:rest]
+        yield _C.randperm(size, generator=generator).tolist()[:rest]
 
     def __len__(self) -> int:
         return self.num_samples
