@@ -143,6 +143,103 @@ def test_state_carries_over(kind):
     )
 
 
+def padded_run(layer, x, states):
+    """Output and last states of a padded batch."""
+    output, state = layer(x, states if len(states) > 1 else states[0])
+    return [output, *leaves(state)]
+
+
+def packed_run(layer, x, states):
+    """Output and last states of sequences of 4, 2 and 1 steps."""
+    packed = pyrite.nn.utils.rnn.pack_padded_sequence(x, [4, 2, 1])
+    output, state = layer(packed, states if len(states) > 1 else states[0])
+    return [output.data, *leaves(state)]
+
+
+LAYERS = {
+    "tanh": ("RNN", {}),
+    "relu": ("RNN", {"nonlinearity": "relu"}),
+    "gru": ("GRU", {"bias": False}),
+    "gru_both_ways": ("GRU", {"bidirectional": True}),
+    "lstm": ("LSTM", {"num_layers": 2}),
+    "lstm_projected": ("LSTM", {"proj_size": 2, "bidirectional": True}),
+}
+
+
+def double_layer(name):
+    """A layer in double precision, its input and its first states."""
+    kind, settings = LAYERS[name]
+    pyrite.manual_seed(3)
+    layer = getattr(pyrite.nn, kind)(3, 4, dtype=pyrite.float64, **settings)
+    runs = layer.num_layers * (2 if layer.bidirectional else 1)
+    widths = [layer.proj_size or 4] + [4] * (kind == "LSTM")
+    states = [ramp(pyrite, runs, 3, width).double() * 0.5 for width in widths]
+    return layer, ramp(pyrite, 4, 3, 3).double(), states
+
+
+@pytest.mark.parametrize("run", [padded_run, packed_run])
+@pytest.mark.parametrize("name", LAYERS)
+def test_gradients_by_kernel_are_those_of_the_definition(name, run):
+    layer, x, states = double_layer(name)
+    inputs = [t.requires_grad_() for t in [x, *states]] + list(layer.parameters())
+    results = run(layer, x, tuple(states))
+    weighted = [(r * ramp(pyrite, *r.shape)).sum() for r in results]
+    for loss in [sum(weighted), weighted[-1]]:
+        by_kernel = pyrite.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
+        by_ops = pyrite.autograd.grad(loss, inputs, create_graph=True, allow_unused=True)
+        for ours, theirs in zip(by_kernel, by_ops, strict=True):
+            assert (ours is None) == (theirs is None)
+            if ours is not None:
+                pyrite.testing.assert_close(ours, theirs.detach(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("run", [padded_run, packed_run])
+@pytest.mark.parametrize("name", LAYERS)
+def test_second_gradients(name, run):
+    layer, x, states = double_layer(name)
+    inputs = [t.requires_grad_() for t in [x, *states]]
+
+    def outputs(x, *states):
+        return tuple(run(layer, x, states))
+
+    assert pyrite.autograd.gradcheck(outputs, inputs)
+    assert pyrite.autograd.gradgradcheck(outputs, inputs)
+
+
+@pytest.mark.parametrize("dtype", [pyrite.bfloat16, pyrite.float16])
+@pytest.mark.parametrize("name", LAYERS)
+def test_half_precision_is_near_single(name, dtype):
+    layer, x, states = double_layer(name)
+    results = {}
+    for kind in [pyrite.float32, dtype]:
+        layer.to(kind)
+        inputs = [t.to(kind).requires_grad_() for t in [x, *states]]
+        output, *_ = packed_run(layer, inputs[0], tuple(inputs[1:]))
+        output.float().sum().backward()
+        results[kind] = [output, *(t.grad for t in inputs)]
+        layer.zero_grad()
+    for half, single in zip(results[dtype], results[pyrite.float32], strict=True):
+        assert half.dtype == dtype
+        pyrite.testing.assert_close(half.float(), single, rtol=0.05, atol=0.05)
+
+
+def test_results_do_not_depend_on_the_number_of_threads():
+    pyrite.manual_seed(0)
+    layer, x = pyrite.nn.LSTM(40, 96), pyrite.randn(6, 17, 40)
+    before, runs = pyrite.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            pyrite.set_num_threads(threads)
+            layer.zero_grad()
+            output, _ = layer(x)
+            output.sum().backward()
+            runs.append([output, *(p.grad.clone() for p in layer.parameters())])
+    finally:
+        pyrite.set_num_threads(before)
+    for run in runs[1:]:
+        assert all(pyrite.equal(a, b) for a, b in zip(run, runs[0], strict=True))
+
+
 def test_replaced_weight_is_used():
     layer = pyrite.nn.RNN(1, 1)
     layer.weight_ih_l0 = pyrite.nn.Parameter(pyrite.zeros(1, 1))

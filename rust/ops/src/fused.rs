@@ -10,12 +10,12 @@ use tape::{Request, Tensor};
 /// Gradients towards the inputs of an op.
 pub type Gradients = Vec<Option<Var>>;
 
-/// The gradients of `meaning` at `inputs`, recorded when the caller is.
+/// The gradients of `meaning` at `inputs` from those of its results, recorded when the caller is.
 pub fn derive(
-    meaning: impl Fn(&[Tensor]) -> Result<Tensor>,
+    meaning: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
     inputs: &[Tensor],
     needs: &[bool],
-    grad: &Tensor,
+    grads: &[Option<Tensor>],
 ) -> Result<Gradients> {
     let create_graph = tape::grad_enabled();
     let recording = tape::set_grad_enabled(true);
@@ -25,17 +25,23 @@ pub fn derive(
         .zip(needs)
         .map(|(x, &needed)| if needed { view::alias(x) } else { Ok(x.detach()) })
         .collect::<Result<_>>()?;
-    let value = meaning(&points)?;
+    let values = meaning(&points)?;
     drop(recording);
+    let (roots, seeds) = values
+        .into_iter()
+        .zip(grads)
+        .filter(|(_, g)| g.is_some())
+        .map(|(v, g)| (v, g.clone()))
+        .unzip::<_, _, Vec<_>, Vec<_>>();
     let targets: Vec<Tensor> =
         points.iter().zip(needs).filter(|(_, needed)| **needed).map(|(x, _)| x.clone()).collect();
     let request = Request { create_graph, retain_graph: create_graph, allow_unused: true };
-    let found = tape::gradients(&[value], vec![Some(grad.clone())], &targets, request)?;
+    let found = tape::gradients(&roots, seeds, &targets, request)?;
     let mut found = found.into_iter().map(|g| g.map(Var::T));
     Ok(needs.iter().map(|&needed| if needed { found.next().flatten() } else { None }).collect())
 }
 
-/// A node that keeps `inputs` and then `extras`; `kernel` is the fast gradient.
+/// A node of one result that keeps `inputs` and then `extras`; `kernel` is the fast gradient.
 pub fn node(
     name: &'static str,
     inputs: &[&Tensor],
@@ -43,14 +49,27 @@ pub fn node(
     kernel: impl Fn(&Tensor, &Saved) -> Result<Gradients> + Send + Sync + 'static,
     meaning: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
 ) -> Result<Formula> {
+    let kernel = move |grads: &[Option<Tensor>], saved: &Saved| {
+        kernel(&grads[0].clone().map_or_else(crate::node::absent, Ok)?, saved)
+    };
+    node_many(name, inputs, extras, kernel, move |inputs| Ok(vec![meaning(inputs)?]))
+}
+
+/// As [`node`], of several results.
+pub fn node_many(
+    name: &'static str,
+    inputs: &[&Tensor],
+    extras: Vec<Keep<'_>>,
+    kernel: impl Fn(&[Option<Tensor>], &Saved) -> Result<Gradients> + Send + Sync + 'static,
+    meaning: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync + 'static,
+) -> Result<Formula> {
     let count = inputs.len();
     let keeps: Vec<Keep<'_>> = inputs.iter().map(|x| Keep::Input(x)).chain(extras).collect();
     Formula::new(name, count, &keeps, move |grads, saved| {
-        let grad = grads[0].clone().map_or_else(crate::node::absent, Ok)?;
         if !tape::grad_enabled() {
-            return kernel(&grad, saved);
+            return kernel(grads, saved);
         }
-        derive(&meaning, &points(saved, count)?, &saved.needs, &grad)
+        derive(&meaning, &points(saved, count)?, &saved.needs, grads)
     })
     .map(Formula::joint)
 }
@@ -73,8 +92,8 @@ pub fn composite(
         let count = inputs.len();
         let keeps: Vec<Keep<'_>> = inputs.iter().map(|x| Keep::Input(x)).collect();
         Formula::new(name, count, &keeps, move |grads, saved| {
-            let grad = grads[0].clone().map_or_else(crate::node::absent, Ok)?;
-            derive(&meaning, &points(saved, count)?, &saved.needs, &grad)
+            let meaning = |inputs: &[Tensor]| Ok(vec![meaning(inputs)?]);
+            derive(meaning, &points(saved, count)?, &saved.needs, grads)
         })
         .map(Formula::joint)
     })

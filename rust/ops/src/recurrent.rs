@@ -1,10 +1,14 @@
-//! Recurrent networks: cells and whole layers, composed of products and activations.
+//! Recurrent networks: cells, and stacks of layers in one direction or both.
 //!
 //! A layer walks a packed batch: step t holds the first `sizes[t]` sequences, longest first. A
 //! padded batch is one whose steps all have the same size. Gates come in PyTorch's order.
+//! `definition` says what a layer computes, `layer` computes it as one node.
+
+mod definition;
+mod layer;
 
 use crate::autocast::lowered;
-use crate::{Value, Var, dropout, join, matmul, view};
+use crate::{Value, dropout, join, matmul, view};
 use array::dispatch;
 use base::{Result, Scalar, bail, ensure};
 use tape::Tensor;
@@ -36,15 +40,16 @@ impl Cell {
 #[derive(Clone, Copy)]
 struct Weights<'a> {
     input: &'a Tensor,
-    hidden: &'a Tensor,
     input_bias: Option<&'a Tensor>,
-    hidden_bias: Option<&'a Tensor>,
-    projection: Option<&'a Tensor>,
+    hidden: Hidden<'a>,
 }
 
-/// The pieces of a list of gates.
-fn pieces(x: &Tensor, count: usize) -> Result<Vec<Var>> {
-    Ok(view::chunk(x, count as i64, -1)?.into_iter().map(Var::T).collect())
+/// The weights of the part that is done step by step.
+#[derive(Clone, Copy)]
+struct Hidden<'a> {
+    weight: &'a Tensor,
+    bias: Option<&'a Tensor>,
+    projection: Option<&'a Tensor>,
 }
 
 /// A product inside a network is subject to autocast.
@@ -53,99 +58,28 @@ fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> 
     matmul::linear(&lowered(x)?, &lowered(weight)?, bias.as_ref())
 }
 
-/// One step: the part of the gates that comes from the input, and the states before.
-fn step(
+/// How a layer goes over packed data.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
     cell: Cell,
-    from_input: &Tensor,
-    states: &[Tensor],
-    by: &Weights<'_>,
-) -> Result<Vec<Tensor>> {
-    let h = &states[0];
-    let from_hidden = linear(h, by.hidden, by.hidden_bias)?;
-    match cell {
-        Cell::Tanh => Ok(vec![(Var::from(from_input) + Var::from(from_hidden)).tanh().tensor()?]),
-        Cell::Relu => Ok(vec![(Var::from(from_input) + Var::from(from_hidden)).relu().tensor()?]),
-        Cell::Gru => {
-            let (x, g) = (pieces(from_input, 3)?, pieces(&from_hidden, 3)?);
-            let reset = (&x[0] + &g[0]).sigmoid();
-            let update = (&x[1] + &g[1]).sigmoid();
-            let fresh = (&x[2] + &(reset * &g[2])).tanh();
-            Ok(vec![(&fresh + &(update * (Var::from(h) - &fresh))).tensor()?])
-        }
-        Cell::Lstm => {
-            let gates = (Var::from(from_input) + Var::from(from_hidden)).tensor()?;
-            let g = pieces(&gates, 4)?;
-            let kept = g[1].clone().sigmoid() * Var::from(&states[1]);
-            let c = kept + g[0].clone().sigmoid() * g[2].clone().tanh();
-            let mut h = (g[3].clone().sigmoid() * c.clone().tanh()).tensor()?;
-            if let Some(projection) = by.projection {
-                h = linear(&h, projection, None)?;
-            }
-            Ok(vec![h, c.tensor()?])
-        }
-    }
-}
-
-/// The first `count` rows.
-fn head(x: &Tensor, count: usize) -> Result<Tensor> {
-    if x.dims()[0] == count { Ok(x.clone()) } else { view::narrow(x, 0, 0, count as i64) }
-}
-
-/// The rows from `from` on.
-fn tail(x: &Tensor, from: usize) -> Result<Tensor> {
-    view::narrow(x, 0, from as i64, (x.dims()[0] - from) as i64)
-}
-
-/// One direction of one layer over packed data; the outputs in the order of the data, and the last
-/// state of each sequence.
-fn walk(
-    cell: Cell,
-    data: &Tensor,
-    sizes: &[usize],
-    states: &[Tensor],
-    by: &Weights<'_>,
+    sizes: &'a [usize],
     backwards: bool,
-) -> Result<(Tensor, Vec<Tensor>)> {
-    let gates = linear(data, by.input, by.input_bias)?;
-    let starts: Vec<usize> = sizes
-        .iter()
-        .scan(0, |at, &n| {
-            *at += n;
-            Some(*at - n)
-        })
-        .collect();
-    let mut outputs: Vec<Tensor> = Vec::with_capacity(sizes.len());
-    let mut ended: Vec<Vec<Tensor>> = Vec::new();
-    let order: Vec<usize> =
-        if backwards { (0..sizes.len()).rev().collect() } else { (0..sizes.len()).collect() };
-    let begin = sizes[order[0]];
-    let mut now: Vec<Tensor> = states.iter().map(|s| head(s, begin)).collect::<Result<_>>()?;
-    for t in order {
-        let (have, want) = (now[0].dims()[0], sizes[t]);
-        if want < have {
-            ended.push(now.iter().map(|s| tail(s, want)).collect::<Result<_>>()?);
-            now = now.iter().map(|s| head(s, want)).collect::<Result<_>>()?;
-        } else if want > have {
-            let fresh = |(s, first): (&Tensor, &Tensor)| {
-                let rows = view::narrow(first, 0, have as i64, (want - have) as i64)?;
-                join::cat(&[s.clone(), rows], 0)
-            };
-            now = now.iter().zip(states).map(fresh).collect::<Result<_>>()?;
+}
+
+impl Walk<'_> {
+    /// First row and number of rows of each step, in the order they are taken.
+    fn steps(&self) -> Vec<(usize, usize)> {
+        let mut end = 0;
+        let step = |&n: &usize| {
+            end += n;
+            (end - n, n)
+        };
+        let mut steps: Vec<_> = self.sizes.iter().map(step).collect();
+        if self.backwards {
+            steps.reverse();
         }
-        let x = view::narrow(&gates, 0, starts[t] as i64, want as i64)?;
-        now = step(cell, &x, &now, by)?;
-        outputs.push(now[0].clone());
+        steps
     }
-    if backwards {
-        outputs.reverse();
-    }
-    let last = |i: usize| -> Result<Tensor> {
-        let mut parts = vec![now[i].clone()];
-        parts.extend(ended.iter().rev().map(|e| e[i].clone()));
-        if parts.len() == 1 { Ok(parts.remove(0)) } else { join::cat(&parts, 0) }
-    };
-    let finals = (0..now.len()).map(last).collect::<Result<_>>()?;
-    Ok((join::cat(&outputs, 0)?, finals))
 }
 
 /// What a stack of layers is told.
@@ -185,10 +119,12 @@ impl<'a> Stack<'a> {
         );
         Ok(Weights {
             input: &p[0],
-            hidden: &p[1],
             input_bias: self.biases.then(|| &p[2]),
-            hidden_bias: self.biases.then(|| &p[3]),
-            projection: (each > plain).then(|| &p[plain]),
+            hidden: Hidden {
+                weight: &p[1],
+                bias: self.biases.then(|| &p[3]),
+                projection: (each > plain).then(|| &p[plain]),
+            },
         })
     }
 
@@ -219,7 +155,9 @@ impl<'a> Stack<'a> {
                 let before: Vec<Tensor> =
                     states.iter().map(|s| view::select(s, 0, i as i64)).collect::<Result<_>>()?;
                 let by = self.weights(i)?;
-                let (out, after) = walk(self.cell, &data, sizes, &before, &by, direction == 1)?;
+                let gates = linear(&data, by.input, by.input_bias)?;
+                let walk = Walk { cell: self.cell, sizes, backwards: direction == 1 };
+                let (out, after) = layer::run(walk, &gates, &before, by.hidden)?;
                 outputs.push(out);
                 finals.iter_mut().zip(after).for_each(|(list, state)| list.push(state));
             }
@@ -280,38 +218,16 @@ fn cell_step(
     cell: Cell,
     x: &Tensor,
     states: &[Tensor],
-    [input, hidden]: [&Tensor; 2],
-    [input_bias, hidden_bias]: [Option<&Tensor>; 2],
+    [input, weight]: [&Tensor; 2],
+    [input_bias, bias]: [Option<&Tensor>; 2],
 ) -> Result<Vec<Tensor>> {
-    check_cell(x, states, [input, hidden])?;
-    let by = Weights { input, hidden, input_bias, hidden_bias, projection: None };
-    step(cell, &linear(x, input, input_bias)?, states, &by)
-}
-
-/// The sizes of a cell's input and states, of one batch.
-fn check_cell(x: &Tensor, states: &[Tensor], [input, hidden]: [&Tensor; 2]) -> Result<()> {
-    let last = |t: &Tensor| t.dims().last().copied().unwrap_or(0);
-    let (given, wanted) = (last(x), last(input));
-    ensure!(
-        given == wanted,
-        Runtime,
-        "input has inconsistent input_size: got {given} expected {wanted}"
-    );
-    for (i, state) in states.iter().enumerate() {
-        let (batch, states) = (x.dims()[0], state.dims()[0]);
-        ensure!(
-            x.rank() < 2 || batch == states,
-            Runtime,
-            "Input batch size {batch} doesn't match hidden{i} batch size {states}"
-        );
-        let (given, wanted) = (last(state), last(hidden));
-        ensure!(
-            given == wanted,
-            Runtime,
-            "hidden{i} has inconsistent hidden_size: got {given}, expected {wanted}"
-        );
+    let gates = linear(x, input, input_bias)?;
+    let by = Hidden { weight, bias, projection: None };
+    if gates.rank() != 2 {
+        return definition::step(cell, &gates, states, by);
     }
-    Ok(())
+    let walk = Walk { cell, sizes: &[gates.dims()[0]], backwards: false };
+    Ok(layer::run(walk, &gates, states, by)?.1)
 }
 
 fn single(

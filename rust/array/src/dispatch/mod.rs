@@ -11,6 +11,7 @@ mod norm;
 pub mod optim;
 mod pool;
 pub mod random;
+pub mod recurrent;
 mod reduce;
 mod scan;
 mod softmax;

@@ -1,0 +1,60 @@
+//! Cells of recurrent networks.
+
+use super::{on_cpu, view, view_mut};
+use crate::Array;
+use base::Result;
+use cpu::recurrent as kernels;
+
+/// `[h, c, kept]` of an LSTM from `[input gates, hidden gates]` and the cell before, which may be
+/// `c`; `kept` is for the gradient.
+pub fn lstm_cell([h, c, kept]: [&Array; 3], gates: [&Array; 2], before: &Array) -> Result<()> {
+    on_cpu(h, |h| {
+        let gates = [view(gates[0])?, view(gates[1])?];
+        kernels::lstm_cell([h, view_mut(c)?, view_mut(kept)?], gates, view(before)?)
+    })
+}
+
+/// Gradients of [`lstm_cell`] in the gates and the cell before, which may be that of c.
+pub fn lstm_cell_backward(
+    [gates, before]: [&Array; 2],
+    [grad_h, grad_c]: [&Array; 2],
+    kept: &Array,
+    c_before: &Array,
+) -> Result<()> {
+    on_cpu(gates, |gates| {
+        let grads = [view(grad_h)?, view(grad_c)?];
+        kernels::lstm_cell_backward([gates, view_mut(before)?], grads, view(kept)?, view(c_before)?)
+    })
+}
+
+/// `[h, kept]` of a GRU from `[input gates, hidden gates]` and the state before.
+pub fn gru_cell([h, kept]: [&Array; 2], gates: [&Array; 2], before: &Array) -> Result<()> {
+    on_cpu(h, |h| {
+        let gates = [view(gates[0])?, view(gates[1])?];
+        kernels::gru_cell([h, view_mut(kept)?], gates, view(before)?)
+    })
+}
+
+/// Gradients of [`gru_cell`] in the input gates, the hidden gates and the state before, which may be
+/// that of h.
+pub fn gru_cell_backward(
+    [input, hidden, before]: [&Array; 3],
+    grad_h: &Array,
+    kept: &Array,
+    h_before: &Array,
+) -> Result<()> {
+    on_cpu(input, |input| {
+        let to = [input, view_mut(hidden)?, view_mut(before)?];
+        kernels::gru_cell_backward(to, view(grad_h)?, view(kept)?, view(h_before)?)
+    })
+}
+
+/// The state of an Elman network from its input and hidden sums.
+pub fn elman_cell(h: &Array, sums: [&Array; 2], relu: bool) -> Result<()> {
+    on_cpu(h, |h| kernels::elman_cell(h, [view(sums[0])?, view(sums[1])?], relu))
+}
+
+/// The gradient of [`elman_cell`] in either sum.
+pub fn elman_cell_backward(sum: &Array, grad_h: &Array, h: &Array, relu: bool) -> Result<()> {
+    on_cpu(sum, |sum| kernels::elman_cell_backward(sum, view(grad_h)?, view(h)?, relu))
+}
