@@ -84,21 +84,16 @@ crate::unary! { ACTIVATION:
     threshold { out: Same, unary_with: [Float => |x, p| if x <= Real::from_f64(p[0]) { Real::from_f64(p[1]) } else { x }, Int => |x, p| if (x as f64) <= p[0] { p[1] as _ } else { x }], wgsl: "select(x, v, x <= t)",
         vjp: [|g, x, p| Var::from(0.0).where_(x.le(p[0]), g)], sample: -4.0..4.0 }
     /// x Phi(x), Phi the normal distribution function.
-    gelu { out: Same, unary: [Float => |x| gelu_scalar(x)], wgsl: "gelu(x)", vjp: [|g, x| gelu_vjp(g, x)], sample: -4.0..4.0 }
+    gelu { out: Same, unary: [Float => |x| Real::gelu(x)], wgsl: "gelu(x)", vjp: [|g, x| gelu_vjp(g, x)], sample: -4.0..4.0 }
     /// GELU by its tanh approximation.
     gelu_tanh as "GeluBackward0" { out: Same, unary: [Float => |x| gelu_tanh_scalar(x)], wgsl: "gelu_tanh(x)", vjp: [|g, x| gelu_tanh_vjp(g, x)], sample: -4.0..4.0 }
 }
 
+/// `0.5 x (1 + tanh(inner))`, which is `x / (1 + exp(-2 inner))`.
 #[inline(always)]
 fn gelu_tanh_scalar<T: Real>(x: T) -> T {
     let inner = T::from_f64(SQRT_2_OVER_PI) * (x + T::from_f64(0.044_715) * x * x * x);
-    T::from_f64(0.5) * x * (T::ONE + Field::tanh(inner))
-}
-
-/// x Phi(x) by erfc, which stays accurate in the tail.
-#[inline(always)]
-fn gelu_scalar<T: Real>(x: T) -> T {
-    x * T::from_f64(0.5) * Real::erfc(x * T::from_f64(-std::f64::consts::FRAC_1_SQRT_2))
+    x / (T::ONE + Field::exp(-(inner + inner)))
 }
 
 const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;

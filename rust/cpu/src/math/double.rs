@@ -74,6 +74,10 @@ impl Real for f64 {
     fn erfc(self) -> f64 {
         libm::erfc(self)
     }
+    #[inline]
+    fn gelu(self) -> f64 {
+        0.5 * self * libm::erfc(self * -std::f64::consts::FRAC_1_SQRT_2)
+    }
     super::real_real! { f64 }
     #[inline]
     fn atan2(self, x: f64) -> f64 {

@@ -126,7 +126,10 @@ pub trait Real: Ordered + Field<Part = Self> {
         erf
         /// Its complement, accurate in the tail.
         erfc
-        /// Its inverse.
+        /// Self times the distribution function of the standard normal distribution, accurate in the
+        /// tail (to 4 units in f32).
+        gelu
+        /// The inverse of `erf`.
         erfinv
         /// Logarithm of the absolute value of the gamma function.
         lgamma
