@@ -4,6 +4,7 @@
 mod kit;
 
 use base::{DType, Dims, Kind};
+use cpu::arch::{Level, limit_level};
 use cpu::pool2d::*;
 use kit::{Tensor, Values, close, tolerance};
 use proptest::prelude::*;
@@ -209,6 +210,25 @@ proptest! {
     }
 }
 
+#[test]
+fn long_rows_at_every_level() {
+    for (level, stride) in Level::ALL.into_iter().flat_map(|l| [1, 2, 3].map(|s| (l, s))) {
+        limit_level(level);
+        let sizes = [(5, [2, 1, 0, 2]), (203, [3, stride, 1, 1])];
+        let input = sizes.map(|s| s.0);
+        let lines = sizes.map(|s| fixed(s.0, s.1, false));
+        let [kernel, stride, padding, dilation] =
+            [0, 1, 2, 3].map(|i| sizes.iter().map(|s| s.1[i]).collect::<Dims>());
+        let geometry = PoolGeometry { kernel, stride, padding, dilation };
+        let data = data([2, 1], &input, &lines, 7);
+        for dtype in DTYPES {
+            check_max(&data, dtype, false, |y, indices, x| {
+                max_pool(y.view_mut(), Some(indices.view_mut()), x.view(), &geometry).unwrap();
+            });
+        }
+    }
+}
+
 fn line(kernel: usize, stride: usize) -> PoolGeometry {
     let one = |v| Dims::from_slice(&[v]);
     PoolGeometry { kernel: one(kernel), stride: one(stride), padding: one(0), dilation: one(1) }
@@ -221,6 +241,13 @@ fn nan_is_the_largest() {
     max_pool(y.view_mut(), Some(at.view_mut()), x.view(), &line(2, 2)).unwrap();
     assert!(y.values()[0].is_nan());
     assert_eq!((y.values()[1], at.values()), (5.0, vec![1.0, 2.0]));
+    let mut long = vec![1.0; 100];
+    [20, 21, 61].into_iter().for_each(|i| long[i] = f64::NAN);
+    let x = Tensor::new(DType::F32, &[1, 100], &long);
+    let (y, at) = (Tensor::stale(DType::F32, &[1, 50]), Tensor::stale(DType::I64, &[1, 50]));
+    max_pool(y.view_mut(), Some(at.view_mut()), x.view(), &line(2, 2)).unwrap();
+    let found: Vec<usize> = (0..50).filter(|&o| y.values()[o].is_nan()).collect();
+    assert_eq!((found, at.values()[10], at.values()[30]), (vec![10, 30], 21.0, 61.0));
 }
 
 #[test]

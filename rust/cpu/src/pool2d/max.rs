@@ -1,11 +1,14 @@
 //! Maximum pooling: NaN wins, then the first of equal values; positions are saved for the gradient.
 
-use super::{Plan, PoolGeometry};
+use super::{Plan, PoolGeometry, Window};
+use crate::arch::simd;
 use crate::dispatch::dispatch;
 use crate::float::rows_per_task;
+use crate::math::Ordered;
 use crate::stage::{In, Input, Out, Output, output_or_none};
 use crate::{View, ViewMut, parallel_chunks};
-use base::{DType, Element, Result, ensure};
+use base::{DType, Result, ensure};
+use std::sync::atomic::{self, AtomicUsize};
 
 /// `out` = the largest element of each window, `indices` (int64, where wanted) its position in its
 /// plane. Windows are as many as `out`'s dims say, and each reaches the input.
@@ -50,30 +53,119 @@ fn run(out: ViewMut<'_>, indices: Option<ViewMut<'_>>, x: View<'_>, plan: &Plan)
     y.finish()
 }
 
-#[allow(clippy::eq_op)]
-fn plane<T: Element + PartialOrd>(
+/// A plane: rows of whole windows side by side, the clipped ones at the borders one by one.
+fn plane<T: Ordered>(plan: &Plan, x: In<'_, T>, y: Out<'_, T>, at: Option<Out<'_, i64>>) {
+    let [depths, heights, widths] = &plan.windows;
+    let (inner, stride) = whole_windows(widths);
+    let mut offsets = Vec::new();
+    for (i, d) in depths.iter().enumerate() {
+        for (j, h) in heights.iter().enumerate() {
+            let row = (i * heights.len() + j) * widths.len();
+            for o in (0..inner.start).chain(inner.end..widths.len()) {
+                window(plan, x, [*d, *h, widths[o]], (y, at, row + o));
+            }
+            let Some(first) = widths.get(inner.start).filter(|_| !inner.is_empty()) else {
+                continue;
+            };
+            offsets.clear();
+            plan.each_row([*d, *h, *first], |row, w| {
+                offsets.extend((w.start..w.end).step_by(plan.step[2]).map(|i| row + i));
+            });
+            let (start, len) = (row + inner.start, inner.len());
+            let at = at.map(|at| at.part(start, len));
+            // SAFETY: the arrays are bounds-checked.
+            unsafe { windows_of_row(x, &offsets, stride, y.part(start, len), at) }
+        }
+    }
+}
+
+/// The longest run of windows of one size that start at equal steps, from the first whole one on,
+/// and those steps.
+fn whole_windows(windows: &[Window]) -> (std::ops::Range<usize>, usize) {
+    let size = |w: &Window| w.end - w.start;
+    let whole = windows.iter().map(size).max().unwrap_or(0);
+    let first = windows.iter().position(|w| size(w) == whole).unwrap_or(0);
+    let rest = &windows[first.min(windows.len())..];
+    let stride = rest.get(1).map_or(1, |w| w.start - rest[0].start);
+    let even =
+        |(i, w): &(usize, &Window)| size(w) == whole && w.start == rest[0].start + i * stride;
+    let count = rest.iter().enumerate().take_while(even).count();
+    (first..first + count, stride)
+}
+
+fn window<T: Ordered>(
     plan: &Plan,
     x: In<'_, T>,
-    y: Out<'_, T>,
-    at: Option<Out<'_, i64>>,
+    [d, h, w]: [Window; 3],
+    (y, at, o): (Out<'_, T>, Option<Out<'_, i64>>, usize),
 ) {
-    plan.each_output(|o, windows| {
-        let [d, h, w] = windows;
-        let mut best = (d.start * plan.input[1] + h.start) * plan.input[2] + w.start;
-        let mut max = x.at(best);
-        plan.each_row(windows, |row, w| {
-            for i in (w.start..w.end).step_by(plan.step[2]) {
-                let value = x.at(row + i);
-                if value > max || value != value {
-                    (max, best) = (value, row + i);
-                }
+    let mut best = (d.start * plan.input[1] + h.start) * plan.input[2] + w.start;
+    let mut max = x.at(best);
+    plan.each_row([d, h, w], |row, w| {
+        for i in (w.start..w.end).step_by(plan.step[2]) {
+            let value = x.at(row + i);
+            if value > max || value.is_nan() {
+                (max, best) = (value, row + i);
             }
-        });
-        y.set(o, max);
-        if let Some(at) = at {
-            at.set(o, best as i64);
         }
     });
+    y.set(o, max);
+    if let Some(at) = at {
+        at.set(o, best as i64);
+    }
+}
+
+/// Windows of a row computed at a time.
+const BLOCK: usize = 32;
+
+/// `count` elements `stride` apart.
+#[inline(always)]
+fn strided<T: Ordered>(x: In<'_, T>, stride: usize, count: usize) -> [T; BLOCK] {
+    let from = x.part(0, (count - 1) * stride + 1).ptr();
+    let mut block = [T::ZERO; BLOCK];
+    for (l, value) in block.iter_mut().enumerate().take(count) {
+        // SAFETY: `l * stride` is inside the part taken above.
+        *value = unsafe { from.add(l * stride).read() };
+    }
+    block
+}
+
+simd! {
+    unsafe fn windows_of_row[T: Ordered](
+        x: In<'_, T>, offsets: &[usize], stride: usize, y: Out<'_, T>, at: Option<Out<'_, i64>>
+    ) {
+        let n = y.len();
+        for start in (0..n).step_by(BLOCK) {
+            let count = BLOCK.min(n - start);
+            let mut max = [T::ZERO; BLOCK];
+            let mut best = [0u32; BLOCK];
+            for (k, &offset) in offsets.iter().enumerate() {
+                let from = offset + start * stride;
+                let x = x.part(from, x.len() - from);
+                let values = match stride {
+                    1 => strided(x, 1, count),
+                    2 => strided(x, 2, count),
+                    _ => strided(x, stride, count),
+                };
+                let moved = (offset - offsets[0]) as u32;
+                for l in 0..BLOCK {
+                    let taken = k == 0 || values[l] > max[l] || values[l].is_nan();
+                    max[l] = if taken { values[l] } else { max[l] };
+                    best[l] = if taken { moved } else { best[l] };
+                }
+            }
+            let (y, first) = (y.part(start, count), offsets[0] + start * stride);
+            for (l, max) in max.iter().enumerate().take(count) {
+                y.set(l, *max);
+            }
+            if let Some(at) = at {
+                let at = at.part(start, count);
+                for (l, best) in best.iter().enumerate().take(count) {
+                    at.set(l, (first + l * stride) as i64 + i64::from(*best));
+                }
+            }
+        }
+    }
 }
 
 /// Gradient of a maximum pool: each element of `grad` is added where its maximum lay. `grad_input`
@@ -92,15 +184,7 @@ pub fn max_pool_backward(
     ensure!(fits, Runtime, "internal error: max_pool_backward of {:?}", grad.dims());
     let (g, at) = (Input::new(grad)?, Input::cast(indices, DType::I64)?);
     let places = at.values::<i64>();
-    for i in 0..places.len() {
-        let inside = usize::try_from(places.at(i)).is_ok_and(|at| at < from);
-        ensure!(
-            inside,
-            Index,
-            "max_pool_backward: index {} is out of range [0, {from})",
-            places.at(i)
-        );
-    }
+    check_places(places, from)?;
     let gx = Output::cast(grad_input, g.dtype())?;
     dispatch!("max_pool_backward", g.dtype(), [real], T => {
         let (g, gx) = (g.values::<T>(), gx.values::<T>());
@@ -108,7 +192,8 @@ pub fn max_pool_backward(
             for p in first..last {
                 let gx = gx.part(p * from, from);
                 gx.fill(T::default());
-                for i in p * to..(p + 1) * to {
+                let (places, g) = (places.part(p * to, to), g.part(p * to, to));
+                for i in 0..to {
                     let at = places.at(i) as usize;
                     gx.set(at, gx.at(at) + g.at(i));
                 }
@@ -116,4 +201,39 @@ pub fn max_pool_backward(
         });
     });
     gx.finish()
+}
+
+/// Fails where a position is not one of `count`.
+fn check_places(places: In<'_, i64>, count: usize) -> Result<()> {
+    let astray = AtomicUsize::new(usize::MAX);
+    parallel_chunks(places.len(), PLACES, &|first, last| {
+        let part = places.part(first, last - first);
+        // SAFETY: the array is bounds-checked.
+        if unsafe { any_outside(part, count as u64) } {
+            let outside = |i: &usize| places.at(*i) as u64 >= count as u64;
+            let at = (first..last).find(outside).unwrap_or(first);
+            astray.fetch_min(at, atomic::Ordering::Relaxed);
+        }
+    });
+    let astray = astray.into_inner();
+    ensure!(
+        astray == usize::MAX,
+        Index,
+        "max_pool_backward: index {} is out of range [0, {count})",
+        places.at(astray)
+    );
+    Ok(())
+}
+
+/// Positions a task checks.
+const PLACES: usize = 32 * 1024;
+
+simd! {
+    unsafe fn any_outside(places: In<'_, i64>, count: u64) -> bool {
+        let mut outside = false;
+        for i in 0..places.len() {
+            outside |= places.at(i) as u64 >= count;
+        }
+        outside
+    }
 }
