@@ -294,6 +294,33 @@ fn a_long_sum_is_accurate_and_the_same_on_any_number_of_threads() {
 }
 
 #[test]
+fn many_columns_are_folded_in_order_at_every_level() {
+    let (rows, columns) = (203, 1300);
+    let values = Values::new(5).eighths(rows * columns);
+    for (level, dtype) in
+        Level::ALL.into_iter().flat_map(|l| [DType::F32, DType::BF16, DType::I64].map(|d| (l, d)))
+    {
+        limit_level(level);
+        let x = Tensor::new(dtype, &[rows, columns], &values);
+        let kept = x.values();
+        let column = |j: usize| kept.iter().skip(j).step_by(columns).copied();
+        let out = Tensor::stale(dtype, &[columns]);
+        let results = [1, 2, 3].map(|threads| {
+            cpu::set_num_threads(threads);
+            sum(out.view_mut(), x.view(), &[true, false]).unwrap();
+            out.values()
+        });
+        let sums: Vec<f64> = (0..columns).map(|j| column(j).sum()).collect();
+        close(&results[0], &sums, tolerance(dtype));
+        assert!(results.iter().all(|r| *r == results[0]));
+        amax(out.view_mut(), x.view(), &[true, false]).unwrap();
+        let largest: Vec<f64> =
+            (0..columns).map(|j| column(j).fold(f64::NEG_INFINITY, f64::max)).collect();
+        assert_eq!(out.values(), largest);
+    }
+}
+
+#[test]
 fn complex_moments_and_norms() {
     let parts = [(3.0, 4.0), (0.0, -1.0)]
         .map(|(re, im)| base::Scalar::Complex(base::Complex64::new(re, im)));

@@ -45,6 +45,24 @@ pub(crate) trait Fold: Copy + Send + Sync {
     /// # Safety
     /// `states` and `x` are valid for `n` elements each and do not overlap.
     unsafe fn columns(&self, states: *mut Self::State, x: *const Self::In, n: usize);
+
+    /// Adds `rows` rows of `n` elements, `down` elements apart, to `n` states: the same as
+    /// [`Fold::columns`] row by row.
+    ///
+    /// # Safety
+    /// As there, for each row.
+    unsafe fn rows(
+        &self,
+        states: *mut Self::State,
+        x: *const Self::In,
+        n: usize,
+        (rows, down): (usize, isize),
+    ) {
+        for row in 0..rows {
+            // SAFETY: the caller's promise.
+            unsafe { self.columns(states, x.wrapping_offset(row as isize * down), n) }
+        }
+    }
 }
 
 /// A fold that is a binary operation on single elements: the common case, vectorised here.
@@ -85,7 +103,17 @@ impl<S: Step> Fold for S {
     #[inline(always)]
     unsafe fn columns(&self, states: *mut S::State, x: *const S::In, n: usize) {
         // SAFETY: the caller's promise.
-        unsafe { fold_columns::<S>(states, x, n) }
+        unsafe { fold_rows::<S>(states, x, n, 1, 0) }
+    }
+    unsafe fn rows(
+        &self,
+        states: *mut S::State,
+        x: *const S::In,
+        n: usize,
+        (rows, down): (usize, isize),
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { fold_rows::<S>(states, x, n, rows, down) }
     }
 }
 
@@ -119,14 +147,33 @@ simd! {
     }
 }
 
+/// Rows added to a state while it is in a register.
+const ROWS: usize = 4;
+
 simd! {
-    unsafe fn fold_columns[S: Step](states: *mut S::State, x: *const S::In, n: usize) {
-        // SAFETY: the caller gives `n` states and elements, apart from each other.
-        let (states, x) = unsafe {
-            (std::slice::from_raw_parts_mut(states, n), std::slice::from_raw_parts(x, n))
+    unsafe fn fold_rows[S: Step](
+        states: *mut S::State, x: *const S::In, n: usize, rows: usize, down: isize
+    ) {
+        // SAFETY: the caller gives `n` states and rows of `n` elements, apart from each other.
+        let (states, row) = unsafe {
+            let states = std::slice::from_raw_parts_mut(states, n);
+            (states, |r: usize| std::slice::from_raw_parts(x.offset(r as isize * down), n))
         };
-        for (state, &x) in states.iter_mut().zip(x) {
-            *state = S::step(*state, x);
+        let whole = rows / ROWS * ROWS;
+        for first in (0..whole).step_by(ROWS) {
+            let block: [&[S::In]; ROWS] = std::array::from_fn(|r| row(first + r));
+            for (i, state) in states.iter_mut().enumerate() {
+                let mut sum = *state;
+                for row in block {
+                    sum = S::step(sum, row[i]);
+                }
+                *state = sum;
+            }
+        }
+        for r in whole..rows {
+            for (state, &x) in states.iter_mut().zip(row(r)) {
+                *state = S::step(*state, x);
+            }
         }
     }
 }

@@ -28,8 +28,8 @@ use std::ops::Range;
 
 /// Elements gathered or cast at a time, and the longest run given to a fold.
 pub(crate) const BLOCK: usize = 2048;
-/// Outputs folded side by side.
-const COLUMNS: usize = 512;
+/// Outputs folded side by side: a page of f32, so that rows are read in long runs.
+const COLUMNS: usize = 1024;
 /// Elements a task should fold, and the length of a segment.
 const GRAIN: usize = 32 * 1024;
 /// With fewer tasks than this a long reduction is split into segments.
@@ -324,7 +324,15 @@ impl<F: Fold> Plan<F> {
         }
         let mut block = Block::new();
         let down = self.reduced.inner_stride(0);
+        let in_place = (step == 1 || states.len() == 1) && self.x_dtype == F::In::DTYPE;
         self.reduced.for_each_run(range, |[at], n| {
+            if in_place {
+                let from = x.wrapping_offset(at * self.x_dtype.size() as isize).cast();
+                let states_ptr = states.as_mut_ptr().cast();
+                // SAFETY: `n` rows of elements inside x, one for each state, all initialised above.
+                unsafe { self.fold.rows(states_ptr, from, states.len(), (n, down)) };
+                return;
+            }
             for i in 0..n {
                 let offset = (at + i as isize * down) * self.x_dtype.size() as isize;
                 // SAFETY: a row of elements inside x, one for each state, all initialised above.
