@@ -65,25 +65,56 @@ fn correction(beta: f64, step: f64) -> f64 {
     1.0 - beta.powf(step)
 }
 
+/// The moments that Adam, `NAdam` and `RAdam` keep.
+struct Moments<T> {
+    descent: Descent<T>,
+    shrink: T,
+    new: [T; 2],
+    keep: T,
+}
+
+impl<T: Float> Moments<T> {
+    fn new(maximize: bool, decoupled: bool, lr: f64, weight_decay: f64, betas: [f64; 2]) -> Self {
+        Moments {
+            descent: Descent::new(maximize, coupled(decoupled, weight_decay)),
+            shrink: T::of(shrink(decoupled, lr, weight_decay)),
+            new: betas.map(|beta| T::of(1.0 - beta)),
+            keep: T::of(betas[1]),
+        }
+    }
+
+    /// Moves element `i` on: the decayed parameter, the gradient, and its new mean and mean square.
+    #[inline(always)]
+    fn advance(
+        &self,
+        i: usize,
+        p: Out<'_, T>,
+        g: In<'_, T>,
+        [mean, square]: [Out<'_, T>; 2],
+    ) -> [T; 4] {
+        let old = p.at(i) * self.shrink;
+        let g = self.descent.at(g.at(i), old);
+        let m = lerp(mean.at(i), g, self.new[0]);
+        let v = square.at(i) * self.keep + (self.new[1] * g) * g;
+        mean.set(i, m);
+        square.set(i, v);
+        [old, g, m, v]
+    }
+}
+
 simd! {
     unsafe fn adam_run[T: Float](
         p: Out<'_, T>, g: In<'_, T>, state: [Out<'_, T>; 2], largest: Option<Out<'_, T>>, by: &Adam
     ) {
-        let (n, [mean, square], [beta1, beta2]) = (p.len(), state, by.betas);
-        assert!(g.len() == n && mean.len() == n && square.len() == n);
-        let descent = Descent::<T>::new(by.maximize, coupled(by.decoupled, by.weight_decay));
-        let shrink = T::of(shrink(by.decoupled, by.lr, by.weight_decay));
-        let (weight1, keep2, weight2) = (T::of(1.0 - beta1), T::of(beta2), T::of(1.0 - beta2));
+        let (n, [beta1, beta2]) = (p.len(), by.betas);
+        assert!(g.len() == n && state.iter().all(|s| s.len() == n));
+        let moments =
+            Moments::<T>::new(by.maximize, by.decoupled, by.lr, by.weight_decay, by.betas);
         let rate = T::of(-(by.lr / correction(beta1, by.step)));
         let scale = T::of(correction(beta2, by.step).powf(0.5));
         let eps = T::of(by.eps);
         for i in 0..n {
-            let old = p.at(i) * shrink;
-            let g = descent.at(g.at(i), old);
-            let m = lerp(mean.at(i), g, weight1);
-            let v = square.at(i) * keep2 + (weight2 * g) * g;
-            mean.set(i, m);
-            square.set(i, v);
+            let [old, _, m, v] = moments.advance(i, p, g, state);
             let top = match largest {
                 None => v,
                 Some(largest) => {
@@ -200,22 +231,16 @@ pub fn nadam(
 
 simd! {
     unsafe fn nadam_run[T: Float](p: Out<'_, T>, g: In<'_, T>, state: [Out<'_, T>; 2], by: &Nadam) {
-        let (n, [mean, square], [beta1, beta2]) = (p.len(), state, by.betas);
-        assert!(g.len() == n && mean.len() == n && square.len() == n);
-        let descent = Descent::<T>::new(by.maximize, coupled(by.decoupled, by.weight_decay));
-        let shrink = T::of(shrink(by.decoupled, by.lr, by.weight_decay));
-        let (weight1, keep2, weight2) = (T::of(1.0 - beta1), T::of(beta2), T::of(1.0 - beta2));
+        let (n, [_, beta2]) = (p.len(), by.betas);
+        assert!(g.len() == n && state.iter().all(|s| s.len() == n));
+        let moments =
+            Moments::<T>::new(by.maximize, by.decoupled, by.lr, by.weight_decay, by.betas);
         let (scale, eps) = (T::of(correction(beta2, by.step)), T::of(by.eps));
         let [mu, next] = by.mu;
         let rate = T::of(-by.lr * (1.0 - mu) / (1.0 - by.mu_product));
         let mean_rate = T::of((-by.lr * next) / (1.0 - by.mu_product * next));
         for i in 0..n {
-            let old = p.at(i) * shrink;
-            let g = descent.at(g.at(i), old);
-            let m = lerp(mean.at(i), g, weight1);
-            let v = square.at(i) * keep2 + (weight2 * g) * g;
-            mean.set(i, m);
-            square.set(i, v);
+            let [old, g, m, v] = moments.advance(i, p, g, state);
             let denominator = (v / scale).sqrt() + eps;
             let moved = old + (rate * g) / denominator;
             p.set(i, moved + (mean_rate * m) / denominator);
@@ -271,21 +296,15 @@ pub fn radam(
 
 simd! {
     unsafe fn radam_run[T: Float](p: Out<'_, T>, g: In<'_, T>, state: [Out<'_, T>; 2], by: &Radam) {
-        let (n, [mean, square], [beta1, beta2]) = (p.len(), state, by.betas);
-        assert!(g.len() == n && mean.len() == n && square.len() == n);
-        let descent = Descent::<T>::new(by.maximize, coupled(by.decoupled, by.weight_decay));
-        let shrink = T::of(shrink(by.decoupled, by.lr, by.weight_decay));
-        let (weight1, keep2, weight2) = (T::of(1.0 - beta1), T::of(beta2), T::of(1.0 - beta2));
+        let (n, [beta1, beta2]) = (p.len(), by.betas);
+        assert!(g.len() == n && state.iter().all(|s| s.len() == n));
+        let moments =
+            Moments::<T>::new(by.maximize, by.decoupled, by.lr, by.weight_decay, by.betas);
         let (scale1, lr) = (T::of(correction(beta1, by.step)), T::of(by.lr));
         let (scale2, eps) = (T::of(correction(beta2, by.step).powf(0.5)), T::of(by.eps));
         let rectification = by.rectification().map(T::of);
         for i in 0..n {
-            let old = p.at(i) * shrink;
-            let g = descent.at(g.at(i), old);
-            let m = lerp(mean.at(i), g, weight1);
-            let v = square.at(i) * keep2 + (weight2 * g) * g;
-            mean.set(i, m);
-            square.set(i, v);
+            let [old, _, m, v] = moments.advance(i, p, g, state);
             let step = (m / scale1) * lr;
             let step = match rectification {
                 Some(factor) => step * (scale2 / (v.sqrt() + eps)) * factor,
