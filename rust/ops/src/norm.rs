@@ -3,7 +3,7 @@
 //! Each op is one node whose gradient is a kernel; its meaning is `(x - mean) * scale`, times the
 //! factors, plus the offsets.
 
-use crate::node::record_optional;
+use crate::node::{Saved, record_optional};
 use crate::{Var, fused, reduce, view};
 use array::Array;
 use array::dispatch::{self, Affine, BatchNorm, Moments, NormGradients};
@@ -42,37 +42,7 @@ impl Operands<'_> {
                 name,
                 inputs,
                 Vec::new(),
-                move |grad, saved| {
-                    let list: Vec<Array> = saved
-                        .vars
-                        .iter()
-                        .map(|v| v.clone().tensor().map(|t| t.array()))
-                        .collect::<Result<_>>()?;
-                    let empty = |i: usize| -> Result<Option<Array>> {
-                        let like = &list[i];
-                        let wanted = saved.needs[i];
-                        let fresh =
-                            || Array::empty_contiguous(like.dims(), like.dtype(), like.device());
-                        wanted.then(fresh).transpose()
-                    };
-                    let last = 1 + usize::from(weighted);
-                    let to = NormGradients {
-                        input: empty(0)?,
-                        weight: if weighted { empty(1)? } else { None },
-                        bias: if moved { empty(last)? } else { None },
-                    };
-                    let weight = weighted.then(|| &list[1]);
-                    kernel(&to, [&grad.array(), &list[0]], weight)?;
-                    let var = |a: Option<Array>| a.map(|a| Var::T(Tensor::new(a)));
-                    let mut grads = vec![var(to.input)];
-                    if weighted {
-                        grads.push(var(to.weight));
-                    }
-                    if moved {
-                        grads.push(var(to.bias));
-                    }
-                    Ok(grads)
-                },
+                move |grad, saved| by_kernel(grad, saved, [weighted, moved], &kernel),
                 move |inputs| {
                     let lined = |t: &Tensor| Var::from(view::reshape_to(t, &parameters));
                     let mut y = standardize(&inputs[0]);
@@ -87,6 +57,31 @@ impl Operands<'_> {
             )
         })
     }
+}
+
+/// The gradients a norm's kernel gives towards its inputs, of which weight and bias may be absent.
+fn by_kernel(
+    grad: &Tensor,
+    saved: &Saved,
+    [weighted, moved]: [bool; 2],
+    kernel: impl Fn(&NormGradients, [&Array; 2], Option<&Array>) -> Result<()>,
+) -> Result<fused::Gradients> {
+    let list: Vec<Array> =
+        saved.vars.iter().map(|v| v.clone().tensor().map(|t| t.array())).collect::<Result<_>>()?;
+    let empty = |i: usize| -> Result<Option<Array>> {
+        let like = &list[i];
+        let fresh = || Array::empty_contiguous(like.dims(), like.dtype(), like.device());
+        saved.needs[i].then(fresh).transpose()
+    };
+    let last = 1 + usize::from(weighted);
+    let to = NormGradients {
+        input: empty(0)?,
+        weight: if weighted { empty(1)? } else { None },
+        bias: if moved { empty(last)? } else { None },
+    };
+    kernel(&to, [&grad.array(), &list[0]], weighted.then(|| &list[1]))?;
+    let all = [Some(to.input), weighted.then_some(to.weight), moved.then_some(to.bias)];
+    Ok(all.into_iter().flatten().map(|a| a.map(|a| Var::T(Tensor::new(a)))).collect())
 }
 
 fn mean_keep(x: Var, dims: &[i64]) -> Var {
@@ -317,16 +312,13 @@ pub struct Statistics<'a> {
     pub eps: f64,
 }
 
-/// Channels standardized over batch and positions, times `weight`, plus `bias`.
-pub fn batch_norm(
+/// Checks what batch norm is given; the number of channels.
+fn check_batch(
     x: &Tensor,
     weight: Option<&Tensor>,
     bias: Option<&Tensor>,
     by: Statistics<'_>,
-) -> Result<Tensor> {
-    if x.numel() == 0 {
-        return empty_batch(x, weight, bias);
-    }
+) -> Result<usize> {
     let dims = x.dims();
     ensure!(
         dims.len() >= 2,
@@ -351,6 +343,20 @@ pub fn batch_norm(
         "running_mean and running_var must be defined in evaluation mode"
     );
     check_float(x, "batch_norm")?;
+    Ok(channels)
+}
+
+/// Channels standardized over batch and positions, times `weight`, plus `bias`.
+pub fn batch_norm(
+    x: &Tensor,
+    weight: Option<&Tensor>,
+    bias: Option<&Tensor>,
+    by: Statistics<'_>,
+) -> Result<Tensor> {
+    if x.numel() == 0 {
+        return empty_batch(x, weight, bias);
+    }
+    let channels = check_batch(x, weight, bias, by)?;
     let operands = Operands { x, weight, bias };
     let saved = empty_moments(&[channels], x)?;
     let out = empty_in_format(x)?;
@@ -364,9 +370,8 @@ pub fn batch_norm(
     if training {
         [by.mean, by.var].into_iter().flatten().for_each(Tensor::bump_version);
     }
-    let rank = dims.len();
-    let over: Vec<i64> = (0..rank as i64).filter(|&d| d != 1).collect();
-    let lined = channel_dims(channels, rank);
+    let over: Vec<i64> = (0..x.rank() as i64).filter(|&d| d != 1).collect();
+    let lined = channel_dims(channels, x.rank());
     operands.record(
         "NativeBatchNormBackward0",
         out,

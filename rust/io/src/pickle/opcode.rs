@@ -71,17 +71,12 @@ impl<'a> Ops<'a> {
     pub(super) fn next(&mut self) -> Result<Op<'a>> {
         let start = self.at;
         let code = self.take(1)?[0];
+        if let Some(op) = bare(code) {
+            return Ok(op);
+        }
         Ok(match code {
             0x80 => Op::Proto(self.take(1)?[0]),
             0x95 => self.frame()?,
-            b'.' => Op::Stop,
-            b'(' => Op::Mark,
-            b'0' => Op::Pop,
-            b'1' => Op::PopMark,
-            b'2' => Op::Dup,
-            b'N' => Op::None,
-            0x88 => Op::Bool(true),
-            0x89 => Op::Bool(false),
             b'K' => Op::Int(self.take(1)?[0].into()),
             b'M' => Op::Int(u16::from_le_bytes(self.array()?).into()),
             b'J' => Op::Int(i32::from_le_bytes(self.array()?).into()),
@@ -95,33 +90,11 @@ impl<'a> Ops<'a> {
             b'C' => Op::Bytes(self.sized::<1>()?),
             0x8E => Op::Bytes(self.sized::<8>()?),
             0x96 => Op::ByteArray(self.sized::<8>()?),
-            b')' => Op::EmptyTuple,
-            b']' => Op::EmptyList,
-            b'}' => Op::EmptyDict,
-            0x8F => Op::EmptySet,
-            0x85..=0x87 => Op::TupleOf(usize::from(code - 0x84)),
-            b't' => Op::Tuple,
-            b'l' => Op::List,
-            b'd' => Op::Dict,
-            0x91 => Op::FrozenSet,
-            b'a' => Op::Append,
-            b'e' => Op::Appends,
-            b's' => Op::SetItem,
-            b'u' => Op::SetItems,
-            0x90 => Op::AddItems,
             b'h' => Op::Get(self.unsigned::<1>()?),
             b'j' => Op::Get(self.unsigned::<4>()?),
             b'q' => Op::Put(self.unsigned::<1>()?),
             b'r' => Op::Put(self.unsigned::<4>()?),
-            0x94 => Op::Memoize,
             b'c' => Op::Global(self.line()?, self.line()?),
-            0x93 => Op::StackGlobal,
-            b'R' => Op::Reduce,
-            b'b' => Op::Build,
-            0x81 => Op::New,
-            0x92 => Op::NewWithKeywords,
-            b'Q' => Op::Persistent,
-            b'o' | 0x97 | 0x98 => Op::Other(code),
             0x82..=0x84 => {
                 self.take(1 << (code - 0x82))?;
                 Op::Other(code)
@@ -195,6 +168,43 @@ fn utf8(bytes: &[u8], start: usize) -> Result<&str> {
         Ok(text) => Ok(text),
         Err(_) => bail!(Pickle, "the text at byte {start} of the pickle is not UTF-8"),
     }
+}
+
+/// The instruction of a code that takes no argument.
+fn bare<'a>(code: u8) -> Option<Op<'a>> {
+    Some(match code {
+        b'.' => Op::Stop,
+        b'(' => Op::Mark,
+        b'0' => Op::Pop,
+        b'1' => Op::PopMark,
+        b'2' => Op::Dup,
+        b'N' => Op::None,
+        0x88 => Op::Bool(true),
+        0x89 => Op::Bool(false),
+        b')' => Op::EmptyTuple,
+        b']' => Op::EmptyList,
+        b'}' => Op::EmptyDict,
+        0x8F => Op::EmptySet,
+        0x85..=0x87 => Op::TupleOf(usize::from(code - 0x84)),
+        b't' => Op::Tuple,
+        b'l' => Op::List,
+        b'd' => Op::Dict,
+        0x91 => Op::FrozenSet,
+        b'a' => Op::Append,
+        b'e' => Op::Appends,
+        b's' => Op::SetItem,
+        b'u' => Op::SetItems,
+        0x90 => Op::AddItems,
+        0x94 => Op::Memoize,
+        0x93 => Op::StackGlobal,
+        b'R' => Op::Reduce,
+        b'b' => Op::Build,
+        0x81 => Op::New,
+        0x92 => Op::NewWithKeywords,
+        b'Q' => Op::Persistent,
+        b'o' | 0x97 | 0x98 => Op::Other(code),
+        _ => return None,
+    })
 }
 
 /// A little-endian two's complement number of any length.
