@@ -21,7 +21,10 @@ fn back(g: &Var, dims: &[usize], view: &impl Fn(&Tensor) -> Result<Tensor>) -> V
     g.clone().then(|g| {
         let zeros = create::zeros(dims, g.dtype(), g.device())?;
         zeros.set_requires_grad(true)?;
-        let found = fused::derive(|xs| view(&xs[0]), &[zeros], &[true], g)?.pop().flatten();
+        let found =
+            fused::derive(|xs| Ok(vec![view(&xs[0])?]), &[zeros], &[true], &[Some(g.clone())])?
+                .pop()
+                .flatten();
         found.map_or_else(crate::node::absent, Var::tensor)
     })
 }

@@ -10,7 +10,7 @@ use crate::node::{Keep, Saved};
 use crate::{Var, cast, matmul, reduce};
 use array::dispatch::recurrent as kernels;
 use array::{Array, dispatch};
-use base::{DType, DeviceKind, Layout, Result};
+use base::{DType, DeviceKind, Layout, Result, Scalar};
 use tape::Tensor;
 
 /// The output in the order of the data and the last states, from the input gates `(rows, gates *
@@ -133,7 +133,13 @@ impl Panels {
             None => dispatch::matmul(&target, &a, &self.0),
             Some(addend) => {
                 let addend = addend.view(addend.layout().expand(out.dims()));
-                dispatch::matmul_add(&target, &a, &self.0, &Self::split(&addend, panel))
+                dispatch::matmul_add(
+                    &target,
+                    &a,
+                    &self.0,
+                    &Self::split(&addend, panel),
+                    [Scalar::Int(1); 2],
+                )
             }
         }
     }
