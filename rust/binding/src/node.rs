@@ -127,6 +127,9 @@ impl PyNode {
     /// What was recorded.
     fn name(slf: &Bound<'_, Self>) -> PyResult<String> {
         match &slf.get().link {
+            Link::Owned(node) if node.body.as_any().is::<AccumulateGrad>() => {
+                Ok("torch::autograd::AccumulateGrad".to_string())
+            }
             Link::Owned(node) => Ok(node.body.name().to_string()),
             Link::Within(_) => slf.get_type().name().map(|name| name.to_string()),
         }
