@@ -37,7 +37,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "sparse": ("embedding",),
     "transformer": ("transformer", "transformer_layer"),
     "upsampling": ("upsample",),
-    "utils": ("sizes",),
+    "utils": ("sizes", "state_prefix"),
 }
 
 
