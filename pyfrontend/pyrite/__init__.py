@@ -69,6 +69,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         datasets as datasets,
         distributed as distributed,
         distributions as distributions,
+        fft as fft,
         func as func,
         fx as fx,
         hub as hub,
@@ -106,7 +107,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
 _LAZY = frozenset(
     """
     accelerator amp autograd backends compat compiler cpu cuda datasets distributed
-    distributions func fx hub jit linalg masked mps multiprocessing nn onnx optim profiler
+    distributions fft func fx hub jit linalg masked mps multiprocessing nn onnx optim profiler
     serialization signal special testing utils version
     """.split()
 )

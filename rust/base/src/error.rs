@@ -23,6 +23,7 @@ pub enum Kind {
     Key,
     Assertion,
     Stop,
+    LinAlg,
 }
 
 /// An error on its way to the user. One pointer wide, so that results stay small.

@@ -15,6 +15,12 @@ create_exception!(pyrite, ShapeError, PyRuntimeError, "Shapes that do not fit to
 create_exception!(pyrite, DTypeError, PyRuntimeError, "A dtype an op is not defined for.");
 create_exception!(pyrite, DeviceError, PyRuntimeError, "Tensors or memory on the wrong device.");
 create_exception!(pyrite, InternalError, PyRuntimeError, "A bug in Pyrite itself.");
+create_exception!(
+    pyrite,
+    _LinAlgError,
+    PyRuntimeError,
+    "A matrix an algorithm of linear algebra fails for."
+);
 
 /// A Python exception travelling through layers that know no Python.
 struct Raised(PyErr);
@@ -40,6 +46,7 @@ pub fn to_python(error: &Error) -> PyErr {
         Kind::Key => PyKeyError::new_err(text),
         Kind::Assertion => PyAssertionError::new_err(text),
         Kind::Stop => PyStopIteration::new_err(text),
+        Kind::LinAlg => _LinAlgError::new_err(text),
     }
 }
 

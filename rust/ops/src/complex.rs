@@ -130,7 +130,7 @@ fn real_view(x: &Tensor) -> Result<Tensor> {
 }
 
 /// The imaginary part as a view.
-fn imag_view(x: &Tensor) -> Result<Tensor> {
+pub(crate) fn imag_view(x: &Tensor) -> Result<Tensor> {
     ensure!(
         x.dtype().is_complex(),
         Runtime,

@@ -203,7 +203,7 @@ fn both(x: &Tensor, dim: Option<i64>, keepdim: bool) -> Result<(Tensor, Tensor)>
     ))
 }
 
-fn amin(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
+pub(crate) fn amin(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
     fold("amin", "AminBackward0", Extreme::Smallest, x, dim, keepdim)
 }
 

@@ -30,9 +30,14 @@ pub fn derive(
     let (roots, seeds) = values
         .into_iter()
         .zip(grads)
-        .filter(|(_, g)| g.is_some())
+        .filter(|(v, g)| g.is_some() && v.requires_grad())
         .map(|(v, g)| (v, g.clone()))
         .unzip::<_, _, Vec<_>, Vec<_>>();
+    if roots.is_empty() {
+        // A meaning that does not depend on its inputs (it has none of their elements) is constant.
+        let zero = |x: &Tensor| Var::from(x).zeros_like();
+        return Ok(inputs.iter().zip(needs).map(|(x, needed)| needed.then(|| zero(x))).collect());
+    }
     let targets: Vec<Tensor> =
         points.iter().zip(needs).filter(|(_, needed)| **needed).map(|(x, _)| x.clone()).collect();
     let request = Request { create_graph, retain_graph: create_graph, allow_unused: true };

@@ -8,7 +8,7 @@ use tape::Tensor;
 
 /// Which side of a diagonal is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(crate) enum Side {
     Upper,
     Lower,
 }
@@ -26,7 +26,8 @@ fn mask(rows: usize, columns: usize, k: i64, side: Side, device: Device) -> Resu
     Ok(create::to(&kept, None, Some(device), false, None)?.array())
 }
 
-fn triangle(x: &Tensor, k: i64, side: Side) -> Result<Tensor> {
+/// The part of each matrix on one side of diagonal `k`.
+pub(crate) fn triangle(x: &Tensor, k: i64, side: Side) -> Result<Tensor> {
     let op = if side == Side::Upper { "triu" } else { "tril" };
     ensure!(x.rank() >= 2, Runtime, "{op}: input tensor must have at least 2 dimensions");
     let dims = x.dims();
@@ -172,7 +173,7 @@ fn bounds(x: &Tensor) -> Result<(i64, i64)> {
 fn cross(a: &Tensor, b: &Tensor, dim: Option<i64>) -> Result<Tensor> {
     let whole = shape::broadcast(&a.dims(), &b.dims())?;
     ensure!(
-        a.rank() == b.rank() || dim.is_some(),
+        a.rank() == b.rank(),
         Runtime,
         "linalg.cross: inputs must have the same number of dimensions."
     );

@@ -111,7 +111,7 @@ macro_rules! methods {
     )*};
 }
 
-methods! { relu log_sigmoid abs sgn sign square sqrt rsqrt reciprocal exp log sin cos tan sinh cosh tanh sigmoid erf digamma isnan }
+methods! { relu log_sigmoid abs sgn sign square sqrt rsqrt reciprocal exp log sin cos tan sinh cosh tanh sigmoid erf lgamma digamma isnan }
 
 impl Var {
     /// `self` to the power of `exponent`.

@@ -55,7 +55,6 @@ pub fn vector_norm(
 
 /// The slope at x is `sgn(x) |x|^(p-1) / norm^(p-1)`, and 0 where the norm is 0.
 fn norm_vjp(g: Var, x: Var, y: Var, p: f64, dims: &[i64]) -> Var {
-    let at_zero = |v: Var, place: Var| Var::from(0.0).where_(place, v);
     if p == 0.0 {
         return Var::from(0.0) * x * g;
     }
@@ -74,11 +73,11 @@ fn norm_vjp(g: Var, x: Var, y: Var, p: f64, dims: &[i64]) -> Var {
     }
     let size = x.clone().abs();
     let steep = if p < 2.0 {
-        at_zero(x.clone().sgn() * size.clone().pow(p - 1.0), size.eq(0.0))
+        masked_zero(x.clone().sgn() * size.clone().pow(p - 1.0), size.eq(0.0))
     } else {
         x * size.pow(p - 2.0)
     };
-    steep * at_zero(g / y.clone().pow(p - 1.0), y.eq(0.0))
+    steep * masked_zero(g / y.clone().pow(p - 1.0), y.eq(0.0))
 }
 
 fn masked_zero(value: Var, place: Var) -> Var {

@@ -3,9 +3,13 @@
 
 mod attention;
 mod conv;
+pub mod ctc;
 mod embedding;
+mod fft;
+mod fractional;
 pub mod index;
 mod interpolate;
+pub mod linalg;
 mod loss;
 mod norm;
 pub mod optim;
@@ -20,6 +24,8 @@ pub mod sort;
 pub use attention::{Attention, attention, attention_backward};
 pub use conv::{ConvGeometry, conv, conv_input, conv_weight};
 pub use embedding::{embedding, embedding_backward};
+pub use fft::fft;
+pub use fractional::fractional_max_pool;
 pub use interpolate::{Interpolation, interpolate, interpolate_backward};
 pub use loss::{LossReduction, NllLoss, nll_loss, nll_loss_backward};
 pub use norm::{

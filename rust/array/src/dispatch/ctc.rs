@@ -1,0 +1,25 @@
+//! Connectionist temporal classification.
+
+use super::{on_cpu, view};
+use crate::Array;
+use base::Result;
+use cpu::ctc as kernels;
+pub use kernels::Sample;
+
+/// The negative log likelihood of each sample's target.
+pub fn ctc_loss(out: &Array, x: &Array, samples: &[Sample], blank: usize) -> Result<()> {
+    on_cpu(out, |target| kernels::ctc_loss(target, view(x)?, samples, blank))
+}
+
+/// The gradient of [`ctc_loss`].
+pub fn ctc_loss_backward(
+    grad_input: &Array,
+    (grad, x): (&Array, &Array),
+    samples: &[Sample],
+    blank: usize,
+    zero_infinity: bool,
+) -> Result<()> {
+    on_cpu(grad_input, |target| {
+        kernels::ctc_loss_backward(target, (view(grad)?, view(x)?), samples, blank, zero_infinity)
+    })
+}
