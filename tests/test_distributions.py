@@ -20,7 +20,8 @@ def test_outcome_is_pytorchs(expression: str) -> None:
     expected, found = CASES[expression], outcome(expression, torch)
     assert found.keys() == expected.keys()
     assert close(found.get("value"), expected.get("value"))
-    assert (found.get("error"), found.get("text")) == (expected.get("error"), expected.get("text"))
+    assert found.get("error") == expected.get("error")
+    assert found.get("text", "").startswith(expected.get("text", ""))  # details may follow
 
 
 @pytest.mark.parametrize("kind", [D.Normal, D.Uniform])

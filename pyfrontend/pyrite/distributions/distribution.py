@@ -13,6 +13,7 @@ from typing import Any, Self
 from pyrite import _C
 from pyrite._size import Size
 
+from .constraints import is_dependent
 from .utils import lazy_property
 
 __all__ = ["Distribution"]
@@ -71,6 +72,8 @@ class Distribution:
             )
             return
         for name, constraint in constraints.items():
+            if is_dependent(constraint):
+                continue
             given = name in vars(self)
             if not given and isinstance(getattr(type(self), name, None), lazy_property):
                 continue
@@ -171,6 +174,23 @@ class Distribution:
                 "method must also define a custom .expand() method."
             )
         return type(self).__new__(type(self)) if _instance is None else _instance
+
+    def _expand_parameters(
+        self,
+        kind: type[Distribution],
+        batch_shape: Sequence[int],
+        _instance: Any,
+        **event_shapes: Sequence[int],
+    ) -> Any:
+        """`expand` of a class whose parameters, one a keyword, end in the given event shapes."""
+        new = self._expanded_instance(kind, _instance)
+        batch_shape = Size(batch_shape)
+        for name, event_shape in event_shapes.items():
+            if name in vars(self):
+                setattr(new, name, vars(self)[name].expand((*batch_shape, *event_shape)))
+        Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
 
     def _validate_sample(self, value: _C.Tensor) -> None:
         """Checks a value's type, shape and support.

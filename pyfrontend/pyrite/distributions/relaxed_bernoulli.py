@@ -1,0 +1,122 @@
+"""Bernoulli draws made continuous (Maddison et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from pyrite import _C
+from pyrite._size import Size
+
+from . import constraints
+from .distribution import Distribution
+from .transformed_distribution import TransformedDistribution
+from .transforms import SigmoidTransform
+from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs, probs_to_logits
+
+__all__ = ["LogitRelaxedBernoulli", "RelaxedBernoulli"]
+
+
+class LogitRelaxedBernoulli(Distribution):
+    """The log odds of a `RelaxedBernoulli`."""
+
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.real
+    has_rsample = True
+
+    def __init__(
+        self,
+        temperature: _C.Tensor,
+        probs: Any = None,
+        logits: Any = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        if (probs is None) == (logits is None):
+            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        self.temperature = temperature
+        if probs is not None:
+            (self.probs,) = broadcast_all(probs)
+        else:
+            (self.logits,) = broadcast_all(logits)
+        super().__init__(self._param.size(), validate_args=validate_args)
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
+        """The same distribution with its parameter expanded to `batch_shape`."""
+        new: Self = self._expand_parameters(
+            LogitRelaxedBernoulli, batch_shape, _instance, probs=(), logits=()
+        )
+        new.temperature = self.temperature
+        return new
+
+    @property
+    def _param(self) -> _C.Tensor:
+        return self.probs if "probs" in vars(self) else self.logits
+
+    @property
+    def param_shape(self) -> Size:
+        """The shape of the parameter."""
+        return self._param.size()
+
+    @lazy_property
+    def logits(self) -> _C.Tensor:
+        """The log odds of 1."""
+        return probs_to_logits(self.probs, is_binary=True)
+
+    @lazy_property
+    def probs(self) -> _C.Tensor:
+        """The probability of 1."""
+        return logits_to_probs(self.logits, is_binary=True)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> _C.Tensor:
+        """Draws with gradients: logistic noise added to the log odds, over the temperature."""
+        shape = self._extended_shape(sample_shape)
+        probs = clamp_probs(self.probs.expand(shape))
+        drawn = clamp_probs(_C.rand(shape, dtype=probs.dtype, device=probs.device))
+        odds = drawn.log() - (-drawn).log1p() + probs.log() - (-probs).log1p()
+        return odds / self.temperature
+
+    def log_prob(self, value: _C.Tensor) -> _C.Tensor:
+        """The logarithm of the density."""
+        if self._validate_args:
+            self._validate_sample(value)
+        logits, value = broadcast_all(self.logits, value)
+        distance = logits - value.mul(self.temperature)
+        return self.temperature.log() + distance - 2 * distance.exp().log1p()
+
+
+class RelaxedBernoulli(TransformedDistribution):
+    """Numbers from 0 to 1 that tend to either as `temperature` falls."""
+
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.unit_interval
+    has_rsample = True
+    base_dist: LogitRelaxedBernoulli
+
+    def __init__(
+        self,
+        temperature: _C.Tensor,
+        probs: Any = None,
+        logits: Any = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        base = LogitRelaxedBernoulli(temperature, probs, logits)
+        super().__init__(base, SigmoidTransform(), validate_args=validate_args)
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
+        """The same distribution with its parameter expanded to `batch_shape`."""
+        return super().expand(batch_shape, self._expanded_instance(RelaxedBernoulli, _instance))
+
+    @property
+    def temperature(self) -> _C.Tensor:
+        """How far from 0 and 1 draws lie."""
+        return self.base_dist.temperature
+
+    @property
+    def logits(self) -> _C.Tensor:
+        """The log odds of 1."""
+        return self.base_dist.logits
+
+    @property
+    def probs(self) -> _C.Tensor:
+        """The probability of 1."""
+        return self.base_dist.probs
