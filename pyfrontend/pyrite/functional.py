@@ -215,7 +215,7 @@ def norm(
         from pyrite import linalg
 
         pair = [-2, -1] if dim is None else dim
-        return linalg.matrix_norm(input, "nuc", dim=pair, keepdim=keepdim, dtype=dtype)
+        return linalg.matrix_norm(input, "nuc", dim=pair, keepdim=keepdim, dtype=dtype, out=out)
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
     order = 2.0 if p is None or isinstance(p, str) else p
