@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::tree::Tree;
-use crate::{Outcome, generate, layers};
+use crate::{Outcome, generate, layers, report};
 
 /// One check: a title and what to do.
 struct Step {
@@ -23,6 +23,7 @@ enum Action {
 const STEPS: &[Step] = &[
     Step { title: "layers", action: Action::Here(layers::run) },
     Step { title: "generated files", action: Action::Here(generate::check) },
+    Step { title: "op table", action: Action::Here(report::run) },
     Step { title: "rustfmt", action: Action::Run(&["cargo", "fmt", "--all", "--check"]) },
     Step { title: "ruff", action: Action::Run(&["python", "-m", "ruff", "check", "."]) },
     Step { title: "mypy", action: Action::Run(&["python", "-m", "mypy"]) },

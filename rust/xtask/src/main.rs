@@ -6,6 +6,7 @@
 mod check;
 mod generate;
 mod layers;
+mod report;
 mod size;
 mod sources;
 mod stub;
@@ -25,7 +26,8 @@ usage: cargo xtask COMMAND
   layers         print the layer diagram; fail on an edge, or a use of numpy or raw memory, not listed
   size [N]       the N longest files and functions (20), and what is over the house numbers
   gen            write the generated files
-  gen --check    fail when a generated file differs from what `gen` would write";
+  gen --check    fail when a generated file differs from what `gen` would write
+  gen --report   what each op lacks: documentation, samples; fail on a derivative that is owed";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +54,7 @@ fn run(arguments: &[&str]) -> Outcome {
         }
         ["gen"] => generate::write(&tree),
         ["gen", "--check"] => generate::check(&tree),
+        ["gen", "--report"] => report::run(&tree),
         _ => Err(format!("unknown command\n{USAGE}")),
     }
 }
