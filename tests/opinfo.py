@@ -147,7 +147,8 @@ def function(op: OpInfo, package: Any = pyrite) -> Callable[..., Any]:
     if package is not pyrite:
         return _reference(op.name, package)
     if "function" in op.spellings:
-        return getattr(pyrite._C, op.name)
+        # What Python gives another signature has an underscore in front natively.
+        return getattr(pyrite._C, op.name, None) or getattr(pyrite._C, f"_{op.name}")
     name = op.name if "method" in op.spellings else f"{op.name}_"
     return lambda x, *rest, **named: getattr(x, name)(*rest, **named)
 
