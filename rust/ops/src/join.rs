@@ -135,15 +135,13 @@ pub fn stack(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
 /// A stack lies in memory as the concatenation along the same dimension does.
 fn stack_layout(each: &[usize], d: usize, n: usize, format: MemoryFormat) -> Result<Layout> {
     let mut dims = Dims::from_slice(each);
+    dims.insert(d, n);
     if d == each.len() {
-        dims.push(n);
         return Ok(Layout::contiguous(&dims));
     }
-    dims[d] *= n;
-    let mut layout = Layout::in_format(&dims, format)?;
-    let step = layout.strides[d] * each[d] as isize;
-    layout.dims[d] = each[d];
-    layout.dims.insert(d, n);
-    layout.strides.insert(d, step);
-    Ok(layout)
+    let mut joined = Dims::from_slice(each);
+    joined[d] *= n;
+    // A dimension can always be split.
+    let split = Layout::in_format(&joined, format)?.view(&dims);
+    Ok(split.unwrap_or_else(|| Layout::contiguous(&dims)))
 }

@@ -221,6 +221,7 @@ fn cell_step(
     [input, weight]: [&Tensor; 2],
     [input_bias, bias]: [Option<&Tensor>; 2],
 ) -> Result<Vec<Tensor>> {
+    check_cell(x, states, [input, weight])?;
     let gates = linear(x, input, input_bias)?;
     let by = Hidden { weight, bias, projection: None };
     if gates.rank() != 2 {
@@ -228,6 +229,32 @@ fn cell_step(
     }
     let walk = Walk { cell, sizes: &[gates.dims()[0]], backwards: false };
     Ok(layer::run(walk, &gates, states, by)?.1)
+}
+
+/// The sizes of a cell's input and states, of one batch.
+fn check_cell(x: &Tensor, states: &[Tensor], [input, hidden]: [&Tensor; 2]) -> Result<()> {
+    let last = |t: &Tensor| t.dims().last().copied().unwrap_or(0);
+    let (given, wanted) = (last(x), last(input));
+    ensure!(
+        given == wanted,
+        Runtime,
+        "input has inconsistent input_size: got {given} expected {wanted}"
+    );
+    for (i, state) in states.iter().enumerate() {
+        let (batch, states) = (x.dims()[0], state.dims()[0]);
+        ensure!(
+            x.rank() < 2 || batch == states,
+            Runtime,
+            "Input batch size {batch} doesn't match hidden{i} batch size {states}"
+        );
+        let (given, wanted) = (last(state), last(hidden));
+        ensure!(
+            given == wanted,
+            Runtime,
+            "hidden{i} has inconsistent hidden_size: got {given}, expected {wanted}"
+        );
+    }
+    Ok(())
 }
 
 fn single(

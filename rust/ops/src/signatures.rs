@@ -122,7 +122,7 @@ crate::ops! {
     /// The sum over dimensions.
     fmo "sum.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor" => |x, dim, keep, dtype| reduce::sum(x, dim, keep, dtype);
     /// The mean of all elements.
-    fm "mean(Tensor self, *, ScalarType? dtype=None) -> Tensor" => |x, dtype| reduce::mean(x, None, false, dtype);
+    fmo "mean(Tensor self, *, ScalarType? dtype=None) -> Tensor" => |x, dtype| reduce::mean(x, None, false, dtype);
     /// The mean over dimensions.
     fmo "mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor" => |x, dim, keep, dtype| reduce::mean(x, dim, keep, dtype);
 }
