@@ -119,7 +119,7 @@ def _is_pinned(self: Tensor, device: object = None) -> bool:
 
 def _cuda(
     self: Tensor,
-    device: object = None,
+    device: _C.device | str | int | None = None,
     non_blocking: bool = False,
     memory_format: _C.memory_format = _C.preserve_format,
 ) -> Tensor:

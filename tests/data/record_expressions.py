@@ -488,7 +488,7 @@ edges(F.conv_transpose1d(leaf()[None], leaf()[:, None]))
 [g.tolist() for x in [leaf()] for g in torch.autograd.grad((2 ** x).sum(), x)]
 [g.tolist() for x in [leaf()] for g in torch.autograd.grad((x % 2).sum(), x)]
 [g.tolist() for x in [leaf()] for g in torch.autograd.grad(x.masked_fill(x > 2, 0).sum(), x)]
-[g.tolist() for x in [leaf()] for g in torch.autograd.grad(F.layer_norm(x, (2,), None, x[0]).sum(), x)]
+[g.tolist() for x in [leaf()] for g in torch.autograd.grad(F.layer_norm(x,(2,),None,x[0]).sum(),x)]
 [g.tolist() for x in [leaf()] for g in torch.autograd.grad((2 ** x).square().sum(), x)]
 """
 
