@@ -1,0 +1,158 @@
+//! Reading and writing at indexed positions: one kernel for gather, selection, embedding, scatter
+//! and sums into rows. An index out of range is skipped and reported when the host waits next.
+
+use crate::launch::Kernel;
+use crate::shader::{Access, Variant};
+use crate::{View, dense, map};
+use base::iter::Nest;
+use base::{DType, Dims, Layout, Result, Scalar, Strides, bail, ensure};
+
+const READ: &str = "out0_put(p.out_at + near, in1_at(p.source_at + far))";
+const WRITE: &str = "out0_put(p.out_at + far, in1_at(p.source_at + near))";
+const ADD: &str = "out0_add(p.out_at + far, in1_at(p.source_at + near))";
+
+/// What happens at each indexed place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Action {
+    Read,
+    Write,
+    Add,
+}
+
+/// The walk over all indexed places.
+pub struct Walk {
+    /// Sizes.
+    pub dims: Dims,
+    /// Steps of the index array.
+    pub index: Strides,
+    /// Steps of the operand that coordinates alone address.
+    pub near: Strides,
+    /// Steps of the other one.
+    pub far: Strides,
+    /// Step of the other one for each unit of index.
+    pub step: usize,
+    /// Number of valid indices.
+    pub bound: usize,
+    /// Negative indices count from the end.
+    pub wraps: bool,
+    /// This index does nothing.
+    pub skipped: Option<usize>,
+}
+
+/// Runs the action: `Read` fills `out` from far places of `source`, the others write to far places
+/// of `out`.
+pub fn indexed(
+    op: &'static str,
+    action: Action,
+    out: View<'_>,
+    source: View<'_>,
+    (index, walk): (View<'_>, &Walk),
+) -> Result<()> {
+    let n: usize = walk.dims.iter().product();
+    if n == 0 {
+        return Ok(());
+    }
+    if action == Action::Add && !matches!(out.dtype, DType::F32 | DType::I32) {
+        return add_wide(op, out, source, (index, walk));
+    }
+    let nest = Nest::in_order(&walk.dims, [&walk.index, &walk.near, &walk.far]);
+    ensure!(
+        nest.dims.len() <= 4,
+        NotImplemented,
+        "gpu: {op}: more than 4 dimensions that do not merge; got {:?}",
+        &*walk.dims
+    );
+    let lead = 4 - nest.dims.len();
+    let word = |list: &[isize], d: usize| if d < lead { 0 } else { list[d - lead] as usize };
+    let device = out.device();
+    device.checked((op, walk.bound), |flag, code| {
+        let kernel = Kernel::new("index").with(&[u32::from(walk.wraps)]).read(index).read(source);
+        let kernel = match action {
+            Action::Read => kernel.of(READ).write(out),
+            Action::Write => kernel.of(WRITE).write(out),
+            Action::Add => kernel.of(ADD).add(out),
+        };
+        kernel
+            .flag(flag, code)
+            .numbers([walk.bound, walk.step])
+            .numbers((0..4).map(|d| if d < lead { 1 } else { nest.dims[d - lead] }))
+            .numbers(nest.strides.iter().flat_map(|list| (0..4).map(move |d| word(list, d))))
+            .numbers([walk.skipped.map_or(0, |row| row + 1)])
+            .threads(n)
+    })
+}
+
+/// Sums of dtypes without atomic addition: 16-bit floats by way of f32, small integers of i32.
+fn add_wide(
+    op: &'static str,
+    out: View<'_>,
+    source: View<'_>,
+    at: (View<'_>, &Walk),
+) -> Result<()> {
+    let wide = match out.dtype {
+        DType::F16 | DType::BF16 => DType::F32,
+        DType::U8 | DType::I8 | DType::I16 | DType::Bool => DType::I32,
+        other => bail!(
+            NotImplemented,
+            "The operator 'aten::{op}' is not currently implemented for the GPU device.\n  {op}: sums of {} at indices on gpu:{}; hint: use int32",
+            other.name(),
+            out.device().index()
+        ),
+    };
+    let span = Layout::contiguous(&[out.layout.end()]);
+    let all = View::new(out.buffer, out.dtype, &span);
+    let buffer = out.device().allocate(span.numel() * wide.size(), false)?;
+    map::copy(View::new(&buffer, wide, &span), all)?;
+    let sources = Layout::contiguous(&[source.layout.end()]);
+    let other = out.device().allocate(sources.numel() * wide.size(), false)?;
+    let flat = View::new(source.buffer, source.dtype, &sources);
+    map::copy(View::new(&other, wide, &sources), flat)?;
+    let (sum, term) = (
+        View { buffer: &buffer, dtype: wide, ..out },
+        View { buffer: &other, dtype: wide, ..source },
+    );
+    indexed(op, Action::Add, sum, term, at)?;
+    map::copy(all, View::new(&buffer, wide, &span))
+}
+
+/// Linear positions of several index arrays (of one shape) into dims of the given sizes and steps.
+pub fn linear(
+    op: &'static str,
+    out: View<'_>,
+    indices: &[View<'_>],
+    sizes: &[(usize, usize)],
+) -> Result<()> {
+    map::fill(out, Scalar::Int(0))?;
+    let n = out.numel();
+    for (index, &(bound, step)) in indices.iter().zip(sizes) {
+        dense::input(*index, |index| {
+            out.device().checked((op, bound), |flag, code| {
+                let kernel = Kernel::new("linear_index").read(index).write(out);
+                let kernel = kernel.flag(flag, code);
+                kernel.numbers([bound, step]).threads(n)
+            })
+        })?;
+    }
+    Ok(())
+}
+
+/// Variants for tests.
+pub fn samples(dtypes: &[DType]) -> Vec<Variant> {
+    let (read, write, add) = (Access::Read, Access::Write, Access::Add);
+    let mut list = Vec::new();
+    for index in [DType::I64, DType::I32] {
+        for &d in dtypes {
+            for (expr, access) in [(READ, write), (WRITE, write), (ADD, add)] {
+                if access == add && !matches!(d, DType::F32 | DType::I32) {
+                    continue;
+                }
+                let slots = [(index, read), (d, read), (d, access), (DType::I32, Access::Flag)];
+                list.push(Variant::new("index", &slots).of(expr).with(&[1]));
+            }
+        }
+        let slots = [(index, read), (DType::I64, write), (DType::I32, Access::Flag)];
+        list.push(Variant::new("linear_index", &slots));
+    }
+    list
+}

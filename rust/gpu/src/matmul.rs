@@ -1,0 +1,117 @@
+//! Matrix products, batched, of operands in any strides, plus an addend.
+
+use crate::launch::Launch;
+use crate::shader::{Access, Variant, compute_type};
+use crate::{Buffer, View, check_dtype, dense};
+use base::{DType, Result, ensure};
+
+const ADD: &str =
+    "v += in2_at(p.c_at + outer * p.c_outer + inner * p.c_inner + r * p.c_row + c * p.c_col);";
+const MAX_BATCHES: usize = 65_535;
+
+/// `out[.., m, n] = a[.., m, k] @ b[.., k, n] + addend`, with equal batch dims.
+pub fn matmul(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<View<'_>>) -> Result<()> {
+    check_dtype("matmul", out.dtype)?;
+    ensure!(
+        compute_type(a.dtype) == compute_type(out.dtype)
+            && compute_type(b.dtype) == compute_type(out.dtype),
+        Runtime,
+        "expected m1 and m2 to have the same dtype, but got: {} != {}",
+        a.dtype,
+        b.dtype
+    );
+    if out.numel() == 0 {
+        return Ok(());
+    }
+    dense::output(out, |out| {
+        dense::retry(a, batches(&a).is_none(), |a| {
+            dense::retry(b, batches(&b).is_none(), |b| match addend {
+                None => multiply(out, a, b, None),
+                Some(add) => {
+                    dense::retry(add, batches(&add).is_none(), |add| multiply(out, a, b, Some(add)))
+                }
+            })
+        })
+    })
+}
+
+/// Sizes and steps of two merged batch dims: `[outer, inner]` each; `None` if there are more.
+fn batches(view: &View<'_>) -> Option<[(usize, isize); 2]> {
+    let lead = view.dims().len() - 2;
+    let layout = view.layout;
+    let nest = base::iter::Nest::in_order(&layout.dims[..lead], [&layout.strides[..lead]]);
+    let at = |d: usize| (nest.dims[d], nest.strides[0][d]);
+    match nest.dims.len() {
+        0 => Some([(1, 0), (1, 0)]),
+        1 => Some([(1, 0), at(0)]),
+        2 => Some([at(0), at(1)]),
+        _ => None,
+    }
+}
+
+/// The inner batch size under which every operand's batch dims are two steps.
+fn common_inner(lists: &[[(usize, isize); 2]]) -> Option<usize> {
+    let inner = lists.iter().filter(|l| l[0].0 > 1).map(|l| l[1].0).min();
+    let inner = inner.unwrap_or_else(|| lists[0][0].0 * lists[0][1].0);
+    lists.iter().all(|l| l[0].0 == 1 || l[1].0 == inner).then_some(inner)
+}
+
+fn multiply(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<View<'_>>) -> Result<()> {
+    let operands: Vec<View<'_>> = [a, b].into_iter().chain(addend).collect();
+    let lists: Vec<_> = operands.iter().filter_map(batches).collect();
+    let Some(inner) = common_inner(&lists) else {
+        return dense::retry(a, true, |a| {
+            dense::retry(b, true, |b| match addend {
+                None => multiply(out, a, b, None),
+                Some(add) => dense::retry(add, true, |add| multiply(out, a, b, Some(add))),
+            })
+        });
+    };
+    let rank = out.dims().len();
+    let [m, n, k] = [out.dims()[rank - 2], out.dims()[rank - 1], a.dims()[rank - 1]];
+    let count = out.numel() / (m * n);
+    let side = if m.min(n) > 32 && m * n >= 64 * 64 { 4 } else { 1 };
+    let tile = 16 * side;
+    let mut params = vec![m as u32, n as u32, k as u32, count as u32, inner as u32, out.offset()];
+    for (view, list) in operands.iter().zip(&lists) {
+        // One merged batch dim is split at the common inner size.
+        let (outer, step) = if list[0].0 > 1 {
+            (list[0].1, list[1].1)
+        } else {
+            (list[1].1 * inner as isize, list[1].1)
+        };
+        let strides = &view.layout.strides;
+        params.push(view.offset());
+        params.extend([outer, step, strides[rank - 2], strides[rank - 1]].map(|s| s as u32));
+    }
+    params.resize(21, 0);
+    params.push(0);
+    let reads: Vec<&Buffer> = operands.iter().map(|v| v.buffer).collect();
+    let mut slots: Vec<_> = operands.iter().map(|v| (v.dtype, Access::Read)).collect();
+    slots.push((out.dtype, Access::Write));
+    let expr = if addend.is_some() { ADD } else { "" };
+    let variant = Variant::new("matmul", &slots).of(expr).with(&[side as u32]);
+    for first in (0..count).step_by(MAX_BATCHES) {
+        params[21] = first as u32;
+        let groups = [n.div_ceil(tile), m.div_ceil(tile), (count - first).min(MAX_BATCHES)];
+        let launch =
+            Launch { variant, reads: &reads, writes: &[out.buffer], params: &params, groups };
+        out.device().launch(&launch)?;
+    }
+    Ok(())
+}
+
+/// Variants for tests.
+pub fn samples(dtypes: &[DType]) -> Vec<Variant> {
+    let mut list = Vec::new();
+    for &dtype in dtypes {
+        for (expr, reads) in [("", 2), (ADD, 3)] {
+            for side in [1, 4] {
+                let mut slots = vec![(dtype, Access::Read); reads];
+                slots.push((dtype, Access::Write));
+                list.push(Variant::new("matmul", &slots).of(expr).with(&[side]));
+            }
+        }
+    }
+    list
+}
