@@ -16,6 +16,7 @@ pub struct Array {
 impl Array {
     /// Uninitialised memory with the dense geometry of `layout`.
     pub fn empty(layout: Layout, dtype: DType, device: Device) -> Result<Array> {
+        dispatch::check_dtype(dtype, device)?;
         let nbytes = checked_bytes(&layout.dims, dtype.size())?;
         let nbytes = nbytes.max(layout.end() * dtype.size());
         let storage = Arc::new(Storage::uninit(nbytes, device)?);
@@ -29,6 +30,7 @@ impl Array {
 
     /// Zeros, row-major.
     pub fn zeros(dims: &[usize], dtype: DType, device: Device) -> Result<Array> {
+        dispatch::check_dtype(dtype, device)?;
         let nbytes = checked_bytes(dims, dtype.size())?;
         let storage = Arc::new(Storage::zeroed(nbytes, device)?);
         Ok(Array { storage, layout: Layout::contiguous(dims), dtype })

@@ -2,6 +2,7 @@
 //! device in the whole project; everything above works alike on all devices.
 #![forbid(unsafe_code)]
 
+pub mod accelerator;
 mod array;
 pub mod dispatch;
 pub mod overlap;

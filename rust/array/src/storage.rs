@@ -1,6 +1,6 @@
 //! Storage: the memory that arrays share, on whatever device it lies.
 
-use base::{Device, DeviceKind, Result, bail};
+use base::{Device, DeviceKind, Result};
 use cpu::Buffer;
 
 /// Memory of one device. A meta storage has a size and nothing else.
@@ -11,26 +11,29 @@ pub struct Storage {
 
 pub(crate) enum Memory {
     Cpu(Buffer),
+    Gpu(gpu::Buffer),
     Meta { nbytes: usize },
 }
 
 impl Storage {
     /// Uninitialised memory.
     pub fn uninit(nbytes: usize, device: Device) -> Result<Storage> {
+        let device = device.indexed();
         let memory = match device.kind {
             DeviceKind::Cpu => Memory::Cpu(Buffer::uninit(nbytes)?),
             DeviceKind::Meta => Memory::Meta { nbytes },
-            DeviceKind::Gpu => return no_gpu(device),
+            DeviceKind::Gpu => Memory::Gpu(gpu::device(device.number())?.allocate(nbytes, false)?),
         };
         Ok(Storage { device, memory })
     }
 
     /// Memory filled with zero bytes.
     pub fn zeroed(nbytes: usize, device: Device) -> Result<Storage> {
+        let device = device.indexed();
         let memory = match device.kind {
             DeviceKind::Cpu => Memory::Cpu(Buffer::zeroed(nbytes)?),
             DeviceKind::Meta => Memory::Meta { nbytes },
-            DeviceKind::Gpu => return no_gpu(device),
+            DeviceKind::Gpu => Memory::Gpu(gpu::device(device.number())?.zeros(nbytes)?),
         };
         Ok(Storage { device, memory })
     }
@@ -38,6 +41,11 @@ impl Storage {
     /// Takes over host memory (of numpy, DLPack, a file).
     pub fn from_buffer(buffer: Buffer) -> Storage {
         Storage { device: Device::CPU, memory: Memory::Cpu(buffer) }
+    }
+
+    /// Takes over memory of a GPU.
+    pub(crate) fn from_gpu(buffer: gpu::Buffer, device: Device) -> Storage {
+        Storage { device, memory: Memory::Gpu(buffer) }
     }
 
     /// Where it lies.
@@ -49,6 +57,7 @@ impl Storage {
     pub fn nbytes(&self) -> usize {
         match &self.memory {
             Memory::Cpu(buffer) => buffer.len(),
+            Memory::Gpu(buffer) => buffer.nbytes(),
             Memory::Meta { nbytes } => *nbytes,
         }
     }
@@ -57,6 +66,7 @@ impl Storage {
     pub fn address(&self) -> usize {
         match &self.memory {
             Memory::Cpu(buffer) => buffer.ptr() as usize,
+            Memory::Gpu(buffer) => buffer.address(),
             Memory::Meta { .. } => 0,
         }
     }
@@ -65,16 +75,11 @@ impl Storage {
     pub fn buffer(&self) -> Option<&Buffer> {
         match &self.memory {
             Memory::Cpu(buffer) => Some(buffer),
-            Memory::Meta { .. } => None,
+            Memory::Gpu(_) | Memory::Meta { .. } => None,
         }
     }
 
     pub(crate) fn memory(&self) -> &Memory {
         &self.memory
     }
-}
-
-#[cold]
-fn no_gpu<T>(device: Device) -> Result<T> {
-    bail!(Device, "{device}: no GPU device is available in this build\n  hint: use device=\"cpu\"")
 }

@@ -2,6 +2,7 @@
 //! spelling it was made with, while equality and placement look at kind and index only.
 
 use crate::{Result, bail};
+use std::cell::Cell;
 use std::fmt;
 
 /// The kinds of place.
@@ -51,6 +52,36 @@ impl Device {
             ),
         };
         Ok(Device { kind, index, spelling })
+    }
+}
+
+thread_local! {
+    static CURRENT_GPU: Cell<u8> = const { Cell::new(0) };
+}
+
+/// The GPU that a device without a number means on this thread.
+pub fn current_gpu() -> u8 {
+    CURRENT_GPU.get()
+}
+
+/// Changes [`current_gpu`].
+pub fn set_current_gpu(index: u8) {
+    CURRENT_GPU.set(index);
+}
+
+impl Device {
+    /// With its number, where its kind has numbers: what a tensor on it reports.
+    #[inline]
+    pub fn indexed(self) -> Device {
+        match (self.kind, self.index) {
+            (DeviceKind::Gpu, None) => Device { index: Some(current_gpu()), ..self },
+            _ => self,
+        }
+    }
+
+    /// Its number among those of its kind.
+    pub fn number(self) -> usize {
+        self.indexed().index.unwrap_or(0).into()
     }
 }
 

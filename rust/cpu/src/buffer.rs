@@ -107,6 +107,42 @@ impl Buffer {
         self.writable
     }
 
+    /// A copy of the bytes from `start` on.
+    pub fn read_bytes(&self, start: usize, len: usize) -> Result<Vec<u8>> {
+        ensure!(
+            start <= self.len && len <= self.len - start,
+            Runtime,
+            "internal error: bytes {start} + {len} of a buffer of {}",
+            self.len
+        );
+        let mut bytes = Vec::with_capacity(len);
+        if len > 0 {
+            // SAFETY: the range lies inside the buffer, and the vector has room for it; all bit
+            // patterns are bytes.
+            unsafe {
+                std::ptr::copy_nonoverlapping(self.ptr.add(start), bytes.as_mut_ptr(), len);
+                bytes.set_len(len);
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Overwrites the first bytes.
+    pub fn write_bytes(&self, bytes: &[u8]) -> Result<()> {
+        ensure!(
+            self.writable && bytes.len() <= self.len,
+            Runtime,
+            "internal error: {} bytes into a buffer of {}",
+            bytes.len(),
+            self.len
+        );
+        if !bytes.is_empty() {
+            // SAFETY: the buffer is writable and as long; `bytes` is another allocation.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.ptr, bytes.len()) };
+        }
+        Ok(())
+    }
+
     /// A view for reading; the layout must lie inside the buffer.
     pub fn view<'a>(&'a self, dtype: DType, layout: &'a Layout) -> Result<View<'a>> {
         let ptr = self.element_zero(dtype, layout)?;

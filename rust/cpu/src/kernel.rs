@@ -38,6 +38,11 @@ impl Kernel {
         self.input
     }
 
+    /// How many inputs it reads.
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// The dtype it produces.
     pub const fn output(&self) -> DType {
         self.output

@@ -59,29 +59,29 @@ pub(crate) fn softplus_of(x: &Var) -> Var {
 
 crate::unary! { ACTIVATION:
     /// log(1 + exp(beta x)) / beta, linear above a threshold.
-    softplus { out: Same, unary_with: [Float => |x, p| softplus_with(x, p)], wgsl: "softplus(x)", vjp: [|g, x, p| { let scaled = x * p[0]; let slope = &g * &scaled.clone().sigmoid(); g.where_(scaled.gt(p[1]), slope) }], sample: -4.0..4.0 }
+    softplus { out: Same, unary_with: [Float => |x, p| softplus_with(x, p)], wgsl: "softplus(x, p0, p1)", vjp: [|g, x, p| { let scaled = x * p[0]; let slope = &g * &scaled.clone().sigmoid(); g.where_(scaled.gt(p[1]), slope) }], sample: -4.0..4.0 }
     /// x where positive, else slope times x.
-    leaky_relu { out: Same, unary_with: [Float => |x, p| leaky(x, p)], wgsl: "select(p * x, x, x > 0)",
+    leaky_relu { out: Same, unary_with: [Float => |x, p| leaky(x, p)], wgsl: "select(p0 * x, x, x > 0.0)",
         vjp: [|g, x, p| { let low = p[0] * &g; g.where_(x.gt(0i64), low) }], sample: -4.0..4.0 }
     /// x where positive, else alpha (exp(x) - 1): parameters alpha, scale, input scale.
-    elu { out: Same, unary_with: [Float => |x, p| elu_scalar(x, p)], wgsl: "elu(x)", vjp: [|g, x, p| { let high = p[1] * &g; let low = (p[0] * p[1] * p[2]) * (g * (p[2] * &x).exp()); high.where_(x.gt(0i64), low) }], sample: -4.0..4.0 }
+    elu { out: Same, unary_with: [Float => |x, p| elu_scalar(x, p)], wgsl: "elu(x, p0, p1, p2)", vjp: [|g, x, p| { let high = p[1] * &g; let low = (p[0] * p[1] * p[2]) * (g * (p[2] * &x).exp()); high.where_(x.gt(0i64), low) }], sample: -4.0..4.0 }
     /// x limited to two bounds.
-    hardtanh { out: Same, unary_with: [Float => |x, p| Ordered::clamp_to(x, Real::from_f64(p[0]), Real::from_f64(p[1])), Int => |x, p| Ordered::clamp_to(x, p[0] as _, p[1] as _)], wgsl: "clamp(x, lo, hi)",
+    hardtanh { out: Same, unary_with: [Float => |x, p| Ordered::clamp_to(x, Real::from_f64(p[0]), Real::from_f64(p[1])), Int => |x, p| Ordered::clamp_to(x, p[0] as _, p[1] as _)], wgsl: "clamp_to(x, p0, p1)",
         vjp: [|g, x, p| Var::from(0.0).where_(x.clone().le(p[0]).logical_or(x.ge(p[1])), g)], sample: -4.0..4.0 }
     /// relu6(x + 3) / 6.
-    hardsigmoid { out: Same, unary: [Float => |x| Ordered::clamp_to(x + 3.0, 0.0, 6.0) / 6.0], wgsl: "clamp(x + 3, 0, 6) / 6",
+    hardsigmoid { out: Same, unary: [Float => |x| Ordered::clamp_to(x + 3.0, 0.0, 6.0) / 6.0], wgsl: "hardsigmoid(x)",
         vjp: [|g, x| (g * (1.0 / 6.0)).where_(x.clone().gt(-3i64).logical_and(x.lt(3i64)), 0.0)], sample: -4.0..4.0 }
     /// x relu6(x + 3) / 6.
-    hardswish { out: Same, unary: [Float => |x| x * Ordered::clamp_to(x + 3.0, 0.0, 6.0) / 6.0], wgsl: "x * clamp(x + 3, 0, 6) / 6",
+    hardswish { out: Same, unary: [Float => |x| x * Ordered::clamp_to(x + 3.0, 0.0, 6.0) / 6.0], wgsl: "x * hardsigmoid(x)",
         vjp: [|g, x| { let middle = &g * &(&x / Var::from(3.0) + 0.5); Var::from(0.0).where_(x.clone().le(-3i64), middle.where_(x.lt(3i64), g)) }], sample: -4.0..4.0 }
     /// x outside [-p, p], else 0.
-    hardshrink { out: Same, unary_with: [Float => |x, p| hard_shrunk(x, p)], wgsl: "hardshrink(x)",
+    hardshrink { out: Same, unary_with: [Float => |x, p| hard_shrunk(x, p)], wgsl: "hardshrink(x, p0)",
         vjp: [|g, x, p| Var::from(0.0).where_(x.clone().ge(-p[0]).logical_and(x.le(p[0])), g)], sample: -4.0..4.0 }
     /// x moved towards 0 by p, 0 between.
-    softshrink { out: Same, unary_with: [Float => |x, p| soft_shrunk(x, p)], wgsl: "softshrink(x)",
+    softshrink { out: Same, unary_with: [Float => |x, p| soft_shrunk(x, p)], wgsl: "softshrink(x, p0)",
         vjp: [|g, x, p| Var::from(0.0).where_(x.clone().ge(-p[0]).logical_and(x.le(p[0])), g)], sample: -4.0..4.0 }
     /// x where above p[0], else p[1].
-    threshold { out: Same, unary_with: [Float => |x, p| if x <= Real::from_f64(p[0]) { Real::from_f64(p[1]) } else { x }, Int => |x, p| if (x as f64) <= p[0] { p[1] as _ } else { x }], wgsl: "select(x, v, x <= t)",
+    threshold { out: Same, unary_with: [Float => |x, p| if x <= Real::from_f64(p[0]) { Real::from_f64(p[1]) } else { x }, Int => |x, p| if (x as f64) <= p[0] { p[1] as _ } else { x }], wgsl: "threshold_of(x, p0, p1)",
         vjp: [|g, x, p| Var::from(0.0).where_(x.le(p[0]), g)], sample: -4.0..4.0 }
     /// x Phi(x), Phi the normal distribution function.
     gelu { out: Same, unary: [Float => |x| Real::gelu(x)], wgsl: "gelu(x)", vjp: [|g, x| gelu_vjp(g, x)], sample: -4.0..4.0 }

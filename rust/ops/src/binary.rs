@@ -20,15 +20,15 @@ crate::binary! { BINARY:
     /// The elementwise quotient.
     div { out: Same, binary: [Field => |a, b| a / b], wgsl: "a / b", a: [|g, b| g / b.conj()], b: [|g, a, b| -g * ((a / &b) / b).conj()], sample: 0.5..4.0 }
     /// The quotient rounded towards minus infinity.
-    floor_divide { out: Same, binary: [Real => |a, b| Ordered::div_floor(a, b)], wgsl: "floor(a / b)", a: [|g| g.zeros_like()], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
+    floor_divide { out: Same, binary: [Real => |a, b| Ordered::div_floor(a, b)], wgsl: "div_floor(a, b)", a: [|g| g.zeros_like()], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
     /// The quotient rounded towards zero.
-    trunc_divide as "DivBackward0" { out: Same, binary: [Real => |a, b| Ordered::div_trunc(a, b)], wgsl: "trunc(a / b)", a: [|g| g.zeros_like()], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
+    trunc_divide as "DivBackward0" { out: Same, binary: [Real => |a, b| Ordered::div_trunc(a, b)], wgsl: "div_trunc(a, b)", a: [|g| g.zeros_like()], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
     /// The remainder with the divisor's sign, as Python's `%`.
-    remainder as "RemainderBackward1|RemainderBackward1|RemainderBackward0" { out: Same, binary: [Real => |a, b| Ordered::rem_floor(a, b)], wgsl: "a - b * floor(a / b)", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&floor_divide::OP, a, b)], sample: 0.5..4.0 }
+    remainder as "RemainderBackward1|RemainderBackward1|RemainderBackward0" { out: Same, binary: [Real => |a, b| Ordered::rem_floor(a, b)], wgsl: "rem_floor(a, b)", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&floor_divide::OP, a, b)], sample: 0.5..4.0 }
     /// The remainder with the dividend's sign, as C's `fmod`.
-    fmod as "FmodBackward1|FmodBackward1|FmodBackward0" { out: Same, binary: [Real => |a, b| Ordered::rem_trunc(a, b)], wgsl: "a % b", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&trunc_divide::OP, a, b)], sample: 0.5..4.0 }
+    fmod as "FmodBackward1|FmodBackward1|FmodBackward0" { out: Same, binary: [Real => |a, b| Ordered::rem_trunc(a, b)], wgsl: "rem_trunc(a, b)", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&trunc_divide::OP, a, b)], sample: 0.5..4.0 }
     /// The left element to the power of the right one.
-    pow as "PowBackward1|PowBackward2|PowBackward0" { out: Same, binary: [Field => |a, b| Field::pow(a, b), Int => |a, b| Ordered::power(a, b), Bool => |a, b| B8::from(a.get() | !b.get())], wgsl: "pow(a, b)", a: [|g, a, b| crate::power::base_vjp(g, a, b)], b: [|g, a, b, y| crate::power::exponent_vjp(g, a, b, y)], sample: 0.5..3.0 }
+    pow as "PowBackward1|PowBackward2|PowBackward0" { out: Same, binary: [Field => |a, b| Field::pow(a, b), Int => |a, b| Ordered::power(a, b), Bool => |a, b| B8::from(a.get() | !b.get())], wgsl: "power(a, b)", a: [|g, a, b| crate::power::base_vjp(g, a, b)], b: [|g, a, b, y| crate::power::exponent_vjp(g, a, b, y)], sample: 0.5..3.0 }
     /// The larger element; NaN wins.
     maximum(Tensor, Tensor) { out: Same, binary: [Real => |a, b| Ordered::maximum(a, b), Bool => |a, b| B8::from(a.get() | b.get())], wgsl: "max_nan(a, b)", a: [|g, a, b| crate::extremum::winner_vjp(g, a.clone().gt(b.clone()), a.eq(b))], b: [|g, a, b| crate::extremum::winner_vjp(g, b.clone().gt(a.clone()), a.eq(b))], sample: -4.0..4.0 }
     /// The smaller element; NaN wins.
@@ -42,7 +42,7 @@ crate::binary! { BINARY:
     /// The angle of the point (b, a), in radians.
     atan2(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::atan2(a, b)], wgsl: "atan2(a, b)", a: [|g, a, b| g * &b * inverse_square(a, b)], b: [|g, a, b| -g * &a * inverse_square(a, b)], sample: 0.5..4.0 }
     /// The length of the hypotenuse.
-    hypot(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::hypot(a, b)], wgsl: "length(vec2(a, b))", a: [|g, a, y| g * (a / y)], b: [|g, b, y| g * (b / y)], sample: 0.5..4.0 }
+    hypot(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::hypot(a, b)], wgsl: "hypotenuse(a, b)", a: [|g, a, y| g * (a / y)], b: [|g, b, y| g * (b / y)], sample: 0.5..4.0 }
     /// The magnitude of the left with the sign of the right.
     copysign(Tensor, Operand) { out: Same, binary: [Float => |a, b| Real::copysign(a, b)], wgsl: "copysign(a, b)", a: [|g, a, y| crate::extremum::copysign_vjp(g, a, y)], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
     /// log(exp(a) + exp(b)).

@@ -20,9 +20,9 @@ crate::binary! { NUMBERS:
     /// The least common multiple.
     lcm { out: Same, binary: [Int => |a, b| Integer::lcm(a, b)], wgsl: "lcm(a, b)", a: [none], b: [none], sample: 1.0..9.0 }
     /// Shifted left by b bits.
-    bitwise_left_shift { out: Same, binary: [Int => |a, b| Integer::shift_left(a, b)], wgsl: "a << b", a: [none], b: [none], sample: 0.0..4.0 }
+    bitwise_left_shift { out: Same, binary: [Int => |a, b| Integer::shift_left(a, b)], wgsl: "shift_left(a, b)", a: [none], b: [none], sample: 0.0..4.0 }
     /// Shifted right by b bits, keeping the sign.
-    bitwise_right_shift { out: Same, binary: [Int => |a, b| Integer::shift_right(a, b)], wgsl: "a >> b", a: [none], b: [none], sample: 0.0..4.0 }
+    bitwise_right_shift { out: Same, binary: [Int => |a, b| Integer::shift_right(a, b)], wgsl: "shift_right(a, b)", a: [none], b: [none], sample: 0.0..4.0 }
 }
 
 /// A bound as numbers and tensors give it.

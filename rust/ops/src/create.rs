@@ -102,7 +102,7 @@ pub fn to(
     copy: bool,
     format: Option<MemoryFormat>,
 ) -> Result<Tensor> {
-    let device = device.unwrap_or_else(|| x.device());
+    let device = device.map_or_else(|| x.device(), Device::indexed);
     let dtype = dtype.unwrap_or_else(|| x.dtype());
     let format_kept = match format {
         None | Some(MemoryFormat::Preserve) => true,

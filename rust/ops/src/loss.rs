@@ -149,19 +149,19 @@ crate::binary! { ERRORS:
     /// The squared difference.
     squared_error { out: Same, binary: [Number => |a, b| (a - b) * (a - b)], wgsl: "(a - b) * (a - b)", a: [|g, a, b| 2.0 * (g * (a - b))], b: [|g, a, b| 2.0 * (g * (b - a))], sample: -4.0..4.0 }
     /// The absolute difference, parabolic within p[0] of 0.
-    smooth_error { out: Same, binary_with: [Float => |a, b, p| smooth(a, b, Real::from_f64(p[0]))], wgsl: "smooth_error(a, b)",
+    smooth_error { out: Same, binary_with: [Float => |a, b, p| smooth(a, b, Real::from_f64(p[0]))], wgsl: "smooth_error(a, b, p0)",
         a: [|g, a, b, p| smoothed_vjp(g, a, b, p[0], [1.0 / p[0], 1.0])], b: [|g, a, b, p| -smoothed_vjp(g, a, b, p[0], [1.0 / p[0], 1.0])], sample: -4.0..4.0 }
     /// Half the squared difference within p[0] of 0, else linear.
-    huber_error { out: Same, binary_with: [Float => |a, b, p| huber(a, b, Real::from_f64(p[0]))], wgsl: "huber_error(a, b)",
+    huber_error { out: Same, binary_with: [Float => |a, b, p| huber(a, b, Real::from_f64(p[0]))], wgsl: "huber_error(a, b, p0)",
         a: [|g, a, b, p| smoothed_vjp(g, a, b, p[0], [1.0, p[0]])], b: [|g, a, b, p| -smoothed_vjp(g, a, b, p[0], [1.0, p[0]])], sample: -4.0..4.0 }
     /// -b log a - (1 - b) log(1 - a).
     cross_entropy_error { out: Same, binary: [Float => cross_entropy_of], wgsl: "cross_entropy_error(a, b)",
         a: [|g, a, b| cross_entropy_vjp(g, a, b)], b: [|g, a| g * ((1.0 - &a).log() - a.log())], sample: 0.1..0.9 }
     /// Cross-entropy of the sigmoid of a.
-    logits_error { out: Same, binary: [Float => |a, b| (1.0 - b) * a + soft_minus(a)], wgsl: "logits_error(a, b)",
+    logits_error { out: Same, binary: [Float => |a, b| (1.0 - b) * a + soft_minus(a)], wgsl: "(1.0 - b) * a + log1p_exp(-a)",
         a: [|g, a, b| g * (a.sigmoid() - b)], b: [|g, a| -(g * a)], sample: -4.0..4.0 }
     /// log(1 + exp(-a b)).
-    soft_margin_error { out: Same, binary: [Float => |a, b| soft_minus(a * b)], wgsl: "soft_margin_error(a, b)",
+    soft_margin_error { out: Same, binary: [Float => |a, b| soft_minus(a * b)], wgsl: "log1p_exp(-(a * b))",
         a: [|g, a, b| -(g * &b * (-(&a * &b)).sigmoid())], b: [none], sample: -4.0..4.0 }
 }
 

@@ -40,7 +40,7 @@ crate::unary! { SPECIAL:
     /// log(x / (1 - x)), x limited to [p[0], 1 - p[0]] unless p[0] is negative.
     logit { out: Same, unary_with: [Float => |x, p| logit_of(x, p[0])], wgsl: "logit(x)", vjp: [|g, x, p| logit_vjp(g, x, p[0])], sample: 0.1..0.9 }
     /// The derivative of digamma of order p[0].
-    polygamma { out: Same, unary_with: [Float => |x, p| Real::polygamma(x, p[0])], wgsl: "polygamma(x)", vjp: [|g, x, p| g * polygamma_var(p[0] + 1.0, x)], sample: 0.5..4.0 }
+    polygamma { out: Same, unary_with: [Float => |x, p| Real::polygamma(x, p[0])], wgsl: "polygamma(x, p0)", vjp: [|g, x, p| g * polygamma_var(p[0] + 1.0, x)], sample: 0.5..4.0 }
 }
 
 crate::binary! { SPECIAL_PAIRS:

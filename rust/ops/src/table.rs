@@ -206,3 +206,23 @@ fn build() -> Vec<Entry> {
     }
     entries
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ROWS;
+    use base::DType;
+
+    /// The shader column of every row compiles for every dtype the row has a kernel for.
+    #[test]
+    fn shaders_of_rows() {
+        let rows = ROWS.iter().flat_map(|rows| rows.iter()).map(|(row, _)| *row);
+        let failures: Vec<String> = rows
+            .flat_map(|row| DType::ALL.map(|dtype| (row, dtype)))
+            .filter_map(|(row, dtype)| {
+                let why = row.op.check_shader(dtype).err()?;
+                Some(format!("{} of {dtype}: {why}", row.op.name))
+            })
+            .collect();
+        assert!(failures.is_empty(), "{} fail, the first:\n{}", failures.len(), failures[0]);
+    }
+}

@@ -14,11 +14,11 @@ crate::unary! { UNARY:
     /// The negative of each element.
     neg { out: Same, unary: [Number => |x| Number::neg(x)], wgsl: "-x", vjp: [|g| -g], sample: -4.0..4.0 }
     /// The absolute value of each element.
-    abs { out: Real, unary: [Real => |x| Ordered::abs(x), Complex => |x| Field::magnitude(x)], wgsl: "abs(x)", vjp: [|g, x| g * x.sgn()], sample: -4.0..4.0 }
+    abs { out: Real, unary: [Real => |x| Ordered::abs(x), Complex => |x| Field::magnitude(x)], wgsl: "magnitude(x)", vjp: [|g, x| g * x.sgn()], sample: -4.0..4.0 }
     /// The sign of each element: -1, 0 or 1.
-    sign { out: Same, unary: [Real => |x| Ordered::sign(x), Bool => |x| x], wgsl: "sign(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
+    sign { out: Same, unary: [Real => |x| Ordered::sign(x), Bool => |x| x], wgsl: "sign_of(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// The sign; for complex numbers the direction x / |x|.
-    sgn { out: Same, unary: [Real => |x| Ordered::sign(x), Complex => |x| Field::sgn(x), Bool => |x| x], wgsl: "sign(x)", vjp: [|g, x, y| crate::complex::sgn_vjp(g, x, y)], sample: -4.0..4.0 }
+    sgn { out: Same, unary: [Real => |x| Ordered::sign(x), Complex => |x| Field::sgn(x), Bool => |x| x], wgsl: "sign_of(x)", vjp: [|g, x, y| crate::complex::sgn_vjp(g, x, y)], sample: -4.0..4.0 }
     /// The square of each element.
     square as "PowBackward0" { out: Same, unary: [Number => |x| Number::square(x)], wgsl: "x * x", vjp: [|g, x| 2.0 * (g * x.conj())], sample: -4.0..4.0 }
     /// The square root of each element.
@@ -26,7 +26,7 @@ crate::unary! { UNARY:
     /// The reciprocal of the square root.
     rsqrt { out: Same, unary: [Field => |x| Field::rsqrt(x)], wgsl: "inverseSqrt(x)", vjp: [|g, y| -0.5 * (g * y.pow(3i64).conj())], sample: 0.1..4.0 }
     /// The reciprocal of each element.
-    reciprocal { out: Same, unary: [Field => |x| Field::recip(x)], wgsl: "1 / x", vjp: [|g, y| -g * (&y * &y).conj()], sample: 0.5..4.0 }
+    reciprocal { out: Same, unary: [Field => |x| Field::recip(x)], wgsl: "1.0 / x", vjp: [|g, y| -g * (&y * &y).conj()], sample: 0.5..4.0 }
     /// e to the power of each element.
     exp { out: Same, unary: [Field => |x| Field::exp(x)], wgsl: "exp(x)", vjp: [|g, y| g * y.conj()], sample: -4.0..4.0 }
     /// 2 to the power of each element.
@@ -38,7 +38,7 @@ crate::unary! { UNARY:
     /// The logarithm to base 2.
     log2 { out: Same, unary: [Field => |x| Field::log2(x)], wgsl: "log2(x)", vjp: [|g, x| g / (x.conj() * std::f64::consts::LN_2)], sample: 0.1..4.0 }
     /// The logarithm to base 10.
-    log10 { out: Same, unary: [Field => |x| Field::log10(x)], wgsl: "log10(x)", vjp: [|g, x| g / (x.conj() * std::f64::consts::LN_10)], sample: 0.1..4.0 }
+    log10 { out: Same, unary: [Field => |x| Field::log10(x)], wgsl: "log(x) * 0.4342945", vjp: [|g, x| g / (x.conj() * std::f64::consts::LN_10)], sample: 0.1..4.0 }
     /// The natural logarithm of 1 + x, accurate near 0.
     log1p { out: Same, unary: [Field => |x| Field::log1p(x)], wgsl: "log1p(x)", vjp: [|g, x| g / (x + 1.0).conj()], sample: -0.5..4.0 }
     /// The sine of each element, in radians.
@@ -46,7 +46,7 @@ crate::unary! { UNARY:
     /// The cosine of each element, in radians.
     cos { out: Same, unary: [Field => |x| Field::cos(x)], wgsl: "cos(x)", vjp: [|g, x| g * -x.sin().conj()], sample: -4.0..4.0 }
     /// The tangent of each element, in radians.
-    tan { out: Same, unary: [Field => |x| Field::tan(x)], wgsl: "tan(x)", vjp: [|g, y| g * (y.square() + 1.0).conj()], sample: -1.2..1.2 }
+    tan { out: Same, unary: [Field => |x| Field::tan(x)], wgsl: "tan_of(x)", vjp: [|g, y| g * (y.square() + 1.0).conj()], sample: -1.2..1.2 }
     /// The inverse sine, in radians.
     asin { out: Same, unary: [Field => |x| Field::asin(x)], wgsl: "asin(x)", vjp: [|g, x| g * (1.0 - x.square()).rsqrt().conj()], sample: -0.9..0.9 }
     /// The inverse cosine, in radians.
@@ -54,17 +54,17 @@ crate::unary! { UNARY:
     /// The inverse tangent, in radians.
     atan { out: Same, unary: [Field => |x| Field::atan(x)], wgsl: "atan(x)", vjp: [|g, x| g / (x.square() + 1.0).conj()], sample: -4.0..4.0 }
     /// The hyperbolic sine.
-    sinh { out: Same, unary: [Field => |x| Field::sinh(x)], wgsl: "sinh(x)", vjp: [|g, x| g * x.cosh().conj()], sample: -4.0..4.0 }
+    sinh { out: Same, unary: [Field => |x| Field::sinh(x)], wgsl: "sinh_of(x)", vjp: [|g, x| g * x.cosh().conj()], sample: -4.0..4.0 }
     /// The hyperbolic cosine.
-    cosh { out: Same, unary: [Field => |x| Field::cosh(x)], wgsl: "cosh(x)", vjp: [|g, x| g * x.sinh().conj()], sample: -4.0..4.0 }
+    cosh { out: Same, unary: [Field => |x| Field::cosh(x)], wgsl: "cosh_of(x)", vjp: [|g, x| g * x.sinh().conj()], sample: -4.0..4.0 }
     /// The hyperbolic tangent.
     tanh { out: Same, unary: [Field => |x| Field::tanh(x)], wgsl: "tanh_safe(x)", vjp: [|g, y| g * (1.0 - y.square()).conj()], sample: -4.0..4.0 }
     /// The inverse hyperbolic sine.
-    asinh { out: Same, unary: [Field => |x| Field::asinh(x)], wgsl: "asinh(x)", vjp: [|g, x| g * (x.square() + 1.0).rsqrt().conj()], sample: -4.0..4.0 }
+    asinh { out: Same, unary: [Field => |x| Field::asinh(x)], wgsl: "asinh_of(x)", vjp: [|g, x| g * (x.square() + 1.0).rsqrt().conj()], sample: -4.0..4.0 }
     /// The inverse hyperbolic cosine.
-    acosh { out: Same, unary: [Field => |x| Field::acosh(x)], wgsl: "acosh(x)", vjp: [|g, x| g * ((x.clone() - 1.0).rsqrt() * (x + 1.0).rsqrt()).conj()], sample: 1.1..4.0 }
+    acosh { out: Same, unary: [Field => |x| Field::acosh(x)], wgsl: "acosh_of(x)", vjp: [|g, x| g * ((x.clone() - 1.0).rsqrt() * (x + 1.0).rsqrt()).conj()], sample: 1.1..4.0 }
     /// The inverse hyperbolic tangent.
-    atanh { out: Same, unary: [Field => |x| Field::atanh(x)], wgsl: "atanh(x)", vjp: [|g, x| g / (1.0 - x.square()).conj()], sample: -0.9..0.9 }
+    atanh { out: Same, unary: [Field => |x| Field::atanh(x)], wgsl: "atanh_of(x)", vjp: [|g, x| g / (1.0 - x.square()).conj()], sample: -0.9..0.9 }
     /// The logistic function 1 / (1 + exp(-x)).
     sigmoid { out: Same, unary: [Field => |x| Field::sigmoid(x)], wgsl: "sigmoid(x)", vjp: [|g, y| g * (&y * (1.0 - &y)).conj()], sample: -4.0..4.0 }
     /// The error function.
@@ -76,19 +76,19 @@ crate::unary! { UNARY:
     /// The logarithmic derivative of the gamma function.
     digamma { out: Same, unary: [Float => |x| Real::digamma(x)], wgsl: "digamma(x)", vjp: [|g, x| g * crate::special::trigamma(x)], sample: 0.5..4.0 }
     /// The largest integer not above each element.
-    floor { out: Same, unary: [Float => |x| Real::floor(x), Int => |x| x], wgsl: "floor(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
+    floor { out: Same, unary: [Float => |x| Real::floor(x), Int => |x| x], wgsl: "floor_of(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// The smallest integer not below each element.
-    ceil { out: Same, unary: [Float => |x| Real::ceil(x), Int => |x| x], wgsl: "ceil(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
+    ceil { out: Same, unary: [Float => |x| Real::ceil(x), Int => |x| x], wgsl: "ceil_of(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// Each element without its fraction.
-    trunc { out: Same, unary: [Float => |x| Real::trunc(x), Int => |x| x], wgsl: "trunc(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
+    trunc { out: Same, unary: [Float => |x| Real::trunc(x), Int => |x| x], wgsl: "trunc_of(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// The fraction of each element, with its sign.
     frac { out: Same, unary: [Float => |x| Real::frac(x)], wgsl: "x - trunc(x)", vjp: [|g| g], sample: -4.0..4.0 }
     /// The nearest integer, halves to even.
-    round { out: Same, unary: [Float => |x| Real::round(x), Int => |x| x], wgsl: "round(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
+    round { out: Same, unary: [Float => |x| Real::round(x), Int => |x| x], wgsl: "round_of(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// Rounded to p[0] digits, halves to even.
-    round_decimals as "RoundBackward1" { out: Same, unary_with: [Float => |x, p| round_decimals_of(x, p[0])], wgsl: "round(x * p) / p", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
+    round_decimals as "RoundBackward1" { out: Same, unary_with: [Float => |x, p| round_decimals_of(x, p[0])], wgsl: "select(round(x * pow(10.0, p0)) / pow(10.0, p0), round(x / pow(10.0, -p0)) * pow(10.0, -p0), p0 < 0.0)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// max(x, 0).
-    relu { out: Same, unary: [Real => |x| Ordered::maximum(x, Number::ZERO)], wgsl: "select(max(x, 0), x, is_nan(x))", vjp: [|g, y| Var::from(0.0).where_(y.le(0i64), g)], sample: -4.0..4.0 }
+    relu { out: Same, unary: [Real => |x| Ordered::maximum(x, Number::ZERO)], wgsl: "relu(x)", vjp: [|g, y| Var::from(0.0).where_(y.le(0i64), g)], sample: -4.0..4.0 }
     /// x * sigmoid(x).
     silu { out: Same, unary: [Field => |x| x * Field::sigmoid(x)], wgsl: "x * sigmoid(x)", vjp: [|g, x| { let s = x.clone().sigmoid(); g * (&s * (1.0 + x * (1.0 - &s))).conj() }], sample: -4.0..4.0 }
     /// log(sigmoid(x)).
@@ -96,9 +96,9 @@ crate::unary! { UNARY:
     /// x * tanh(softplus(x)).
     mish { out: Same, unary: [Float => |x| x * Field::tanh(crate::activation::softplus_scalar(x))], wgsl: "mish(x)", vjp: [|g, x| { let s = x.clone().sigmoid(); let t = crate::activation::softplus_of(&x).tanh(); g * (&t + &(x * s * (1.0 - t.clone().square()))) }], sample: -4.0..4.0 }
     /// The bitwise complement; logical for bool.
-    bitwise_not { out: Same, unary: [Int => |x| Integer::bit_not(x), Bool => |x| B8::from(!x.get())], wgsl: "~x", vjp: [none], sample: -4.0..4.0 }
+    bitwise_not { out: Same, unary: [Int => |x| Integer::bit_not(x), Bool => |x| B8::from(!x.get())], wgsl: "bit_not(x)", vjp: [none], sample: -4.0..4.0 }
     /// Whether each element is zero.
-    logical_not { out: Bool, unary: [All => |x| (x == Default::default()).into()], wgsl: "x == 0", vjp: [none], sample: -4.0..4.0 }
+    logical_not { out: Bool, unary: [All => |x| (x == Default::default()).into()], wgsl: "is_zero(x)", vjp: [none], sample: -4.0..4.0 }
     /// Whether each element is not a number.
     isnan { out: Bool, unary: [Field => |x| Field::is_nan(x).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "is_nan(x)", vjp: [none], sample: -4.0..4.0 }
     /// The complex conjugate; real numbers stay as they are.

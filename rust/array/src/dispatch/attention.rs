@@ -1,6 +1,6 @@
 //! Scaled dot-product attention.
 
-use super::{on_cpu, view, view_mut};
+use super::{gpu_view, on_device, view, view_mut};
 use crate::Array;
 use base::Result;
 use cpu::attention as kernels;
@@ -24,15 +24,30 @@ impl Attention {
             scale: self.scale,
         })
     }
+
+    fn on_gpu(&self) -> Result<gpu::attention::Attention<'_>> {
+        Ok(gpu::attention::Attention {
+            mask: self.mask.as_ref().map(gpu_view).transpose()?,
+            causal: self.causal,
+            scale: self.scale,
+        })
+    }
 }
 
 /// `out` = attention of `[query, key, value]`; `logsumexp` is kept for the gradient.
 pub fn attention(out: &Array, logsumexp: &Array, qkv: [&Array; 3], by: &Attention) -> Result<()> {
-    on_cpu(out, |target| {
-        let [q, k, v] = qkv;
-        let qkv = [view(q)?, view(k)?, view(v)?];
-        kernels::attention(target, view_mut(logsumexp)?, qkv, &by.on_host()?)
-    })
+    let [q, k, v] = qkv;
+    on_device(
+        out,
+        |target| {
+            let qkv = [view(q)?, view(k)?, view(v)?];
+            kernels::attention(target, view_mut(logsumexp)?, qkv, &by.on_host()?)
+        },
+        |target| {
+            let qkv = [gpu_view(q)?, gpu_view(k)?, gpu_view(v)?];
+            gpu::attention::attention(target, gpu_view(logsumexp)?, qkv, &by.on_gpu()?)
+        },
+    )
 }
 
 /// Gradients of [`attention`] from `[grad, output, logsumexp]`.
@@ -42,10 +57,18 @@ pub fn attention_backward(
     qkv: [&Array; 3],
     by: &Attention,
 ) -> Result<()> {
-    on_cpu(to[0], |grad_query| {
-        let ([q, k, v], [g, y, l]) = (qkv, from);
-        let to = [grad_query, view_mut(to[1])?, view_mut(to[2])?];
-        let from = [view(g)?, view(y)?, view(l)?];
-        kernels::attention_backward(to, from, [view(q)?, view(k)?, view(v)?], &by.on_host()?)
-    })
+    let ([q, k, v], [g, y, l]) = (qkv, from);
+    on_device(
+        to[0],
+        |grad_query| {
+            let to = [grad_query, view_mut(to[1])?, view_mut(to[2])?];
+            let from = [view(g)?, view(y)?, view(l)?];
+            kernels::attention_backward(to, from, [view(q)?, view(k)?, view(v)?], &by.on_host()?)
+        },
+        |grad_query| {
+            let to = [grad_query, gpu_view(to[1])?, gpu_view(to[2])?];
+            let qkv = [gpu_view(q)?, gpu_view(k)?, gpu_view(v)?];
+            gpu::attention::attention_backward(to, gpu_view(g)?, qkv, &by.on_gpu()?)
+        },
+    )
 }

@@ -1,10 +1,19 @@
 //! Convolutions: the three maps of one trilinear form.
 
-use super::{on_cpu, view};
+use super::{gpu_view, on_device, view};
 use crate::Array;
 use base::Result;
 use cpu::conv as kernels;
 pub use kernels::ConvGeometry;
+
+fn on_gpu(geometry: &ConvGeometry) -> gpu::conv::Geometry<'_> {
+    gpu::conv::Geometry {
+        stride: &geometry.stride,
+        padding: &geometry.padding,
+        dilation: &geometry.dilation,
+        groups: geometry.groups,
+    }
+}
 
 /// `out` = the convolution of `x` with `weight`, plus a bias per output channel.
 pub fn conv(
@@ -14,10 +23,17 @@ pub fn conv(
     bias: Option<&Array>,
     geometry: &ConvGeometry,
 ) -> Result<()> {
-    on_cpu(out, |target| {
-        let bias = bias.map(view).transpose()?;
-        kernels::conv_forward(target, view(x)?, view(weight)?, bias, geometry)
-    })
+    on_device(
+        out,
+        |target| {
+            let bias = bias.map(view).transpose()?;
+            kernels::conv_forward(target, view(x)?, view(weight)?, bias, geometry)
+        },
+        |target| {
+            let bias = bias.map(gpu_view).transpose()?;
+            gpu::conv::conv(target, gpu_view(x)?, gpu_view(weight)?, bias, on_gpu(geometry))
+        },
+    )
 }
 
 /// The gradient of [`conv`] in its input: the transposed convolution, plus a bias per channel.
@@ -28,10 +44,17 @@ pub fn conv_input(
     bias: Option<&Array>,
     geometry: &ConvGeometry,
 ) -> Result<()> {
-    on_cpu(grad_input, |target| {
-        let bias = bias.map(view).transpose()?;
-        kernels::conv_input_gradient(target, view(grad)?, view(weight)?, bias, geometry)
-    })
+    on_device(
+        grad_input,
+        |target| {
+            let bias = bias.map(view).transpose()?;
+            kernels::conv_input_gradient(target, view(grad)?, view(weight)?, bias, geometry)
+        },
+        |target| {
+            let (bias, geometry) = (bias.map(gpu_view).transpose()?, on_gpu(geometry));
+            gpu::conv::conv_input(target, gpu_view(grad)?, gpu_view(weight)?, bias, geometry)
+        },
+    )
 }
 
 /// The gradient of [`conv`] in its weight.
@@ -41,7 +64,9 @@ pub fn conv_weight(
     x: &Array,
     geometry: &ConvGeometry,
 ) -> Result<()> {
-    on_cpu(grad_weight, |target| {
-        kernels::conv_weight_gradient(target, view(grad)?, view(x)?, geometry)
-    })
+    on_device(
+        grad_weight,
+        |target| kernels::conv_weight_gradient(target, view(grad)?, view(x)?, geometry),
+        |target| gpu::conv::conv_weight(target, gpu_view(grad)?, gpu_view(x)?, on_gpu(geometry)),
+    )
 }

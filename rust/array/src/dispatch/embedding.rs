@@ -1,13 +1,23 @@
 //! Rows of a table by index.
 
-use super::{on_cpu, view};
+use super::{fill, gpu_view, not_on_gpu, on_device, view};
 use crate::Array;
-use base::Result;
+use base::{Dims, Result, Scalar, Strides};
 use cpu::embedding as kernels;
+use gpu::index::{Action, Walk, indexed};
 
 /// `out[i] = weight[indices[i]]`.
 pub fn embedding(out: &Array, weight: &Array, indices: &Array) -> Result<()> {
-    on_cpu(out, |target| kernels::embedding(target, view(weight)?, view(indices)?))
+    on_device(
+        out,
+        |target| kernels::embedding(target, view(weight)?, view(indices)?),
+        |target| {
+            let (indices, walk) = (indices.contiguous()?, rows(weight, indices, None));
+            let weight = weight.contiguous()?;
+            let at = (gpu_view(&indices)?, &walk);
+            indexed("embedding", Action::Read, target, gpu_view(&weight)?, at)
+        },
+    )
 }
 
 /// `grad_weight[r]` = the sum of `grad[i]` over the places where `indices[i]` is `r`, without row
@@ -19,7 +29,35 @@ pub fn embedding_backward(
     padding: Option<usize>,
     by_frequency: bool,
 ) -> Result<()> {
-    on_cpu(grad_weight, |target| {
-        kernels::embedding_backward(target, view(grad)?, view(indices)?, padding, by_frequency)
-    })
+    on_device(
+        grad_weight,
+        |target| {
+            kernels::embedding_backward(target, view(grad)?, view(indices)?, padding, by_frequency)
+        },
+        |target| {
+            if by_frequency {
+                return not_on_gpu("embedding_dense_backward (by frequency)", grad_weight.device());
+            }
+            fill(grad_weight, Scalar::Int(0))?;
+            let (indices, walk) = (indices.contiguous()?, rows(grad_weight, indices, padding));
+            let grad = grad.contiguous()?;
+            let at = (gpu_view(&indices)?, &walk);
+            indexed("embedding_backward", Action::Add, target, gpu_view(&grad)?, at)
+        },
+    )
+}
+
+/// The walk over row-major indices and the columns of a row-major table.
+fn rows(table: &Array, indices: &Array, padding: Option<usize>) -> Walk {
+    let (bound, width) = (table.dims()[0], table.dims()[1]);
+    Walk {
+        dims: Dims::from_slice(&[indices.numel(), width]),
+        index: Strides::from_slice(&[1, 0]),
+        near: Strides::from_slice(&[width as isize, 1]),
+        far: Strides::from_slice(&[0, 1]),
+        step: width,
+        bound,
+        wraps: false,
+        skipped: padding,
+    }
 }

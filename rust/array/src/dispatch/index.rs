@@ -1,26 +1,46 @@
 //! Reading and writing at indexed positions. Outputs that are written in part hold their old values
 //! when the call begins; indices are int64 and checked by the kernels before anything is written.
 
-use super::{Operand, host, on_cpu, view};
+use super::{Operand, gpu_operand, gpu_view, host, not_on_gpu, on_cpu, on_device, view};
 use crate::Array;
-use base::{Result, Scalar};
+use base::{DType, Dims, Layout, Result, Scalar, Strides};
 use cpu::View;
 use cpu::index as kernels;
 pub use cpu::index::ScatterOp;
+use gpu::index::{Action, Walk, indexed};
 
 /// `out[..] = x[.., index[..], ..]` along `dim`.
 pub fn gather(out: &Array, x: &Array, dim: usize, index: &Array) -> Result<()> {
-    on_cpu(out, |target| kernels::gather(target, view(x)?, dim, view(index)?))
+    on_device(
+        out,
+        |target| kernels::gather(target, view(x)?, dim, view(index)?),
+        |target| {
+            let walk = along(index.dims(), index.layout(), target.layout, (x, dim));
+            indexed("gather", Action::Read, target, gpu_view(x)?, (gpu_view(index)?, &walk))
+        },
+    )
 }
 
 /// Slices of `x` along `dim`.
 pub fn index_select(out: &Array, x: &Array, dim: usize, index: &Array) -> Result<()> {
-    on_cpu(out, |target| kernels::index_select(target, view(x)?, dim, view(index)?))
+    on_device(
+        out,
+        |target| kernels::index_select(target, view(x)?, dim, view(index)?),
+        |target| {
+            let index = spread(index, out.dims(), dim);
+            let walk = along(out.dims(), index.layout(), target.layout, (x, dim));
+            indexed("index_select", Action::Read, target, gpu_view(x)?, (gpu_view(&index)?, &walk))
+        },
+    )
 }
 
 /// `out[.., index[..], ..] = src[..]` along `dim`.
 pub fn scatter(out: &Array, dim: usize, index: &Array, src: Operand<'_>) -> Result<()> {
-    on_cpu(out, |target| kernels::scatter(target, dim, view(index)?, host(src)?))
+    on_device(
+        out,
+        |target| kernels::scatter(target, dim, view(index)?, host(src)?),
+        |_| scatter_on_gpu("scatter", Action::Write, out, (index, dim), src),
+    )
 }
 
 /// [`scatter`] that combines with the values that are there.
@@ -32,24 +52,57 @@ pub fn scatter_reduce(
     op: ScatterOp,
     include_self: bool,
 ) -> Result<()> {
-    on_cpu(out, |target| {
-        kernels::scatter_reduce(target, dim, view(index)?, host(src)?, op, include_self)
-    })
+    on_device(
+        out,
+        |target| kernels::scatter_reduce(target, dim, view(index)?, host(src)?, op, include_self),
+        |_| match (op, include_self) {
+            (ScatterOp::Sum, true) => {
+                scatter_on_gpu("scatter_add", Action::Add, out, (index, dim), src)
+            }
+            _ => not_on_gpu("scatter_reduce", out.device()),
+        },
+    )
 }
 
 /// `out[index[j]] += alpha * src[j]` along `dim`.
 pub fn index_add(out: &Array, dim: usize, index: &Array, src: &Array, alpha: Scalar) -> Result<()> {
-    on_cpu(out, |target| kernels::index_add(target, dim, view(index)?, view(src)?, alpha))
+    on_device(
+        out,
+        |target| kernels::index_add(target, dim, view(index)?, view(src)?, alpha),
+        |_| {
+            if alpha.to_f64() != 1.0 {
+                return not_on_gpu("index_add (with alpha)", out.device());
+            }
+            let (index, src) = (spread(index, src.dims(), dim), Operand::Array(src));
+            scatter_on_gpu("index_add", Action::Add, out, (&index, dim), src)
+        },
+    )
 }
 
 /// `out[index[j]] = src[j]` along `dim`.
 pub fn index_copy(out: &Array, dim: usize, index: &Array, src: &Array) -> Result<()> {
-    on_cpu(out, |target| kernels::index_copy(target, dim, view(index)?, view(src)?))
+    on_device(
+        out,
+        |target| kernels::index_copy(target, dim, view(index)?, view(src)?),
+        |_| {
+            let (index, src) = (spread(index, src.dims(), dim), Operand::Array(src));
+            scatter_on_gpu("index_copy", Action::Write, out, (&index, dim), src)
+        },
+    )
 }
 
 /// `out[index[j]] = value` along `dim`.
 pub fn index_fill(out: &Array, dim: usize, index: &Array, value: Scalar) -> Result<()> {
-    on_cpu(out, |target| kernels::index_fill(target, dim, view(index)?, value))
+    on_device(
+        out,
+        |target| kernels::index_fill(target, dim, view(index)?, value),
+        |_| {
+            let mut dims = Dims::from_slice(out.dims());
+            dims[dim] = index.numel();
+            let index = spread(index, &dims, dim);
+            scatter_on_gpu("index_fill", Action::Write, out, (&index, dim), Operand::Scalar(value))
+        },
+    )
 }
 
 /// Combines slices of `src` into `out` along `dim`.
@@ -61,7 +114,7 @@ pub fn index_reduce(
     op: ScatterOp,
     include_self: bool,
 ) -> Result<()> {
-    on_cpu(out, |target| {
+    on_cpu("index_reduce", out, |target| {
         kernels::index_reduce(target, dim, view(index)?, view(src)?, op, include_self)
     })
 }
@@ -72,7 +125,14 @@ fn views(indices: &[Array]) -> Result<Vec<View<'_>>> {
 
 /// `x[indices[0], indices[1], ..]`: the indices, all of one shape, address the first dimensions.
 pub fn index(out: &Array, x: &Array, indices: &[Array]) -> Result<()> {
-    on_cpu(out, |target| kernels::index(target, view(x)?, &views(indices)?))
+    on_device(
+        out,
+        |target| kernels::index(target, view(x)?, &views(indices)?),
+        |target| {
+            let (at, walk) = places("index", x, indices, target.layout)?;
+            indexed("index", Action::Read, target, gpu_view(x)?, (gpu_view(&at)?, &walk))
+        },
+    )
 }
 
 /// `out[indices[0], indices[1], ..] = values`, or `+=`.
@@ -82,40 +142,143 @@ pub fn index_put(
     values: Operand<'_>,
     accumulate: bool,
 ) -> Result<()> {
-    on_cpu(out, |target| kernels::index_put(target, &views(indices)?, host(values)?, accumulate))
+    on_device(
+        out,
+        |target| kernels::index_put(target, &views(indices)?, host(values)?, accumulate),
+        |target| {
+            let rest = &out.dims()[indices.len()..];
+            let dims: Dims = indices[0].dims().iter().chain(rest).copied().collect();
+            let values = values_of(out, &dims, values)?;
+            let (at, walk) = places("index_put", out, indices, values.layout())?;
+            let action = if accumulate { Action::Add } else { Action::Write };
+            indexed("index_put", action, target, gpu_view(&values)?, (gpu_view(&at)?, &walk))
+        },
+    )
 }
 
 /// `x.flatten()[index]`; `x` is row-major.
 pub fn take(out: &Array, x: &Array, index: &Array) -> Result<()> {
-    on_cpu(out, |target| kernels::take(target, view(x)?, view(index)?))
+    on_cpu("take", out, |target| kernels::take(target, view(x)?, view(index)?))
 }
 
 /// `out.flatten()[index] = values`, or `+=`; `out` is row-major.
 pub fn put(out: &Array, index: &Array, values: Operand<'_>, accumulate: bool) -> Result<()> {
-    on_cpu(out, |target| kernels::put(target, view(index)?, host(values)?, accumulate))
+    on_cpu("put", out, |target| kernels::put(target, view(index)?, host(values)?, accumulate))
 }
 
 /// The elements of `x` where the mask holds; both broadcast to `dims`.
 pub fn masked_select(out: &Array, x: &Array, mask: &Array, dims: &[usize]) -> Result<()> {
-    on_cpu(out, |target| kernels::masked_select(target, view(x)?, view(mask)?, dims))
+    on_cpu("masked_select", out, |target| {
+        kernels::masked_select(target, view(x)?, view(mask)?, dims)
+    })
 }
 
 /// Elements of the row-major `src`, in order, to where the mask holds.
 pub fn masked_scatter(out: &Array, mask: &Array, src: &Array) -> Result<()> {
-    on_cpu(out, |target| kernels::masked_scatter(target, view(mask)?, view(src)?))
+    on_cpu("masked_scatter", out, |target| kernels::masked_scatter(target, view(mask)?, view(src)?))
 }
 
 /// The indices of non-zero elements, `[count, rank]`.
 pub fn nonzero(out: &Array, x: &Array) -> Result<()> {
-    on_cpu(out, |target| kernels::nonzero(target, view(x)?))
+    on_cpu("nonzero", out, |target| kernels::nonzero(target, view(x)?))
 }
 
 /// `x` with the order of elements reversed along `dims`.
 pub fn flip(out: &Array, x: &Array, dims: &[usize]) -> Result<()> {
-    on_cpu(out, |target| kernels::flip(target, view(x)?, dims))
+    on_device(
+        out,
+        |target| kernels::flip(target, view(x)?, dims),
+        |target| gpu::map::flip(target, gpu_view(x)?, dims),
+    )
 }
 
 /// `x` with its elements moved around along `dims`.
 pub fn roll(out: &Array, x: &Array, shifts: &[i64], dims: &[usize]) -> Result<()> {
-    on_cpu(out, |target| kernels::roll(target, view(x)?, shifts, dims))
+    on_cpu("roll", out, |target| kernels::roll(target, view(x)?, shifts, dims))
+}
+
+/// The walk over `dims`, where `index` moves places of `far` along `dim` and `near` follows the
+/// coordinates.
+fn along(dims: &[usize], index: &Layout, near: &Layout, (far, dim): (&Array, usize)) -> Walk {
+    let steps = &far.layout().strides;
+    let step = |d: usize| if d == dim { 0 } else { steps[d] };
+    Walk {
+        dims: Dims::from_slice(dims),
+        index: index.strides.clone(),
+        near: near.strides.clone(),
+        far: (0..dims.len()).map(step).collect(),
+        step: steps.get(dim).map_or(1, |&s| s as usize),
+        bound: far.dims().get(dim).copied().unwrap_or(1),
+        wraps: false,
+        skipped: None,
+    }
+}
+
+/// A vector of indices, repeated over all dimensions but `dim`.
+fn spread(index: &Array, dims: &[usize], dim: usize) -> Array {
+    let step = index.layout().strides.first().copied().unwrap_or(0);
+    let mut strides = Strides::filled(0, dims.len());
+    if let Some(slot) = strides.get_mut(dim) {
+        *slot = step;
+    }
+    let offset = index.layout().offset;
+    index.view(Layout { dims: Dims::from_slice(dims), strides, offset })
+}
+
+/// What is written to indexed places, as an array of those dims and of the target's dtype.
+fn values_of(out: &Array, dims: &[usize], values: Operand<'_>) -> Result<Array> {
+    let (array, number) = match gpu_operand(values)? {
+        gpu::map::Operand::Scalar(scalar) => {
+            (Array::full(&[], scalar, out.dtype(), out.device())?, true)
+        }
+        gpu::map::Operand::View(_) => match values {
+            Operand::Array(array) => (array.cast(out.dtype())?, false),
+            Operand::Scalar(scalar) => (Array::full(&[], scalar, out.dtype(), out.device())?, true),
+        },
+    };
+    let lead = dims.len() - array.dims().len();
+    let layout = array.layout();
+    let repeated = |d: usize| number || d < lead || layout.dims[d - lead] != dims[d];
+    let strides =
+        (0..dims.len()).map(|d| if repeated(d) { 0 } else { layout.strides[d - lead] }).collect();
+    Ok(array.view(Layout { dims: Dims::from_slice(dims), strides, offset: layout.offset }))
+}
+
+fn scatter_on_gpu(
+    op: &'static str,
+    action: Action,
+    out: &Array,
+    (index, dim): (&Array, usize),
+    src: Operand<'_>,
+) -> Result<()> {
+    let src = match src {
+        // Only the part of the source that has indices is read.
+        Operand::Array(array) if array.dims().len() == index.dims().len() => {
+            let dims = Dims::from_slice(index.dims());
+            array.view(Layout { dims, ..array.layout().clone() }).cast(out.dtype())?
+        }
+        other => values_of(out, index.dims(), other)?,
+    };
+    let walk = along(index.dims(), index.layout(), src.layout(), (out, dim));
+    indexed(op, action, gpu_view(out)?, gpu_view(&src)?, (gpu_view(index)?, &walk))
+}
+
+/// One array of positions, in steps of `x`, for several index arrays of one shape that address its
+/// first dimensions; and the walk over them and the other dimensions.
+fn places(op: &'static str, x: &Array, indices: &[Array], near: &Layout) -> Result<(Array, Walk)> {
+    let (count, shape) = (indices.len(), indices[0].dims());
+    let at = Array::empty_contiguous(shape, DType::I64, x.device())?;
+    let arrays = indices.iter().map(gpu_view).collect::<Result<Vec<_>>>()?;
+    let sizes: Vec<(usize, usize)> =
+        (0..count).map(|d| (x.dims()[d], x.layout().strides[d] as usize)).collect();
+    gpu::index::linear(op, gpu_view(&at)?, &arrays, &sizes)?;
+    let reach: usize = sizes.iter().map(|(size, step)| size.saturating_sub(1) * step).sum();
+    let rest = &x.dims()[count..];
+    let dims = shape.iter().chain(rest).copied().collect();
+    let index = at.layout().strides.iter().copied().chain(rest.iter().map(|_| 0)).collect();
+    let steps = x.layout().strides[count..].iter().copied();
+    let far = shape.iter().map(|_| 0).chain(steps).collect();
+    let (near, bound) = (near.strides.clone(), reach + 1);
+    let walk = Walk { dims, index, near, far, step: 1, bound, wraps: false, skipped: None };
+    Ok((at, walk))
 }

@@ -13,7 +13,7 @@ pub fn interpolate(
     mode: Interpolation,
     factors: &[Option<f64>],
 ) -> Result<()> {
-    on_cpu(out, |target| kernels::interpolate(target, view(x)?, mode, factors))
+    on_cpu("interpolate", out, |target| kernels::interpolate(target, view(x)?, mode, factors))
 }
 
 /// The gradient of [`interpolate`].
@@ -23,5 +23,7 @@ pub fn interpolate_backward(
     mode: Interpolation,
     factors: &[Option<f64>],
 ) -> Result<()> {
-    on_cpu(grad_input, |target| kernels::interpolate_backward(target, view(grad)?, mode, factors))
+    on_cpu("interpolate_backward", grad_input, |target| {
+        kernels::interpolate_backward(target, view(grad)?, mode, factors)
+    })
 }

@@ -1,6 +1,6 @@
 //! Losses with a kernel of their own.
 
-use super::{on_cpu, view, view_mut};
+use super::{gpu_view, on_device, view, view_mut};
 use crate::Array;
 use base::Result;
 use cpu::loss as kernels;
@@ -28,13 +28,30 @@ impl NllLoss {
             reduction: self.reduction,
         })
     }
+
+    fn on_gpu(&self) -> Result<gpu::loss::NllLoss<'_>> {
+        Ok(gpu::loss::NllLoss {
+            target: gpu_view(&self.target)?,
+            weight: self.weight.as_ref().map(gpu_view).transpose()?,
+            ignore_index: self.ignore_index,
+            reduction: match self.reduction {
+                LossReduction::None => gpu::loss::Reduction::None,
+                LossReduction::Mean => gpu::loss::Reduction::Mean,
+                LossReduction::Sum => gpu::loss::Reduction::Sum,
+            },
+        })
+    }
 }
 
 /// `out` = the losses of log-probabilities `x`, `total_weight` = the sum of the targets' weights.
 pub fn nll_loss(out: &Array, total_weight: &Array, x: &Array, loss: &NllLoss) -> Result<()> {
-    on_cpu(out, |target| {
-        kernels::nll_loss(target, view_mut(total_weight)?, view(x)?, &loss.on_host()?)
-    })
+    on_device(
+        out,
+        |target| kernels::nll_loss(target, view_mut(total_weight)?, view(x)?, &loss.on_host()?),
+        |target| {
+            gpu::loss::nll_loss(target, gpu_view(total_weight)?, gpu_view(x)?, &loss.on_gpu()?)
+        },
+    )
 }
 
 /// The gradient of [`nll_loss`].
@@ -44,7 +61,14 @@ pub fn nll_loss_backward(
     total_weight: &Array,
     loss: &NllLoss,
 ) -> Result<()> {
-    on_cpu(grad_input, |target| {
-        kernels::nll_loss_backward(target, view(grad)?, view(total_weight)?, &loss.on_host()?)
-    })
+    on_device(
+        grad_input,
+        |target| {
+            kernels::nll_loss_backward(target, view(grad)?, view(total_weight)?, &loss.on_host()?)
+        },
+        |target| {
+            let (grad, total) = (gpu_view(grad)?, gpu_view(total_weight)?);
+            gpu::loss::nll_loss_backward(target, grad, total, &loss.on_gpu()?)
+        },
+    )
 }

@@ -20,6 +20,7 @@ mod reduce;
 mod scan;
 mod softmax;
 pub mod sort;
+mod transfer;
 
 pub use attention::{Attention, attention, attention_backward};
 pub use conv::{ConvGeometry, conv, conv_input, conv_weight};
@@ -38,10 +39,11 @@ pub use pool::{
 pub use reduce::{Extreme, Reduction, Statistic, arg_extreme, extreme, reduce, statistic};
 pub use scan::{Scan, running_extreme, scan};
 pub use softmax::{Softmax, softmax, softmax_backward};
+pub use transfer::copy;
 
 use crate::storage::Memory;
 use crate::{Array, overlap};
-use base::{Result, Scalar, bail, ensure};
+use base::{Device, Result, Scalar, bail, ensure};
 use cpu::{Params, View, ViewMut};
 
 /// An elementwise op: one kernel per compute dtype, and the same in shader text.
@@ -52,6 +54,30 @@ pub struct MapOp {
     pub cpu: cpu::Table,
     /// The expression of the shader.
     pub wgsl: &'static str,
+}
+
+impl MapOp {
+    fn expression(&self, compute: base::DType) -> gpu::map::Expression {
+        let truth = |dtype: base::DType| {
+            self.cpu[dtype as usize].is_some_and(|kernel| kernel.output() == base::DType::Bool)
+        };
+        gpu::map::Expression {
+            name: self.name,
+            wgsl: self.wgsl,
+            compute: compute.compute(),
+            truth: truth(base::DType::F32) || truth(base::DType::I64),
+        }
+    }
+
+    /// Checks the shader that computes in `compute`, without a GPU; an error shows its text.
+    pub fn check_shader(&self, compute: base::DType) -> std::result::Result<(), String> {
+        let Some(kernel) = self.cpu[compute as usize] else { return Ok(()) };
+        if self.wgsl.is_empty() || gpu::check_dtype(self.name, compute).is_err() {
+            return Ok(());
+        }
+        let operands = kernel.inputs();
+        gpu::translate(&gpu::map::sample(&self.expression(compute), kernel.output(), operands))
+    }
 }
 
 /// An input of an elementwise op.
@@ -66,38 +92,88 @@ pub enum Operand<'a> {
 /// The devices a kernel runs on.
 enum Place<'a> {
     Cpu(&'a cpu::Buffer),
+    Gpu(&'a gpu::Buffer),
     Meta,
 }
 
 fn place(array: &Array) -> Place<'_> {
     match array.storage().memory() {
         Memory::Cpu(buffer) => Place::Cpu(buffer),
+        Memory::Gpu(buffer) => Place::Gpu(buffer),
         Memory::Meta { .. } => Place::Meta,
     }
+}
+
+/// Fails for dtypes that the device has no arithmetic for.
+#[inline]
+pub fn check_dtype(dtype: base::DType, device: Device) -> Result<()> {
+    if device.kind == base::DeviceKind::Gpu { gpu::check_dtype("empty", dtype) } else { Ok(()) }
 }
 
 /// The host view of an input.
 pub(crate) fn view(array: &Array) -> Result<View<'_>> {
     match place(array) {
         Place::Cpu(buffer) => buffer.view(array.dtype(), array.layout()),
+        Place::Gpu(_) => elsewhere(array, Device::CPU),
         Place::Meta => bail!(NotImplemented, "Cannot copy out of meta tensor; no data!"),
     }
+}
+
+/// The GPU's view of an input or output.
+pub(crate) fn gpu_view(array: &Array) -> Result<gpu::View<'_>> {
+    match place(array) {
+        Place::Gpu(buffer) => Ok(gpu::View::new(buffer, array.dtype(), array.layout())),
+        Place::Cpu(_) => elsewhere(array, Device::parse("gpu")?.indexed()),
+        Place::Meta => bail!(NotImplemented, "Cannot copy out of meta tensor; no data!"),
+    }
+}
+
+#[cold]
+fn elsewhere<T>(array: &Array, wanted: Device) -> Result<T> {
+    bail!(
+        Device,
+        "Expected all tensors to be on the same device, but found at least two devices, {wanted} and {}!",
+        array.device()
+    )
 }
 
 /// The host view of an output.
 pub(crate) fn view_mut(array: &Array) -> Result<ViewMut<'_>> {
     match place(array) {
         Place::Cpu(buffer) => buffer.view_mut(array.dtype(), array.layout()),
+        Place::Gpu(_) => elsewhere(array, Device::CPU),
         Place::Meta => bail!(NotImplemented, "Cannot copy into meta tensor; no data!"),
     }
 }
 
-/// Runs `kernel` when the output has memory: a meta output needs none.
-pub(crate) fn on_cpu(out: &Array, kernel: impl FnOnce(ViewMut<'_>) -> Result<()>) -> Result<()> {
+/// Runs the kernel of an op that only the host has; a meta output needs none.
+pub(crate) fn on_cpu(
+    op: &'static str,
+    out: &Array,
+    kernel: impl FnOnce(ViewMut<'_>) -> Result<()>,
+) -> Result<()> {
+    on_device(out, kernel, |_| not_on_gpu(op, out.device()))
+}
+
+/// Runs the kernel of the device the output lies on; a meta output needs none.
+pub(crate) fn on_device(
+    out: &Array,
+    on_cpu: impl FnOnce(ViewMut<'_>) -> Result<()>,
+    on_gpu: impl FnOnce(gpu::View<'_>) -> Result<()>,
+) -> Result<()> {
     match place(out) {
-        Place::Cpu(_) => kernel(view_mut(out)?),
+        Place::Cpu(_) => on_cpu(view_mut(out)?),
+        Place::Gpu(_) => on_gpu(gpu_view(out)?),
         Place::Meta => Ok(()),
     }
+}
+
+#[cold]
+pub(crate) fn not_on_gpu<T>(op: &str, device: Device) -> Result<T> {
+    bail!(
+        NotImplemented,
+        "The operator 'aten::{op}' is not currently implemented for the GPU device.\n  {op}: on {device}; hint: use .cpu()"
+    )
 }
 
 /// `out[i] = op(ins[i]..)`, broadcasting, computing in `compute`.
@@ -112,47 +188,74 @@ pub fn map(
     let Some(kernel) = &op.cpu[compute.compute() as usize] else {
         bail!(NotImplemented, "\"{}\" not implemented for '{}'", op.name, compute.type_name());
     };
-    on_cpu(out, |target| {
-        let mut list = [cpu::Operand::Scalar(Scalar::Int(0)); 4];
-        ensure!(ins.len() <= list.len(), Runtime, "{}: too many operands", op.name);
-        for (slot, input) in list.iter_mut().zip(ins) {
-            *slot = match input {
-                Operand::Array(array) => {
-                    overlap::check_input(out, array)?;
-                    cpu::Operand::View(view(array)?)
-                }
-                Operand::Scalar(scalar) => cpu::Operand::Scalar(*scalar),
-            };
+    on_device(
+        out,
+        |target| {
+            let mut list = [cpu::Operand::Scalar(Scalar::Int(0)); 4];
+            ensure!(ins.len() <= list.len(), Runtime, "{}: too many operands", op.name);
+            for (slot, input) in list.iter_mut().zip(ins) {
+                *slot = match input {
+                    Operand::Array(array) => {
+                        overlap::check_input(out, array)?;
+                        cpu::Operand::View(view(array)?)
+                    }
+                    Operand::Scalar(scalar) => cpu::Operand::Scalar(*scalar),
+                };
+            }
+            cpu::map(kernel, target, &list[..ins.len()], params)
+        },
+        |target| map_on_gpu(op, compute, (out, target), ins, params),
+    )
+}
+
+#[cold]
+fn map_on_gpu(
+    op: &MapOp,
+    compute: base::DType,
+    (out, target): (&Array, gpu::View<'_>),
+    ins: &[Operand<'_>],
+    params: &Params,
+) -> Result<()> {
+    let expression = op.expression(compute);
+    let mut operands = Vec::with_capacity(ins.len());
+    for input in ins {
+        if let Operand::Array(array) = input {
+            overlap::check_input(out, array)?;
         }
-        cpu::map(kernel, target, &list[..ins.len()], params)
+        operands.push(gpu_operand(*input)?);
+    }
+    gpu::map::map(&expression, target, &operands, *params)
+}
+
+/// An operand for a GPU kernel: a single number in host memory goes along as a parameter.
+pub(crate) fn gpu_operand(operand: Operand<'_>) -> Result<gpu::map::Operand<'_>> {
+    Ok(match operand {
+        Operand::Scalar(scalar) => gpu::map::Operand::Scalar(scalar),
+        Operand::Array(array) => match place(array) {
+            Place::Cpu(_) if array.dims().is_empty() => gpu::map::Operand::Scalar(item(array)?),
+            _ => gpu::map::Operand::View(gpu_view(array)?),
+        },
     })
 }
 
 /// Every element becomes `value`.
 pub fn fill(out: &Array, value: Scalar) -> Result<()> {
     overlap::check_output(out)?;
-    on_cpu(out, |target| cpu::copy(target, cpu::Operand::Scalar(value)))
-}
-
-/// Copies with cast and broadcast. Source and target may overlap in any way.
-pub fn copy(out: &Array, source: &Array) -> Result<()> {
-    overlap::check_output(out)?;
-    on_cpu(out, |target| {
-        if overlap::partial(out, source) {
-            let apart = source.copied()?;
-            cpu::copy(target, cpu::Operand::View(view(&apart)?))
-        } else if overlap::is_same(out, source) {
-            Ok(())
-        } else {
-            cpu::copy(target, cpu::Operand::View(view(source)?))
-        }
-    })
+    on_device(
+        out,
+        |target| cpu::copy(target, cpu::Operand::Scalar(value)),
+        |target| gpu::map::fill(target, value),
+    )
 }
 
 /// `out[i] = a[i]` where the condition holds, else `b[i]`.
 pub fn where_(out: &Array, condition: &Array, a: Operand<'_>, b: Operand<'_>) -> Result<()> {
     overlap::check_output(out)?;
-    on_cpu(out, |target| cpu::where_(target, view(condition)?, host(a)?, host(b)?))
+    on_device(
+        out,
+        |target| cpu::where_(target, view(condition)?, host(a)?, host(b)?),
+        |target| gpu::map::where_(target, gpu_view(condition)?, gpu_operand(a)?, gpu_operand(b)?),
+    )
 }
 
 fn host(operand: Operand<'_>) -> Result<cpu::Operand<'_>> {
@@ -175,38 +278,53 @@ pub fn item(array: &Array) -> Result<Scalar> {
 
 /// All elements in order, as numbers.
 pub fn scalars(array: &Array) -> Result<Vec<Scalar>> {
+    if let Place::Gpu(_) = place(array) {
+        return scalars(&transfer::download(array)?);
+    }
     let dense = array.contiguous()?;
     cpu::scalars(view(&dense)?)
 }
 
 /// `out[i] = start + i * step`.
 pub fn arange(out: &Array, start: Scalar, step: Scalar) -> Result<()> {
-    on_cpu(out, |target| cpu::range::arange(target, start, step))
+    on_device(
+        out,
+        |target| cpu::range::arange(target, start, step),
+        |target| gpu::range::arange(target, start, step),
+    )
 }
 
 /// Evenly spaced numbers from `start` to `end`.
 pub fn linspace(out: &Array, start: Scalar, end: Scalar) -> Result<()> {
-    on_cpu(out, |target| cpu::range::linspace(target, start, end))
+    on_device(
+        out,
+        |target| cpu::range::linspace(target, start, end),
+        |target| gpu::range::linspace(target, start, end),
+    )
 }
 
 /// Fails when the elements lie at addresses that their dtype cannot have.
 pub fn check_alignment(array: &Array) -> Result<()> {
-    on_cpu(array, |_| view(array).map(drop))
+    on_device(array, |_| view(array).map(drop), |_| Ok(()))
 }
 
 /// `base` to the power of evenly spaced exponents.
 pub fn logspace(out: &Array, start: Scalar, end: Scalar, base: f64) -> Result<()> {
-    on_cpu(out, |target| cpu::range::logspace(target, start, end, base))
+    on_cpu("logspace", out, |target| cpu::range::logspace(target, start, end, base))
 }
 
 /// Row and column numbers of a triangle of a matrix.
 pub fn triangle(out: &Array, size: (usize, usize), offset: i64, lower: bool) -> Result<()> {
-    on_cpu(out, |target| cpu::range::triangle(target, size, offset, lower))
+    on_cpu("triangle", out, |target| cpu::range::triangle(target, size, offset, lower))
 }
 
 /// Matrix products with equal batch dimensions.
 pub fn matmul(out: &Array, a: &Array, b: &Array) -> Result<()> {
-    on_cpu(out, |target| cpu::matmul::matmul(target, view(a)?, view(b)?, Scalar::Int(1), None))
+    on_device(
+        out,
+        |target| cpu::matmul::matmul(target, view(a)?, view(b)?, Scalar::Int(1), None),
+        |target| gpu::matmul::matmul(target, gpu_view(a)?, gpu_view(b)?, None),
+    )
 }
 
 /// `beta * addend + alpha * a @ b`, the addend of the result's dimensions (a bias is a row repeated).
@@ -217,13 +335,30 @@ pub fn matmul_add(
     addend: &Array,
     [beta, alpha]: [Scalar; 2],
 ) -> Result<()> {
-    on_cpu(out, |target| {
-        let addend = cpu::matmul::Addend { view: view(addend)?, beta };
-        cpu::matmul::matmul(target, view(a)?, view(b)?, alpha, Some(addend))
-    })
+    on_device(
+        out,
+        |target| {
+            let addend = cpu::matmul::Addend { view: view(addend)?, beta };
+            cpu::matmul::matmul(target, view(a)?, view(b)?, alpha, Some(addend))
+        },
+        |target| {
+            if !(beta.equals_int(1) && alpha.equals_int(1)) {
+                return not_on_gpu("addmm with beta or alpha", out.device());
+            }
+            gpu::matmul::matmul(target, gpu_view(a)?, gpu_view(b)?, Some(gpu_view(addend)?))
+        },
+    )
 }
 
 /// Stores numbers, in order, into a row-major host array.
 pub fn store(out: &Array, values: &[Scalar]) -> Result<()> {
-    on_cpu(out, |target| cpu::scalar::store(target, values))
+    on_device(
+        out,
+        |target| cpu::scalar::store(target, values),
+        |_| {
+            let host = Array::empty_contiguous(out.dims(), out.dtype(), Device::CPU)?;
+            store(&host, values)?;
+            copy(out, &host)
+        },
+    )
 }

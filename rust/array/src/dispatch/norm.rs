@@ -1,10 +1,11 @@
 //! Normalisations with learnt factors and offsets.
 
-use super::{on_cpu, view, view_mut};
+use super::{gpu_view, on_cpu, on_device, view, view_mut};
 use crate::Array;
 use base::Result;
 use cpu::norm as kernels;
 use cpu::{View, ViewMut};
+use gpu::norm::Rows;
 
 /// Learnt factors and offsets, where present.
 #[derive(Clone, Default)]
@@ -61,6 +62,21 @@ impl Affine {
             bias: maybe(self.bias.as_ref())?,
         })
     }
+
+    fn on_gpu(&self) -> Result<gpu::norm::Affine<'_>> {
+        let [weight, bias] = [&self.weight, &self.bias].map(|a| maybe_gpu(a.as_ref()));
+        Ok(gpu::norm::Affine { weight: weight?, bias: bias? })
+    }
+}
+
+fn maybe_gpu(array: Option<&Array>) -> Result<Option<gpu::View<'_>>> {
+    array.map(gpu_view).transpose()
+}
+
+impl Moments {
+    fn on_gpu(&self) -> Result<gpu::norm::Moments<'_>> {
+        Ok(gpu::norm::Moments { mean: gpu_view(&self.mean)?, scale: gpu_view(&self.scale)? })
+    }
 }
 
 impl NormGradients {
@@ -73,6 +89,14 @@ impl NormGradients {
             input: maybe_mut(self.input.as_ref())?,
             weight: maybe_mut(self.weight.as_ref())?,
             bias: maybe_mut(self.bias.as_ref())?,
+        })
+    }
+
+    fn on_gpu(&self) -> Result<gpu::norm::Gradients<'_>> {
+        Ok(gpu::norm::Gradients {
+            input: maybe_gpu(self.input.as_ref())?,
+            weight: maybe_gpu(self.weight.as_ref())?,
+            bias: maybe_gpu(self.bias.as_ref())?,
         })
     }
 }
@@ -89,10 +113,17 @@ pub fn layer_norm(
     affine: &Affine,
     (width, eps): (usize, f64),
 ) -> Result<()> {
-    on_cpu(out, |target| {
-        let (mean, scale) = pair(moments)?;
-        kernels::layer_norm(target, mean, scale, view(x)?, affine.on_host()?, (width, eps))
-    })
+    on_device(
+        out,
+        |target| {
+            let (mean, scale) = pair(moments)?;
+            kernels::layer_norm(target, mean, scale, view(x)?, affine.on_host()?, (width, eps))
+        },
+        |target| {
+            let by = (Rows { width, groups: 1, spatial: 1 }, eps);
+            gpu::norm::row_norm(target, moments.on_gpu()?, gpu_view(x)?, affine.on_gpu()?, by)
+        },
+    )
 }
 
 /// Gradients of [`layer_norm`].
@@ -105,17 +136,19 @@ pub fn layer_norm_backward(
     width: usize,
 ) -> Result<()> {
     let Some(any) = to.any() else { return Ok(()) };
-    on_cpu(any, |_| {
-        let saved = (view(&moments.mean)?, view(&moments.scale)?);
-        kernels::layer_norm_backward(
-            to.on_host()?,
-            view(grad)?,
-            view(x)?,
-            saved,
-            maybe(weight)?,
-            width,
-        )
-    })
+    on_device(
+        any,
+        |_| {
+            let saved = (view(&moments.mean)?, view(&moments.scale)?);
+            let (grad, x, weight) = (view(grad)?, view(x)?, maybe(weight)?);
+            kernels::layer_norm_backward(to.on_host()?, grad, x, saved, weight, width)
+        },
+        |_| {
+            let by = (maybe_gpu(weight)?, Rows { width, groups: 1, spatial: 1 });
+            let (grad, x) = (gpu_view(grad)?, gpu_view(x)?);
+            gpu::norm::row_norm_backward(&to.on_gpu()?, grad, x, moments.on_gpu()?, by)
+        },
+    )
 }
 
 /// RMS norm over rows of `width`; fills `rstd`.
@@ -126,7 +159,7 @@ pub fn rms_norm(
     weight: Option<&Array>,
     (width, eps): (usize, f64),
 ) -> Result<()> {
-    on_cpu(out, |target| {
+    on_cpu("rms_norm", out, |target| {
         kernels::rms_norm(target, view_mut(rstd)?, view(x)?, maybe(weight)?, (width, eps))
     })
 }
@@ -141,7 +174,7 @@ pub fn rms_norm_backward(
     width: usize,
 ) -> Result<()> {
     let Some(any) = to.any() else { return Ok(()) };
-    on_cpu(any, |_| {
+    on_cpu("rms_norm_backward", any, |_| {
         kernels::rms_norm_backward(
             to.on_host()?,
             view(grad)?,
@@ -161,9 +194,16 @@ pub fn group_norm(
     affine: &Affine,
     (groups, eps): (usize, f64),
 ) -> Result<()> {
-    on_cpu(out, |target| {
-        kernels::group_norm(target, pair(moments)?, view(x)?, affine.on_host()?, groups, eps)
-    })
+    on_device(
+        out,
+        |target| {
+            kernels::group_norm(target, pair(moments)?, view(x)?, affine.on_host()?, groups, eps)
+        },
+        |target| {
+            let by = (group_rows(x, groups), eps);
+            gpu::norm::row_norm(target, moments.on_gpu()?, gpu_view(x)?, affine.on_gpu()?, by)
+        },
+    )
 }
 
 /// Gradients of [`group_norm`].
@@ -176,23 +216,31 @@ pub fn group_norm_backward(
     groups: usize,
 ) -> Result<()> {
     let Some(any) = to.any() else { return Ok(()) };
-    on_cpu(any, |_| {
-        let saved = (view(&moments.mean)?, view(&moments.scale)?);
-        kernels::group_norm_backward(
-            to.on_host()?,
-            view(grad)?,
-            view(x)?,
-            saved,
-            maybe(weight)?,
-            groups,
-        )
-    })
+    on_device(
+        any,
+        |_| {
+            let saved = (view(&moments.mean)?, view(&moments.scale)?);
+            let (grad, x, weight) = (view(grad)?, view(x)?, maybe(weight)?);
+            kernels::group_norm_backward(to.on_host()?, grad, x, saved, weight, groups)
+        },
+        |_| {
+            let by = (maybe_gpu(weight)?, group_rows(x, groups));
+            let (grad, x) = (gpu_view(grad)?, gpu_view(x)?);
+            gpu::norm::row_norm_backward(&to.on_gpu()?, grad, x, moments.on_gpu()?, by)
+        },
+    )
+}
+
+/// The rows of a group norm: a group of channels of one sample each.
+fn group_rows(x: &Array, groups: usize) -> Rows {
+    let spatial: usize = x.dims()[2..].iter().product();
+    Rows { width: x.dims()[1] / groups * spatial, groups, spatial }
 }
 
 /// Batch norm; fills `saved` with the mean and reciprocal standard deviation used and, in training,
 /// updates the running statistics.
 pub fn batch_norm(out: &Array, saved: &Moments, x: &Array, norm: &BatchNorm) -> Result<()> {
-    on_cpu(out, |target| {
+    let on_host = |target: ViewMut<'_>| {
         let by = kernels::BatchNorm {
             affine: norm.affine.on_host()?,
             running: norm.running.as_ref().map(pair).transpose()?,
@@ -201,7 +249,18 @@ pub fn batch_norm(out: &Array, saved: &Moments, x: &Array, norm: &BatchNorm) -> 
             eps: norm.eps,
         };
         kernels::batch_norm(target, Some(pair(saved)?), view(x)?, &by)
-    })
+    };
+    let on_gpu = |target: gpu::View<'_>| {
+        let by = gpu::norm::BatchNorm {
+            affine: norm.affine.on_gpu()?,
+            running: norm.running.as_ref().map(Moments::on_gpu).transpose()?,
+            training: norm.training,
+            momentum: norm.momentum,
+            eps: norm.eps,
+        };
+        gpu::norm::batch_norm(target, saved.on_gpu()?, gpu_view(x)?, &by)
+    };
+    on_device(out, on_host, on_gpu)
 }
 
 /// Gradients of [`batch_norm`].
@@ -214,7 +273,7 @@ pub fn batch_norm_backward(
     training: bool,
 ) -> Result<()> {
     let Some(any) = to.any() else { return Ok(()) };
-    on_cpu(any, |_| {
+    let on_host = |_: ViewMut<'_>| {
         let from = kernels::BatchNormGradient {
             grad: view(grad)?,
             x: view(x)?,
@@ -224,5 +283,9 @@ pub fn batch_norm_backward(
             training,
         };
         kernels::batch_norm_backward(to.on_host()?, &from)
+    };
+    on_device(any, on_host, |_| {
+        let (grad, x, by) = (gpu_view(grad)?, gpu_view(x)?, (maybe_gpu(weight)?, training));
+        gpu::norm::batch_norm_backward(&to.on_gpu()?, grad, x, saved.on_gpu()?, by)
     })
 }

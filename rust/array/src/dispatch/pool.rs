@@ -1,6 +1,6 @@
 //! Pooling over windows.
 
-use super::{on_cpu, view, view_mut};
+use super::{gpu_view, on_device, view, view_mut};
 use crate::Array;
 use base::Result;
 use cpu::pool2d as kernels;
@@ -23,19 +23,46 @@ impl Windows {
             Windows::Adaptive { rank } => *rank,
         }
     }
+
+    fn on_gpu(&self) -> gpu::pool::Windows<'_> {
+        match self {
+            Windows::Fixed(g) => gpu::pool::Windows::Fixed {
+                kernel: &g.kernel,
+                stride: &g.stride,
+                padding: &g.padding,
+                dilation: &g.dilation,
+            },
+            Windows::Adaptive { rank } => gpu::pool::Windows::Adaptive { rank: *rank },
+        }
+    }
+}
+
+fn divisor_on_gpu(divisor: Divisor) -> gpu::pool::Divisor {
+    match divisor {
+        Divisor::Inside => gpu::pool::Divisor::Inside,
+        Divisor::Padded => gpu::pool::Divisor::Padded,
+        Divisor::Fixed(number) => gpu::pool::Divisor::Fixed(number),
+    }
 }
 
 /// Maxima of windows and, where asked, their positions in the plane.
 pub fn max_pool(out: &Array, indices: Option<&Array>, x: &Array, windows: &Windows) -> Result<()> {
-    on_cpu(out, |target| {
-        let indices = indices.map(view_mut).transpose()?;
-        match windows {
-            Windows::Fixed(geometry) => kernels::max_pool(target, indices, view(x)?, geometry),
-            Windows::Adaptive { rank } => {
-                kernels::adaptive_max_pool(target, indices, view(x)?, *rank)
+    on_device(
+        out,
+        |target| {
+            let indices = indices.map(view_mut).transpose()?;
+            match windows {
+                Windows::Fixed(geometry) => kernels::max_pool(target, indices, view(x)?, geometry),
+                Windows::Adaptive { rank } => {
+                    kernels::adaptive_max_pool(target, indices, view(x)?, *rank)
+                }
             }
-        }
-    })
+        },
+        |target| {
+            let indices = indices.map(gpu_view).transpose()?;
+            gpu::pool::max_pool(target, indices, gpu_view(x)?, &windows.on_gpu())
+        },
+    )
 }
 
 /// Adds each element of `grad` to the position of the plane that `indices` names.
@@ -45,17 +72,26 @@ pub fn max_pool_backward(
     indices: &Array,
     rank: usize,
 ) -> Result<()> {
-    on_cpu(grad_input, |target| {
-        kernels::max_pool_backward(target, view(grad)?, view(indices)?, rank)
-    })
+    on_device(
+        grad_input,
+        |target| kernels::max_pool_backward(target, view(grad)?, view(indices)?, rank),
+        |target| gpu::pool::max_pool_backward(target, gpu_view(grad)?, gpu_view(indices)?, rank),
+    )
 }
 
 /// Means of windows; `divisor` is for fixed windows.
 pub fn avg_pool(out: &Array, x: &Array, windows: &Windows, divisor: Divisor) -> Result<()> {
-    on_cpu(out, |target| match windows {
-        Windows::Fixed(geometry) => kernels::avg_pool(target, view(x)?, geometry, divisor),
-        Windows::Adaptive { rank } => kernels::adaptive_avg_pool(target, view(x)?, *rank),
-    })
+    on_device(
+        out,
+        |target| match windows {
+            Windows::Fixed(geometry) => kernels::avg_pool(target, view(x)?, geometry, divisor),
+            Windows::Adaptive { rank } => kernels::adaptive_avg_pool(target, view(x)?, *rank),
+        },
+        |target| {
+            let (windows, divisor) = (windows.on_gpu(), divisor_on_gpu(divisor));
+            gpu::pool::avg_pool(target, gpu_view(x)?, &windows, divisor)
+        },
+    )
 }
 
 /// The gradient of [`avg_pool`].
@@ -65,12 +101,19 @@ pub fn avg_pool_backward(
     windows: &Windows,
     divisor: Divisor,
 ) -> Result<()> {
-    on_cpu(grad_input, |target| match windows {
-        Windows::Fixed(geometry) => {
-            kernels::avg_pool_backward(target, view(grad)?, geometry, divisor)
-        }
-        Windows::Adaptive { rank } => {
-            kernels::adaptive_avg_pool_backward(target, view(grad)?, *rank)
-        }
-    })
+    on_device(
+        grad_input,
+        |target| match windows {
+            Windows::Fixed(geometry) => {
+                kernels::avg_pool_backward(target, view(grad)?, geometry, divisor)
+            }
+            Windows::Adaptive { rank } => {
+                kernels::adaptive_avg_pool_backward(target, view(grad)?, *rank)
+            }
+        },
+        |target| {
+            let (windows, divisor) = (windows.on_gpu(), divisor_on_gpu(divisor));
+            gpu::pool::avg_pool_backward(target, gpu_view(grad)?, &windows, divisor)
+        },
+    )
 }

@@ -1,7 +1,7 @@
 //! Random fills. The generator's stream is locked for one fill; an output without memory or without
 //! elements draws nothing.
 
-use super::{on_cpu, view};
+use super::{on_cpu, on_device, view};
 use crate::{Array, overlap};
 use base::Result;
 use base::rng::{Draw, Generator, Sampling};
@@ -10,10 +10,16 @@ use cpu::random::{self, PerElement};
 /// Fills with the next values of `draw`. Complex outputs are pairs of reals.
 pub fn draw(out: &Array, draw: &Draw, generator: &Generator) -> Result<()> {
     overlap::check_output(out)?;
-    on_cpu(out, |target| match *draw {
-        Draw::Normal { mean, std } => random::normal(target, &mut generator.lock(), (mean, std)),
-        _ => random::fill(target, &mut generator.lock(), draw),
-    })
+    on_device(
+        out,
+        |target| match *draw {
+            Draw::Normal { mean, std } => {
+                random::normal(target, &mut generator.lock(), (mean, std))
+            }
+            _ => random::fill(target, &mut generator.lock(), draw),
+        },
+        |target| gpu::random::draw(target, draw),
+    )
 }
 
 /// Fills with values of which each has a parameter of its own.
@@ -24,12 +30,14 @@ pub fn draw_from(
     generator: &Generator,
 ) -> Result<()> {
     overlap::check_output(out)?;
-    on_cpu(out, |target| random::fill_from(target, &mut generator.lock(), kind, view(parameter)?))
+    on_cpu("draw_from", out, |target| {
+        random::fill_from(target, &mut generator.lock(), kind, view(parameter)?)
+    })
 }
 
 /// Fails unless all elements are probabilities.
 pub fn check_probabilities(p: &Array) -> Result<()> {
-    on_cpu(p, |_| random::check_probabilities(view(p)?))
+    on_cpu("check_probabilities", p, |_| random::check_probabilities(view(p)?))
 }
 
 /// Draws category numbers from rows of weights.
@@ -40,7 +48,7 @@ pub fn multinomial(
     generator: &Generator,
 ) -> Result<()> {
     let weights = weights.contiguous()?;
-    on_cpu(out, |target| {
+    on_cpu("multinomial", out, |target| {
         random::multinomial(target, &mut generator.lock(), view(&weights)?, sampling)
     })
 }
@@ -48,16 +56,20 @@ pub fn multinomial(
 /// Draws the rows of a row-major output from Dirichlet distributions.
 pub fn dirichlet(out: &Array, alpha: &Array, generator: &Generator) -> Result<()> {
     let alpha = alpha.contiguous()?;
-    on_cpu(out, |target| random::dirichlet(target, &mut generator.lock(), view(&alpha)?))
+    on_cpu("dirichlet", out, |target| {
+        random::dirichlet(target, &mut generator.lock(), view(&alpha)?)
+    })
 }
 
 /// Draws numbers of successes; all three arrays are row-major and of one shape and dtype.
 pub fn binomial(out: &Array, count: &Array, p: &Array, generator: &Generator) -> Result<()> {
     let (count, p) = (count.contiguous()?, p.contiguous()?);
-    on_cpu(out, |target| random::binomial(target, &mut generator.lock(), view(&count)?, view(&p)?))
+    on_cpu("binomial", out, |target| {
+        random::binomial(target, &mut generator.lock(), view(&count)?, view(&p)?)
+    })
 }
 
 /// Fills a vector with a random permutation of `0..n`.
 pub fn permutation(out: &Array, generator: &Generator) -> Result<()> {
-    on_cpu(out, |target| random::permutation(target, &mut generator.lock()))
+    on_cpu("permutation", out, |target| random::permutation(target, &mut generator.lock()))
 }

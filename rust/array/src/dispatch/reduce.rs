@@ -1,6 +1,6 @@
 //! Reductions over marked dimensions, and the positions of extremes along one.
 
-use super::{on_cpu, view, view_mut};
+use super::{gpu_view, on_device, view, view_mut};
 use crate::Array;
 use base::Result;
 use cpu::reduce as kernels;
@@ -37,11 +37,31 @@ impl Reduction {
             Reduction::LogSumExp => kernels::logsumexp,
         }
     }
+
+    fn on_gpu(self) -> gpu::reduce::Fold {
+        use gpu::reduce::Fold;
+        match self {
+            Reduction::Sum => Fold::Sum,
+            Reduction::Mean => Fold::Mean,
+            Reduction::NanSum => Fold::NanSum,
+            Reduction::Prod => Fold::Prod,
+            Reduction::Amax => Fold::Amax,
+            Reduction::Amin => Fold::Amin,
+            Reduction::Any => Fold::Any,
+            Reduction::All => Fold::All,
+            Reduction::CountNonzero => Fold::CountNonzero,
+            Reduction::LogSumExp => Fold::LogSumExp,
+        }
+    }
 }
 
 /// Folds the dimensions marked in `mask`; `out` has the others.
 pub fn reduce(fold: Reduction, out: &Array, x: &Array, mask: &[bool]) -> Result<()> {
-    on_cpu(out, |target| (fold.kernel())(target, view(x)?, mask))
+    on_device(
+        out,
+        |target| (fold.kernel())(target, view(x)?, mask),
+        |target| gpu::reduce::reduce(fold.on_gpu(), target, gpu_view(x)?, mask, 0.0),
+    )
 }
 
 /// Folds that take a number besides the dimensions.
@@ -68,7 +88,16 @@ pub fn statistic(
         Statistic::Std => kernels::std,
         Statistic::Norm => kernels::norm,
     };
-    on_cpu(out, |target| kernel(target, view(x)?, mask, number))
+    let on_gpu = match fold {
+        Statistic::Var => gpu::reduce::Fold::Var,
+        Statistic::Std => gpu::reduce::Fold::Std,
+        Statistic::Norm => gpu::reduce::Fold::Norm,
+    };
+    on_device(
+        out,
+        |target| kernel(target, view(x)?, mask, number),
+        |target| gpu::reduce::reduce(on_gpu, target, gpu_view(x)?, mask, number),
+    )
 }
 
 /// Which end of the order is looked for.
@@ -85,7 +114,12 @@ pub fn arg_extreme(side: Extreme, out: &Array, x: &Array, dim: usize) -> Result<
         Extreme::Largest => kernels::argmax,
         Extreme::Smallest => kernels::argmin,
     };
-    on_cpu(out, |target| kernel(target, view(x)?, dim))
+    let largest = side == Extreme::Largest;
+    on_device(
+        out,
+        |target| kernel(target, view(x)?, dim),
+        |target| gpu::reduce::extreme(largest, None, target, gpu_view(x)?, dim),
+    )
 }
 
 /// The extreme along `dim` and its index.
@@ -100,5 +134,10 @@ pub fn extreme(
         Extreme::Largest => kernels::max_dim,
         Extreme::Smallest => kernels::min_dim,
     };
-    on_cpu(values, |target| kernel(target, view_mut(indices)?, view(x)?, dim))
+    let largest = side == Extreme::Largest;
+    on_device(
+        values,
+        |target| kernel(target, view_mut(indices)?, view(x)?, dim),
+        |target| gpu::reduce::extreme(largest, Some(target), gpu_view(indices)?, gpu_view(x)?, dim),
+    )
 }

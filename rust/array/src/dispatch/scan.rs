@@ -1,6 +1,6 @@
 //! Running folds along one dimension.
 
-use super::{on_cpu, view, view_mut};
+use super::{gpu_view, on_cpu, on_device, view, view_mut};
 use crate::Array;
 use base::Result;
 use cpu::scan as kernels;
@@ -21,7 +21,16 @@ pub fn scan(fold: Scan, out: &Array, x: &Array, dim: usize) -> Result<()> {
         Scan::Prod => kernels::cumprod,
         Scan::LogSumExp => kernels::logcumsumexp,
     };
-    on_cpu(out, |target| kernel(target, view(x)?, dim))
+    let on_gpu = match fold {
+        Scan::Sum => gpu::scan::Scan::Sum,
+        Scan::Prod => gpu::scan::Scan::Prod,
+        Scan::LogSumExp => gpu::scan::Scan::LogSumExp,
+    };
+    on_device(
+        out,
+        |target| kernel(target, view(x)?, dim),
+        |target| gpu::scan::scan(on_gpu, target, gpu_view(x)?, dim),
+    )
 }
 
 /// The extreme so far along `dim`, and its index.
@@ -36,5 +45,5 @@ pub fn running_extreme(
         super::Extreme::Largest => kernels::cummax,
         super::Extreme::Smallest => kernels::cummin,
     };
-    on_cpu(values, |target| kernel(target, view_mut(indices)?, view(x)?, dim))
+    on_cpu("running_extreme", values, |target| kernel(target, view_mut(indices)?, view(x)?, dim))
 }

@@ -1,6 +1,6 @@
 //! Softmax and log-softmax along one dimension.
 
-use super::{on_cpu, view};
+use super::{gpu_view, on_device, view};
 use crate::Array;
 use base::Result;
 use cpu::softmax as kernels;
@@ -15,10 +15,14 @@ pub enum Softmax {
 
 /// `out` = softmax of `x` along `dim`.
 pub fn softmax(form: Softmax, out: &Array, x: &Array, dim: usize) -> Result<()> {
-    on_cpu(out, |target| match form {
-        Softmax::Plain => kernels::softmax(target, view(x)?, dim),
-        Softmax::Log => kernels::log_softmax(target, view(x)?, dim),
-    })
+    on_device(
+        out,
+        |target| match form {
+            Softmax::Plain => kernels::softmax(target, view(x)?, dim),
+            Softmax::Log => kernels::log_softmax(target, view(x)?, dim),
+        },
+        |target| gpu::softmax::softmax(form == Softmax::Log, target, gpu_view(x)?, dim),
+    )
 }
 
 /// The gradient of [`softmax`] from the gradient of its output and the output.
@@ -29,8 +33,15 @@ pub fn softmax_backward(
     output: &Array,
     dim: usize,
 ) -> Result<()> {
-    on_cpu(grad_input, |target| match form {
-        Softmax::Plain => kernels::softmax_backward(target, view(grad)?, view(output)?, dim),
-        Softmax::Log => kernels::log_softmax_backward(target, view(grad)?, view(output)?, dim),
-    })
+    on_device(
+        grad_input,
+        |target| match form {
+            Softmax::Plain => kernels::softmax_backward(target, view(grad)?, view(output)?, dim),
+            Softmax::Log => kernels::log_softmax_backward(target, view(grad)?, view(output)?, dim),
+        },
+        |target| {
+            let (grad, output) = (gpu_view(grad)?, gpu_view(output)?);
+            gpu::softmax::softmax_backward(form == Softmax::Log, target, grad, output, dim)
+        },
+    )
 }

@@ -14,7 +14,7 @@ pub fn sort(
     dim: usize,
     descending: bool,
 ) -> Result<()> {
-    on_cpu(values, |target| {
+    on_cpu("sort", values, |target| {
         kernels::sort(Some(target), Some(view_mut(indices)?), view(x)?, dim, descending)
     })
 }
@@ -28,7 +28,9 @@ pub fn topk(
     k: usize,
     largest: bool,
 ) -> Result<()> {
-    on_cpu(values, |target| kernels::topk(target, view_mut(indices)?, view(x)?, dim, k, largest))
+    on_cpu("topk", values, |target| {
+        kernels::topk(target, view_mut(indices)?, view(x)?, dim, k, largest)
+    })
 }
 
 /// One element of the order along a dimension.
@@ -46,7 +48,7 @@ pub enum Rank {
 
 /// The element of that rank along `dim` and where it was.
 pub fn rank(kind: Rank, values: &Array, indices: &Array, x: &Array, dim: usize) -> Result<()> {
-    on_cpu(values, |target| {
+    on_cpu("rank", values, |target| {
         let (indices, x) = (view_mut(indices)?, view(x)?);
         match kind {
             Rank::Kth(k) => kernels::kthvalue(target, indices, x, dim, k),
@@ -65,7 +67,7 @@ pub fn searchsorted(
     sorter: Option<&Array>,
     right: bool,
 ) -> Result<()> {
-    on_cpu(out, |target| {
+    on_cpu("searchsorted", out, |target| {
         let sorter = sorter.map(view).transpose()?;
         kernels::searchsorted(target, view(sequence)?, view(values)?, sorter, right)
     })
