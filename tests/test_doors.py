@@ -45,8 +45,8 @@ def test_module_imports_and_holds_what_it_promises(name: str) -> None:
 def test_no_device_answers_none() -> None:
     assert not torch.cuda.is_available() and torch.cuda.device_count() == 0
     assert not torch.backends.mps.is_available() and not torch.backends.cudnn.is_available()
-    assert not torch.accelerator.is_available()
-    assert torch.accelerator.current_accelerator() is None
+    assert torch.accelerator.is_available() == torch.gpu.is_available()
+    assert (torch.accelerator.current_accelerator() is None) != torch.gpu.is_available()
     assert not torch.distributed.is_available() and not torch.distributed.is_initialized()
 
 

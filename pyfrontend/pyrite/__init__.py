@@ -72,6 +72,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         fft as fft,
         func as func,
         fx as fx,
+        gpu as gpu,
         hub as hub,
         jit as jit,
         linalg as linalg,
@@ -107,7 +108,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
 _LAZY = frozenset(
     """
     accelerator amp autograd backends compat compiler cpu cuda datasets distributed
-    distributions fft func fx hub jit linalg masked mps multiprocessing nn onnx optim profiler
+    distributions fft func fx gpu hub jit linalg masked mps multiprocessing nn onnx optim profiler
     serialization signal special testing utils version
     """.split()
 )

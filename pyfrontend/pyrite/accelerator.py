@@ -1,6 +1,7 @@
-"""The accelerator this build can use: none, until the GPU engine is built.
+"""The accelerator of this machine: its GPUs.
 
-Questions have honest answers (no device, zero bytes); what needs a device raises PyTorch's error.
+Without one questions have honest answers (no device, zero bytes); what needs a device raises
+PyTorch's error. Work goes to a device in one order, so there are no streams to choose from.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, NoReturn
 
-from pyrite import _C
+from pyrite import _C, gpu
+from pyrite._doors import not_built
 
 __all__ = [
     "current_accelerator",
@@ -32,88 +34,113 @@ __all__ = [
 def _none_available(name: str) -> RuntimeError:
     return RuntimeError(
         "Cannot access accelerator device when none is available.\n"
-        f"  accelerator.{name}: this build of Pyrite has no GPU engine"
+        f"  accelerator.{name}: no GPU adapter can be used here; see `pyrite gpu`"
     )
 
 
+def _need(name: str) -> None:
+    if not gpu.is_available():
+        raise _none_available(name)
+
+
 def is_available() -> bool:
-    """Whether an accelerator can be used: False."""
-    return False
+    """Whether an accelerator can be used."""
+    return gpu.is_available()
 
 
 def device_count() -> int:
-    """The number of accelerators: 0."""
-    return 0
+    """The number of accelerators."""
+    return gpu.device_count()
 
 
 def current_accelerator(check_available: bool = False) -> _C.device | None:
-    """The kind of accelerator this build supports: None."""
-    return None
+    """The kind of accelerator this machine has, without a number; None without one."""
+    return _C.device("gpu") if gpu.is_available() else None
 
 
 def empty_cache() -> None:
     """Returns cached memory of the accelerator to the system; without one nothing is cached."""
+    gpu.empty_cache()
 
 
 def memory_allocated(device_index: Any = None, /) -> int:
-    """Bytes held by tensors on the accelerator: 0."""
-    return 0
+    """Bytes held by tensors on the accelerator."""
+    return gpu.memory_allocated(device_index)
 
 
 def max_memory_allocated(device_index: Any = None, /) -> int:
-    """The most bytes that tensors held on the accelerator: 0."""
-    return 0
+    """The most bytes that tensors held on the accelerator."""
+    return gpu.max_memory_allocated(device_index)
 
 
 def memory_reserved(device_index: Any = None, /) -> int:
-    """Bytes held by the accelerator's allocator: 0."""
-    return 0
+    """Bytes held by the accelerator's allocator."""
+    return gpu.memory_reserved(device_index)
 
 
 def max_memory_reserved(device_index: Any = None, /) -> int:
-    """The most bytes that the accelerator's allocator held: 0."""
-    return 0
+    """The most bytes that the accelerator's allocator held."""
+    return gpu.max_memory_reserved(device_index)
 
 
 def memory_stats(device_index: Any = None, /) -> OrderedDict[str, Any]:
-    """The allocator's statistics: empty."""
-    return OrderedDict()
+    """The allocator's statistics by PyTorch's names; empty without an accelerator."""
+    if not gpu.is_available():
+        return OrderedDict()
+    figures = {"allocated": memory_allocated, "reserved": memory_reserved}
+    peaks = {"allocated": max_memory_allocated, "reserved": max_memory_reserved}
+    return OrderedDict(
+        entry
+        for kind, now in figures.items()
+        for entry in (
+            (f"{kind}_bytes.all.current", now(device_index)),
+            (f"{kind}_bytes.all.peak", peaks[kind](device_index)),
+        )
+    )
 
 
-def current_device_index() -> NoReturn:
-    """The index of the current accelerator; raises `RuntimeError`, there is none."""
-    raise _none_available("current_device_index")
+def current_device_index() -> int:
+    """The index of the current accelerator; raises `RuntimeError` without one."""
+    _need("current_device_index")
+    return gpu.current_device()
 
 
-def set_device_index(device: Any, /) -> NoReturn:
-    """Makes an accelerator current; raises `RuntimeError`, there is none."""
-    raise _none_available("set_device_index")
+def set_device_index(device: Any, /) -> None:
+    """Makes an accelerator current; raises `RuntimeError` without one."""
+    _need("set_device_index")
+    gpu.set_device(device)
 
 
 def current_stream(device: Any = None, /) -> NoReturn:
-    """The accelerator's current stream; raises `RuntimeError`, there is none."""
-    raise _none_available("current_stream")
+    """The accelerator's current stream; not built."""
+    _need("current_stream")
+    raise not_built("accelerator.current_stream", "streams")
 
 
 def set_stream(stream: Any, /) -> NoReturn:
-    """Makes a stream current; raises `RuntimeError`, there is no accelerator."""
-    raise _none_available("set_stream")
+    """Makes a stream current; not built."""
+    _need("set_stream")
+    raise not_built("accelerator.set_stream", "streams")
 
 
-def synchronize(device: Any = None, /) -> NoReturn:
-    """Waits for the accelerator; raises `RuntimeError`, there is none."""
-    raise _none_available("synchronize")
+def synchronize(device: Any = None, /) -> None:
+    """Waits for the accelerator; raises `RuntimeError` without one."""
+    _need("synchronize")
+    gpu.synchronize(device)
 
 
 class device_index:
-    """Context in which an accelerator is current; entering it with an index raises."""
+    """Context in which an accelerator is current; entering it with an index raises without one."""
 
     def __init__(self, device: int | None, /) -> None:
         self.idx = device
+        self._before = -1
 
     def __enter__(self) -> None:
         if self.idx is not None:
-            raise _none_available("device_index")
+            _need("device_index")
+            self._before = gpu.current_device()
+            gpu.set_device(self.idx)
 
     def __exit__(self, *exception: object) -> None:
-        pass
+        gpu.set_device(self._before)

@@ -1,4 +1,8 @@
-"""Apple's Metal devices: none, until the GPU engine is built."""
+"""Apple's Metal devices, as PyTorch names them: none.
+
+`device="mps"` means the GPU, which `pyrite.gpu` tells about; this module answers as a PyTorch build
+without Metal does.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ __all__ = [
 def _no_backend(name: str) -> RuntimeError:
     return RuntimeError(
         f"Cannot execute {name}() without MPS backend.\n"
-        f"  mps.{name}: this build of Pyrite has no GPU engine"
+        f"  mps.{name}: GPUs are at pyrite.gpu"
     )
 
 

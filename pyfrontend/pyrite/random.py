@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from pyrite._C import Generator, Tensor, default_generator
+from pyrite._C import Generator, Tensor, _gpu_seed, default_generator
 
 __all__ = [
     "default_generator",
@@ -19,12 +19,14 @@ __all__ = [
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the stream of `seed`; the same numbers as PyTorch's follow.
+    """Start the streams of `seed`; on the CPU the same numbers as PyTorch's follow.
 
     Raises:
         RuntimeError: if the seed is outside -2^63 .. 2^64-1.
     """
-    return default_generator.manual_seed(int(seed))
+    generator = default_generator.manual_seed(int(seed))
+    _gpu_seed(int(seed))
+    return generator
 
 
 def seed() -> int:

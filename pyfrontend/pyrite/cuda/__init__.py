@@ -1,7 +1,8 @@
-"""NVIDIA's devices, as PyTorch names them: none, until the GPU engine is built.
+"""NVIDIA's devices, as PyTorch names them: the GPUs of `pyrite.gpu` where the user asks for that.
 
-Questions have honest answers (no device, zero bytes, no generators to seed); what needs a device
-raises the error of a PyTorch build without CUDA.
+With `PYRITE_CUDA_ALIAS=1` programs written for CUDA find the GPUs here, whoever made them. Without
+it questions have the answers of a PyTorch build without CUDA (no device, zero bytes), and what
+needs a device raises that build's error. `device="cuda"` means the GPU either way.
 """
 
 from __future__ import annotations

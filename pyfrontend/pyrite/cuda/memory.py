@@ -1,11 +1,13 @@
-"""The memory of CUDA devices: there are none, so nothing is allocated."""
+"""The memory of CUDA devices: nothing is allocated where none are shown."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from typing import Any, NoReturn
 
-from .devices import not_enabled
+from pyrite import gpu
+
+from .devices import enabled, need, not_enabled
 
 
 class OutOfMemoryError(RuntimeError):
@@ -13,23 +15,23 @@ class OutOfMemoryError(RuntimeError):
 
 
 def memory_allocated(device: Any = None) -> int:
-    """Bytes held by tensors: 0."""
-    return 0
+    """Bytes held by tensors."""
+    return gpu.memory_allocated(device) if enabled() else 0
 
 
 def max_memory_allocated(device: Any = None) -> int:
-    """The most bytes that tensors held: 0."""
-    return 0
+    """The most bytes that tensors held."""
+    return gpu.max_memory_allocated(device) if enabled() else 0
 
 
 def memory_reserved(device: Any = None) -> int:
-    """Bytes held by the allocator: 0."""
-    return 0
+    """Bytes held by the allocator."""
+    return gpu.memory_reserved(device) if enabled() else 0
 
 
 def max_memory_reserved(device: Any = None) -> int:
-    """The most bytes that the allocator held: 0."""
-    return 0
+    """The most bytes that the allocator held."""
+    return gpu.max_memory_reserved(device) if enabled() else 0
 
 
 def memory_stats(device: Any = None) -> OrderedDict[str, Any]:
@@ -39,6 +41,8 @@ def memory_stats(device: Any = None) -> OrderedDict[str, Any]:
 
 def empty_cache() -> None:
     """Returns the allocator's cached memory to the driver; without a device nothing is cached."""
+    if enabled():
+        gpu.empty_cache()
 
 
 def mem_get_info(device: Any = None) -> NoReturn:
@@ -51,14 +55,16 @@ def memory_summary(device: Any = None, abbreviated: bool = False) -> NoReturn:
     raise not_enabled("memory_summary")
 
 
-def reset_peak_memory_stats(device: Any = None) -> NoReturn:
-    """Starts the peak figures anew; raises `AssertionError`."""
-    raise not_enabled("reset_peak_memory_stats")
+def reset_peak_memory_stats(device: Any = None) -> None:
+    """Starts the peak figures anew; raises `AssertionError` without a device."""
+    need("reset_peak_memory_stats")
+    gpu.reset_peak_memory_stats(device)
 
 
-def reset_max_memory_allocated(device: Any = None) -> NoReturn:
-    """Starts the peak of allocated bytes anew; raises `AssertionError`."""
-    raise not_enabled("reset_max_memory_allocated")
+def reset_max_memory_allocated(device: Any = None) -> None:
+    """Starts the peak of allocated bytes anew; raises `AssertionError` without a device."""
+    need("reset_max_memory_allocated")
+    gpu.reset_peak_memory_stats(device)
 
 
 def set_per_process_memory_fraction(fraction: float, device: Any = None) -> NoReturn:

@@ -1,6 +1,6 @@
-"""The generators of CUDA devices: none, so seeding them has nothing to do and reading them fails.
+"""The random streams of CUDA devices: those of `pyrite.gpu`; reading their state is not built.
 
-`pyrite.manual_seed` seeds the CPU generator; programs call the functions here beside it unchecked.
+`pyrite.manual_seed` seeds all streams; programs call the functions here beside it unchecked.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from pyrite import _C
+from pyrite import _C, gpu
 
 from .devices import not_enabled
 
@@ -16,21 +16,23 @@ default_generators: tuple[_C.Generator, ...] = ()
 
 
 def manual_seed(seed: int) -> None:
-    """Seeds the current device's generator; there is none."""
-    int(seed)
+    """Seeds the current device's stream, where there is one."""
+    gpu.manual_seed(seed)
 
 
 def manual_seed_all(seed: int) -> None:
-    """Seeds every device's generator; there are none."""
-    int(seed)
+    """Seeds every device's stream."""
+    gpu.manual_seed_all(seed)
 
 
 def seed() -> None:
-    """Seeds the current device's generator from entropy; there is none."""
+    """Seeds the current device's stream from entropy, where there is one."""
+    gpu.seed()
 
 
 def seed_all() -> None:
-    """Seeds every device's generator from entropy; there are none."""
+    """Seeds every device's stream from entropy."""
+    gpu.seed_all()
 
 
 def initial_seed() -> NoReturn:

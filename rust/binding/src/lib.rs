@@ -26,6 +26,7 @@ mod dtype;
 mod error;
 mod function;
 mod generator;
+mod gpu;
 mod grad;
 mod hooks;
 mod indexing;
@@ -57,6 +58,7 @@ fn _C(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module::fill(module)?;
     autocast::fill(module)?;
     capability::fill(module)?;
+    gpu::fill(module)?;
     io::fill(module)?;
     rebuild::fill(module)?;
     storage::fill(module)

@@ -1,0 +1,132 @@
+//! Questions and orders to the GPUs, under private names; `pyrite.gpu` gives them their public ones.
+
+use crate::error::{IntoPy, from_python};
+use array::accelerator;
+use base::device::{current_gpu, set_current_gpu};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// How many GPUs there are.
+#[pyfunction]
+fn _gpu_count() -> usize {
+    accelerator::count()
+}
+
+/// Whether a GPU has been used.
+#[pyfunction]
+fn _gpu_is_open(index: usize) -> bool {
+    accelerator::is_open(index)
+}
+
+/// The GPU that a device without a number means on this thread.
+#[pyfunction]
+fn _gpu_current() -> u8 {
+    current_gpu()
+}
+
+/// Changes the current GPU; it must exist.
+#[pyfunction]
+fn _gpu_set_current(index: u8) -> PyResult<()> {
+    accelerator::adapter(index.into()).py()?;
+    set_current_gpu(index);
+    Ok(())
+}
+
+fn describe<'py>(py: Python<'py>, adapter: &accelerator::Adapter) -> PyResult<Bound<'py, PyDict>> {
+    let facts = PyDict::new(py);
+    facts.set_item("name", adapter.name())?;
+    facts.set_item("driver", adapter.driver())?;
+    facts.set_item("kind", adapter.kind())?;
+    facts.set_item("refusal", adapter.refusal.map(accelerator::Refusal::reason))?;
+    facts.set_item("features", adapter.abilities())?;
+    facts.set_item("limits", adapter.limits())?;
+    Ok(facts)
+}
+
+/// Every adapter that was tried: name, driver, kind, features, limits, and why it is refused.
+#[pyfunction]
+fn _gpu_adapters(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    accelerator::adapters().iter().map(|adapter| describe(py, adapter)).collect()
+}
+
+/// The adapter of a GPU, as `_gpu_adapters` describes it.
+#[pyfunction]
+fn _gpu_adapter(py: Python<'_>, index: usize) -> PyResult<Bound<'_, PyDict>> {
+    describe(py, accelerator::adapter(index).py()?)
+}
+
+/// Waits for everything that was asked of a GPU.
+#[pyfunction]
+fn _gpu_synchronize(index: usize) -> PyResult<()> {
+    accelerator::synchronize(index).py()
+}
+
+/// Bytes: allocated, most allocated, reserved, most reserved.
+#[pyfunction]
+fn _gpu_memory(index: usize) -> PyResult<[usize; 4]> {
+    let m = accelerator::memory(index).py()?;
+    Ok([m.allocated, m.max_allocated, m.reserved, m.max_reserved])
+}
+
+/// Starts the peak figures anew.
+#[pyfunction]
+fn _gpu_reset_peaks(index: usize) -> PyResult<()> {
+    accelerator::reset_peaks(index).py()
+}
+
+/// Gives memory that no tensor holds back to the driver.
+#[pyfunction]
+fn _gpu_empty_cache(index: usize) -> PyResult<()> {
+    accelerator::empty_cache(index).py()
+}
+
+/// Dispatches recorded and batches submitted so far.
+#[pyfunction]
+fn _gpu_counts(index: usize) -> PyResult<(u64, u64)> {
+    accelerator::counts(index).py()
+}
+
+/// Seed and position of a GPU's random stream.
+#[pyfunction]
+fn _gpu_random_state(index: usize) -> PyResult<(u64, u64)> {
+    accelerator::random_state(index).py()
+}
+
+/// Continues a GPU's random stream from a seed and position.
+#[pyfunction]
+fn _gpu_set_random_state(index: usize, seed: u64, offset: u64) -> PyResult<()> {
+    accelerator::set_random_state(index, (seed, offset)).py()
+}
+
+/// Starts the random streams of all GPUs anew, also of those not used yet; negative seeds wrap.
+#[pyfunction]
+fn _gpu_seed(seed: i128) {
+    accelerator::seed_all(seed as u64);
+}
+
+/// A slice of waiting: others may run Python meanwhile, and a signal ends the wait.
+fn wait(work: &mut (dyn FnMut() + Send)) -> base::Result<()> {
+    Python::attach(|py| {
+        py.detach(work);
+        py.check_signals().map_err(from_python)
+    })
+}
+
+/// Adds the functions.
+pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    accelerator::set_wait_hook(wait);
+    module.add_function(wrap_pyfunction!(_gpu_count, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_is_open, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_current, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_set_current, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_adapters, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_adapter, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_synchronize, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_memory, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_reset_peaks, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_empty_cache, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_counts, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_random_state, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_seed, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_set_random_state, module)?)
+}
