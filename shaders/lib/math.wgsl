@@ -68,7 +68,7 @@ fn power(x: f32, y: f32) -> f32 {
   if (y == 0.0 || x == 1.0) { return 1.0; }
   if (is_nan(x) || is_nan(y)) { return nan(); }
   let whole = trunc(y) == y;
-  let odd = whole && !(fract(abs(y) * 0.5) == 0.0);
+  let odd = whole && is_finite(y) && !(fract(abs(y) * 0.5) == 0.0);
   if (whole && abs(y) <= 16.0) {
     var product = 1.0; var square = x; var rest = u32(abs(y));
     while (rest > 0u) {

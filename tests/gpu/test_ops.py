@@ -139,6 +139,16 @@ def test_matmul(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     compare(torch.matmul, torch.randn(a), torch.randn(b), tol=1e-4)
 
 
+def test_single_numbers() -> None:
+    x = torch.tensor(-2.0)
+    for op in (lambda x: x.max(0).values, lambda x: x.sum(0), lambda x: x.softmax(0)):
+        compare(op, x)
+    same(x.to("gpu").argmax(), x.argmax())
+    assert torch.linspace(-3, 4, 1, device="gpu").tolist() == [-3.0]
+    infinite = torch.tensor([float("inf"), -float("inf"), 3.0, 2.0])
+    compare(lambda x, y: torch.pow(x, y.detach()), torch.tensor([-1.0, -1.0, -2.0, -2.0]), infinite)
+
+
 def test_matmul_of_transposed_operands() -> None:
     a, b = torch.randn(5, 70), torch.randn(80, 5)
     compare(lambda a, b: a.t() @ b.t(), a, b, tol=1e-4)

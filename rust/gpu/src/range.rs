@@ -9,7 +9,7 @@ const WHOLE: &str = "whole(p.start_low, p.start_high) + i64(i) * whole(p.step_lo
 const REAL: &str = "p.start + f32(i) * p.step";
 // From the nearer end, so that both ends are exact.
 const BETWEEN: &str =
-    "select(p.end - f32(p.n - 1u - i) * p.step, p.start + f32(i) * p.step, i < p.n / 2u)";
+    "select(p.end - f32(p.n - 1u - i) * p.step, p.start + f32(i) * p.step, i < max(p.n / 2u, 1u))";
 
 fn words(number: i64) -> [usize; 2] {
     let bits = number as u64;

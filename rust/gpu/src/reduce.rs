@@ -173,7 +173,7 @@ pub fn extreme(
     if indices.numel() == 0 {
         return Ok(());
     }
-    let len = x.dims()[dim];
+    let len = x.dims().get(dim).copied().unwrap_or(1);
     ensure!(len > 0, Index, "{name}: an empty dimension has no extreme");
     let Some(values) = values else {
         let layout = base::Layout::contiguous(indices.dims());
@@ -185,7 +185,7 @@ pub fn extreme(
         dense::output(values, |values| {
             dense::output(indices, |indices| {
                 let n = indices.numel();
-                let inner: usize = x.dims()[dim + 1..].iter().product();
+                let inner: usize = x.dims().iter().skip(dim + 1).product();
                 let groups = spread(n.div_ceil(GROUP));
                 let params = [n, groups[0] * GROUP, len, inner].map(|v| v as u32);
                 let mut params = params.to_vec();
