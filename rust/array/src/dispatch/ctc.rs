@@ -8,7 +8,7 @@ pub use kernels::Sample;
 
 /// The negative log likelihood of each sample's target.
 pub fn ctc_loss(out: &Array, x: &Array, samples: &[Sample], blank: usize) -> Result<()> {
-    on_cpu(out, |target| kernels::ctc_loss(target, view(x)?, samples, blank))
+    on_cpu("_ctc_loss", out, |target| kernels::ctc_loss(target, view(x)?, samples, blank))
 }
 
 /// The gradient of [`ctc_loss`].
@@ -19,7 +19,7 @@ pub fn ctc_loss_backward(
     blank: usize,
     zero_infinity: bool,
 ) -> Result<()> {
-    on_cpu(grad_input, |target| {
+    on_cpu("_ctc_loss_backward", grad_input, |target| {
         kernels::ctc_loss_backward(target, (view(grad)?, view(x)?), samples, blank, zero_infinity)
     })
 }

@@ -11,7 +11,7 @@ pub fn fractional_max_pool(
     samples: &Array,
     window: [usize; 3],
 ) -> Result<()> {
-    on_cpu(out, |target| {
+    on_cpu("fractional_max_pool", out, |target| {
         cpu::fractional::fractional_max_pool(target, view(x)?, view(samples)?, window)
     })
 }
