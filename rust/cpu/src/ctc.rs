@@ -43,7 +43,7 @@ impl Path<'_> {
     }
 
     fn class(&self, s: usize) -> usize {
-        if s % 2 == 0 { self.blank } else { self.target[s / 2] as usize }
+        if s.is_multiple_of(2) { self.blank } else { self.target[s / 2] as usize }
     }
 
     /// An alignment may go from `s - 2` to `s`: no blank, and another class.

@@ -22,7 +22,9 @@ pub fn fft(out: ViewMut<'_>, x: View<'_>, dim: usize, inverse: bool, scale: f64)
         |(raw, line, result), [x, out]| {
             x.read(raw, line);
             plan.run(line, result);
-            result.iter_mut().for_each(|v| *v *= scale);
+            for v in result.iter_mut() {
+                *v *= scale;
+            }
             // SAFETY: `out` is a view for writing; each line is visited once.
             unsafe { out.write(result, raw) };
         },

@@ -242,7 +242,9 @@ fn nan_is_the_largest() {
     assert!(y.values()[0].is_nan());
     assert_eq!((y.values()[1], at.values()), (5.0, vec![1.0, 2.0]));
     let mut long = vec![1.0; 100];
-    [20, 21, 61].into_iter().for_each(|i| long[i] = f64::NAN);
+    for i in [20, 21, 61] {
+        long[i] = f64::NAN;
+    }
     let x = Tensor::new(DType::F32, &[1, 100], &long);
     let (y, at) = (Tensor::stale(DType::F32, &[1, 50]), Tensor::stale(DType::I64, &[1, 50]));
     max_pool(y.view_mut(), Some(at.view_mut()), x.view(), &line(2, 2)).unwrap();

@@ -214,13 +214,13 @@ fn trimmed(
 }
 
 /// Sizes with their defaults: a quarter of the transform, and all of it.
-fn frames<'a>(
+fn frames(
     size: i64,
     hop: Option<i64>,
     window_size: Option<i64>,
-    window: Option<&'a Tensor>,
+    window: Option<&Tensor>,
     (center, normalized): (bool, bool),
-) -> Frames<'a> {
+) -> Frames<'_> {
     let (hop, window_size) = (hop.unwrap_or(size / 4), window_size.unwrap_or(size));
     Frames { size, hop, window, window_size, center, normalized }
 }

@@ -15,7 +15,9 @@ pub(crate) fn reflect<T: Scalar>(x: &mut [T]) -> T {
     }
     let beta = -alpha.magnitude().hypot(rest).copysign(alpha.re());
     let inverse = T::ONE.quotient(alpha - T::real(beta));
-    tail.iter_mut().for_each(|v| *v = *v * inverse);
+    for v in tail {
+        *v = *v * inverse;
+    }
     *head = T::real(beta);
     T::from_parts((beta - alpha.re()) / beta, -alpha.im() / beta)
 }

@@ -72,7 +72,9 @@ fn sweep<T: Scalar>(columns: &mut Matrix<T>, v: &mut Matrix<T>) -> bool {
             // The second column turned so that the inner product of both is real.
             let phase = gamma.conj() * T::real(1.0 / size);
             for (x, y) in [(x, y), v.two_rows(p, q)] {
-                y.iter_mut().for_each(|y| *y = *y * phase);
+                for value in y.iter_mut() {
+                    *value = *value * phase;
+                }
                 rotate(x, y, cosine, cosine * tangent);
             }
         }
