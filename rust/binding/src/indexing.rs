@@ -7,7 +7,7 @@ use crate::convert::{int, number};
 use crate::error::IntoPy;
 use crate::overrides::{hand_over_method, intercepted};
 use crate::tensor::{PyTensor, wrap};
-use base::{DType, Scalar};
+use base::{DType, Device, Scalar};
 use ops::call::Dest;
 use ops::{advanced, cast, create, inplace, view};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
@@ -210,7 +210,7 @@ impl Chain {
             }
             Item::Bool(flag) => {
                 self.view = view::unsqueeze(&self.view, self.dim as i64).py()?;
-                let picks = create::arange(0, flag.into()).py()?;
+                let picks = create::arange(0, flag.into(), Device::CPU).py()?;
                 self.note(picks);
             }
             Item::Int(i) => {

@@ -74,8 +74,8 @@ pub fn full_like(
 }
 
 /// The integers from `start` up to but without `end`.
-pub fn arange(start: i64, end: i64) -> Result<Tensor> {
-    let options = Options { dtype: Some(DType::I64), device: Some(Device::CPU) };
+pub fn arange(start: i64, end: i64, device: Device) -> Result<Tensor> {
+    let options = Options { dtype: Some(DType::I64), device: Some(device) };
     crate::range::arange(Dest::New, start.into(), end.into(), Scalar::Int(1), &options)
 }
 

@@ -6,7 +6,7 @@ use crate::options::Options;
 use crate::reduce::float_of;
 use crate::{Var, cast, create, join, pad, rearrange, view};
 use array::{Array, dispatch};
-use base::{DType, Result, bail, ensure, shape};
+use base::{DType, Device, Result, bail, ensure, shape};
 use tape::Tensor;
 
 /// Which way.
@@ -253,7 +253,7 @@ fn to_real(x: &Tensor, place: &Place<'_>, by: Transform<'_>) -> Result<Tensor> {
 fn frequencies(n: i64, step: f64, half: bool, options: &Options) -> Result<Tensor> {
     let _off = tape::set_grad_enabled(false);
     let count = if half { n / 2 + 1 } else { n };
-    let order = Var::from(create::arange(0, count)?);
+    let order = Var::from(create::arange(0, count, Device::CPU)?);
     let order = if half {
         order
     } else {

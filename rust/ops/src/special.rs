@@ -116,7 +116,7 @@ fn mvlgamma(x: &Tensor, p: i64) -> Result<Tensor> {
     let x = reduce::float_of(x)?;
     let order = p as f64;
     fused::composite("MvlgammaBackward0", &[&x], move |xs| {
-        let shifts = create::arange(1 - p, 1)?;
+        let shifts = create::arange(1 - p, 1, xs[0].device())?;
         let shifts = Var::from(shifts).then(|t| cast::to_dtype(t, xs[0].dtype())) * 0.5;
         let spread = Var::from(view::unsqueeze(&xs[0], -1)?) + shifts;
         let sum = of(&crate::unary::lgamma::OP, spread)

@@ -181,8 +181,9 @@ fn added(frames: &Tensor, by: &Frames<'_>) -> Result<Tensor> {
     let dims = frames.dims();
     let (batch, count) = (dims[0], dims[1]);
     let total = by.size as usize + by.hop as usize * (count - 1);
-    let starts = Var::from(create::arange(0, count as i64)?).unsqueeze(-1) * Var::from(by.hop);
-    let places = starts + Var::from(create::arange(0, by.size)?);
+    let starts = Var::from(create::arange(0, count as i64, frames.device())?).unsqueeze(-1)
+        * Var::from(by.hop);
+    let places = starts + Var::from(create::arange(0, by.size, frames.device())?);
     let places = view::reshape_to(&places.tensor()?, &[count * by.size as usize])?;
     let flat = view::reshape_to(frames, &[batch, count * by.size as usize])?;
     let zeros = create::zeros(&[batch, total], frames.dtype(), frames.device())?;

@@ -2,7 +2,7 @@
 
 use crate::options::Options;
 use crate::{Var, cast, create};
-use base::{DType, Result, Scalar, ensure};
+use base::{DType, Device, Result, Scalar, ensure};
 use std::f64::consts::PI;
 use tape::Tensor;
 
@@ -32,7 +32,7 @@ impl Window {
         }
         let _off = tape::set_grad_enabled(false);
         let period = if self.periodic { n } else { n - 1 } as f64;
-        let places = cast::to_dtype(&create::arange(0, n)?, DType::F64)?;
+        let places = cast::to_dtype(&create::arange(0, n, Device::CPU)?, DType::F64)?;
         create::to(&at(Var::T(places), period).tensor()?, Some(dtype), Some(device), false, None)
     }
 

@@ -16,14 +16,13 @@ pub(crate) enum Side {
 /// A bool matrix that is true on the kept side of diagonal `k`.
 fn mask(rows: usize, columns: usize, k: i64, side: Side, device: Device) -> Result<Array> {
     let _off = tape::set_grad_enabled(false);
-    let row = view::unsqueeze(&create::arange(0, rows as i64)?, 1)?;
-    let distance = Var::from(create::arange(0, columns as i64)) - Var::from(row);
+    let row = view::unsqueeze(&create::arange(0, rows as i64, device)?, 1)?;
+    let distance = Var::from(create::arange(0, columns as i64, device)) - Var::from(row);
     let kept = match side {
         Side::Upper => distance.ge(k),
         Side::Lower => distance.le(k),
     };
-    let kept = kept.tensor()?;
-    Ok(create::to(&kept, None, Some(device), false, None)?.array())
+    Ok(kept.tensor()?.array())
 }
 
 /// The part of each matrix on one side of diagonal `k`.

@@ -15,7 +15,7 @@ fn check(a: &Tensor, op: &str) -> Result<()> {
 /// 1 or -1: whether the exchanges of rows make an odd permutation.
 fn parity(pivots: &Tensor, like: &Tensor) -> Result<Var> {
     let count = pivots.dims().last().copied().unwrap_or(0);
-    let own = create::arange(1, count as i64 + 1)?;
+    let own = create::arange(1, count as i64 + 1, pivots.device())?;
     let moved = Var::from(pivots).ne(Var::T(own)).tensor()?;
     let dtype = like.dtype().to_real();
     let signs = 1.0 - 2.0 * Var::from(cast::to_dtype(&moved, dtype));

@@ -44,7 +44,7 @@ fn row_order(pivots: &Tensor, rows: usize) -> Result<Tensor> {
 /// P with `a = P L U`, in the dtype of `like`.
 fn permutation(pivots: &Tensor, rows: usize, like: &Tensor) -> Result<Tensor> {
     let order = row_order(pivots, rows)?;
-    let numbers = crate::create::arange(0, rows as i64)?;
+    let numbers = crate::create::arange(0, rows as i64, pivots.device())?;
     let ones = Var::from(view::unsqueeze(&order, -2)).eq(view::unsqueeze(&numbers, -1)?);
     ones.then(|t| crate::cast::to_dtype(t, like.dtype())).tensor()
 }
