@@ -2,7 +2,7 @@
 
 use crate::node::linear;
 use crate::{Var, complex, create, fused, view};
-use base::{MemoryFormat, Result};
+use base::{DType, MemoryFormat, Result};
 use tape::Tensor;
 
 /// The copy of a view. A view is linear: its gradient is that of the same view of zeros.
@@ -11,15 +11,15 @@ pub(crate) fn copied(
     x: &Tensor,
     view: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static,
 ) -> Result<Tensor> {
-    let (dims, value) =
-        (x.dims(), create::clone(&view(&x.detach())?, Some(MemoryFormat::Contiguous))?);
-    linear(name, x, || Ok(value), move |g: Var| back(&g, &dims, &view))
+    let value = create::clone(&view(&x.detach())?, Some(MemoryFormat::Contiguous))?;
+    let (dims, dtype) = (x.dims(), x.dtype());
+    linear(name, x, || Ok(value), move |g: Var| back(&g, &dims, dtype, &view))
 }
 
-/// The gradient of a view of a tensor of `dims`.
-fn back(g: &Var, dims: &[usize], view: &impl Fn(&Tensor) -> Result<Tensor>) -> Var {
+/// The gradient of a view of a tensor of `dims` and `dtype`.
+fn back(g: &Var, dims: &[usize], dtype: DType, view: &impl Fn(&Tensor) -> Result<Tensor>) -> Var {
     g.clone().then(|g| {
-        let zeros = create::zeros(dims, g.dtype(), g.device())?;
+        let zeros = create::zeros(dims, dtype, g.device())?;
         zeros.set_requires_grad(true)?;
         let found =
             fused::derive(|xs| Ok(vec![view(&xs[0])?]), &[zeros], &[true], &[Some(g.clone())])?
@@ -98,11 +98,11 @@ fn unsafe_pieces(
     pieces: impl Fn(&Tensor) -> Result<Vec<Tensor>> + Clone + Send + Sync + 'static,
 ) -> Result<Vec<Tensor>> {
     let parts = pieces(&x.detach())?;
-    let dims = x.dims();
+    let (dims, dtype) = (x.dims(), x.dtype());
     let one = |(i, part): (usize, Tensor)| {
         let (pieces, dims) = (pieces.clone(), dims.clone());
         let piece = move |x: &Tensor| Ok(pieces(x)?.swap_remove(i));
-        linear("UnsafeSplitBackward0", x, || Ok(part), move |g: Var| back(&g, &dims, &piece))
+        linear("UnsafeSplitBackward0", x, || Ok(part), move |g: Var| back(&g, &dims, dtype, &piece))
     };
     parts.into_iter().enumerate().map(one).collect()
 }
