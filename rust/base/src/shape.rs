@@ -181,7 +181,7 @@ pub fn slice(
     stop: Option<i64>,
     step: i64,
 ) -> Result<(usize, usize)> {
-    ensure!(step > 0, Value, "slice step must be positive");
+    ensure!(step > 0, Runtime, "slice step must be positive");
     let size = size as i64;
     let clamp = |v: i64| if v < 0 { (v.saturating_add(size)).max(0) } else { v.min(size) };
     let start = clamp(start.unwrap_or(0));
