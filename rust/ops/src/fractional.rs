@@ -44,12 +44,14 @@ impl Windows {
             Ok(all)
         };
         let ones = 3 - rank;
+        // Like PyTorch, volumes must be larger than their windows need.
+        let spare = usize::from(rank == 2);
         let (size, window) = (last(&dims, ones), last(&list(kernel)?, ones));
         let count = last(&list(output)?, ones);
         for d in ones..3 {
             let name = NAMES[d];
             ensure!(
-                window[d] >= 1 && count[d] >= 1 && count[d] + window[d] - 1 <= size[d],
+                window[d] >= 1 && count[d] >= 1 && count[d] + window[d] <= size[d] + spare,
                 Runtime,
                 "{op}: pool {name} {} too large relative to input {name} {}",
                 window[d],
