@@ -141,6 +141,14 @@ fn old_triangular(
     transpose: bool,
     unit: bool,
 ) -> Result<(Tensor, Tensor)> {
+    for (x, name) in [(b, 'b'), (a, 'A')] {
+        ensure!(
+            x.rank() >= 2,
+            Runtime,
+            "torch.triangular_solve: Expected {name} to have at least 2 dimensions, but it has {} dimensions instead",
+            x.rank()
+        );
+    }
     let (a, b) = same_batch(a, b)?;
     let copy = crate::create::clone(&a, None)?;
     let of = Triangle { upper: upper != transpose, left: true, unit };
