@@ -296,12 +296,13 @@ def _analytical_jacobian(
 
 def _check_scaling(outputs: Tensors, variables: Tensors) -> None:
     """A backward pass of zeros gives zeros, on the inputs' devices."""
+    if not variables:
+        raise GradcheckError("no Tensors requiring grad found in input")
     zeros = tuple(_C.zeros_like(output) for output in outputs)
     grads = autograd.grad(outputs, variables, zeros, retain_graph=True, allow_unused=True)
-    defined = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
-    if not defined:
-        raise GradcheckError("no Tensors requiring grad found in input")
-    for grad, variable in defined:
+    for grad, variable in zip(grads, variables, strict=True):
+        if grad is None:
+            continue
         if not bool((grad == 0).all()):
             raise GradcheckError("backward not multiplied by grad_output")
         if grad.device != variable.device:
