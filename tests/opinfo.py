@@ -16,7 +16,7 @@ import pyrite
 from op_samples import SAMPLES
 from op_samples.make import Call, Make
 
-__all__ = ["OPS", "OpInfo", "by_name", "function", "map_tensors", "tensors"]
+__all__ = ["OPS", "OpInfo", "by_name", "function", "map_tensors", "tensors", "unique", "within"]
 
 #: Numbers for required parameters of elementwise rows that are not tensors.
 _NUMBERS = {"Scalar": 0.5, "int": 1}
@@ -37,6 +37,46 @@ OURS = frozenset(
     "_fused_adadelta_ _fused_adamax_ _fused_asgd_ _fused_nadam_ _fused_radam_ _fused_rmsprop_"
     " _fused_rprop_".split()
 )
+
+
+def _magnitudes(*places: int) -> Callable[[Any], Any]:
+    return lambda found: tuple(x.abs() if n in places else x for n, x in enumerate(found))
+
+
+#: What is unique of results that are unique but for a sign or phase of each vector.
+_UNIQUE = {
+    "linalg_eig": _magnitudes(1),
+    "linalg_eigh": _magnitudes(1),
+    "linalg_svd": _magnitudes(0, 2),
+    "svd": _magnitudes(0, 2),
+}
+
+
+def _first(change: Callable[[Any], Any]) -> Callable[..., tuple[Any, ...]]:
+    return lambda x, *rest: (change(x), *rest)
+
+
+def _hermitian(x: Any) -> Any:
+    return (x + x.mH) / 2
+
+
+def _triangle(x: Any, upper: bool) -> Any:
+    return x.triu() if upper else x.tril()
+
+
+#: What keeps the arguments where the op reads all of them: half of a matrix, logarithms that add
+#: up to one. A finite difference would leave it, and the derivative is meant within it.
+_WITHIN = {
+    "cholesky": _first(_hermitian),
+    "cholesky_inverse": lambda x, upper=False: (_triangle(x, upper), upper),
+    "cholesky_solve": lambda b, x, upper=False: (b, _triangle(x, upper), upper),
+    "ctc_loss": _first(lambda x: x.log_softmax(-1)),
+    "linalg_cholesky": _first(_hermitian),
+    "linalg_cholesky_ex": _first(_hermitian),
+    "linalg_eigh": _first(_hermitian),
+    "linalg_eigvalsh": _first(_hermitian),
+    "linalg_pinv": _first(lambda x: _hermitian(x) if x.shape[-2] == x.shape[-1] else x),
+}
 
 
 @dataclass(frozen=True)
@@ -151,6 +191,16 @@ def function(op: OpInfo, package: Any = pyrite) -> Callable[..., Any]:
         return getattr(pyrite._C, op.name, None) or getattr(pyrite._C, f"_{op.name}")
     name = op.name if "method" in op.spellings else f"{op.name}_"
     return lambda x, *rest, **named: getattr(x, name)(*rest, **named)
+
+
+def unique(op: OpInfo, found: Any) -> Any:
+    """What of a result is the same under every implementation."""
+    return _UNIQUE[op.name](found) if op.name in _UNIQUE else found
+
+
+def within(op: OpInfo, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments moved into what the derivative is defined on."""
+    return _WITHIN[op.name](*args) if op.name in _WITHIN else args
 
 
 def _reference(name: str, torch: Any) -> Callable[..., Any]:

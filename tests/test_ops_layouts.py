@@ -13,6 +13,15 @@ ABOUT_MEMORY = frozenset(
     """
     empty empty_like empty_permuted empty_strided new_empty new_empty_strided as_strided as_strided_
     is_set_to resize_ resize_as_ view view_as view_as_complex
+    as_strided_copy as_strided_scatter view_copy view_as_complex_copy
+    """.split()
+)
+
+#: A matrix of equal rows has no inverse, no Cholesky factor, no distinct singular values.
+OF_FULL_RANK = frozenset(
+    """
+    cholesky inverse linalg_cholesky linalg_inv linalg_lu_factor linalg_matrix_power linalg_pinv
+    linalg_solve linalg_svd linalg_tensorinv linalg_tensorsolve matrix_power pinverse svd
     """.split()
 )
 
@@ -76,6 +85,8 @@ COMPARED = [op for op in OPS if op.name not in ABOUT_MEMORY and not op.is_inplac
 def test_layouts_agree(op):
     for number, sample in enumerate(op.samples()):
         for layout in LAYOUTS:
+            if layout is expanded and op.name in OF_FULL_RANK:
+                continue
             found = values(called(op, sample, layout))
             wanted = values(called(op, sample, lambda x, f=layout: f(x).contiguous()))
             problem = difference(found, wanted, 1e-9)

@@ -16,13 +16,16 @@ import torch
 from op_samples.errors import ERRORS
 from op_samples.make import Make
 from op_values import described
-from opinfo import OPS, OURS, function
+from opinfo import OPS, OURS, function, unique
 
 #: Ops of ours that PyTorch spells differently.
 SPELLED = {
+    "frexp_exponent": lambda x: torch.frexp(x).exponent.to(x.dtype),
+    "frexp_mantissa": lambda x: torch.frexp(x).mantissa,
     "gelu_tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
     "max_pool1d_with_indices": lambda *a, **k: torch.nn.functional.max_pool1d_with_indices(*a, **k),
     "_unique_consecutive": torch.ops.aten.unique_consecutive,
+    "stft": lambda x, *a, **k: x.stft(*a, **k),
     "trigamma": lambda x: torch.polygamma(1, x),
     "trunc_divide": lambda a, b: torch.div(a, b, rounding_mode="trunc"),
 }
@@ -38,7 +41,7 @@ def outcomes(op: Any, calls: list[Any]) -> list[Any]:
         except Exception as error:
             found.append({"error": type(error).__name__, "text": str(error).split("\n")[0]})
             continue
-        found.append(described(sample.args[0] if result is None else result))
+        found.append(described(sample.args[0] if result is None else unique(op, result)))
     return found
 
 

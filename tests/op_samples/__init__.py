@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from op_samples import creation, indexing, losses, neural, reductions, shapes
+from op_samples import (
+    calculus,
+    copies,
+    creation,
+    fft,
+    indexing,
+    linalg,
+    losses,
+    neural,
+    reductions,
+    shapes,
+)
 
 SAMPLES = {
     **shapes.SAMPLES,
@@ -11,4 +22,8 @@ SAMPLES = {
     **neural.SAMPLES,
     **losses.SAMPLES,
     **creation.SAMPLES,
+    **linalg.SAMPLES,
+    **fft.SAMPLES,
+    **copies.SAMPLES,
+    **calculus.SAMPLES,
 }

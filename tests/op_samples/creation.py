@@ -66,6 +66,14 @@ def _nadam(t):
 
 
 SAMPLES: Samples = {
+    "_amp_foreach_non_finite_check_and_unscale_": lambda t: [
+        call([t.fixed(2), t.fixed(3)], t.of([0.0], "float32"), t.of([0.5], "float32")),
+        call([t.of([1.0, float("inf")], t.dtype)], t.of([0.0], "float32"), t.of([2.0], "float32")),
+    ],
+    "_amp_update_scale_": lambda t: [
+        call(t.of([8.0], "float32"), t.of([n], "int32"), t.of([bad], "float32"), 2.0, 0.5, 3)
+        for n, bad in ((1, 0.0), (2, 0.0), (1, 1.0))
+    ],
     "_foreach_add_": lambda t: [call([t.fixed(2), t.fixed(3)], 0.5)],
     "_foreach_lerp_": lambda t: [call([t.fixed(2)], [t.fixed(2)], 0.25)],
     "_foreach_mul_": lambda t: [call([t.fixed(2), t.fixed(3)], 0.5)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from op_samples import calculus, copies, fft, linalg
 from op_samples.make import Samples, call
 
 _FAR = 2**62
@@ -47,6 +48,10 @@ def _classes(t):
 
 
 ERRORS: Samples = {
+    **linalg.ERRORS,
+    **fft.ERRORS,
+    **copies.ERRORS,
+    **calculus.ERRORS,
     "add": _shapes,
     "mul": _shapes,
     "sub": lambda t: [*_shapes(t), call(t.booleans(2), t.booleans(2))],
@@ -213,6 +218,11 @@ ERRORS: Samples = {
         *_classes(t)[:4],
         call(t(3, 4), t.of([1, 0, 2]), None, 1, -100, 1.5),
     ],
+    "ctc_loss": lambda t: [
+        call(t(4, 2, 3), t.of([[1, 2], [2, 2]]), (4,), (2, 1)),
+        call(t(4, 2, 3), t.of([[1, 2], [2, 2]]), (5, 4), (2, 1)),
+        call(t(4, 2, 3), t.of([[1, 2], [2, 2]]), (4, 4), (2, 1), 3),
+    ],
     "mse_loss": _shapes,
     "l1_loss": _shapes,
     "binary_cross_entropy": lambda t: [
@@ -253,6 +263,15 @@ ERRORS: Samples = {
     "repeat_interleave": lambda t: [call(t(2), -1), call(t(2), t.of([1, 2, 3]), 0)],
     "combinations": lambda t: [call(t(2, 2)), call(t(3), -1)],
     "grid_sampler": lambda t: [call(t(1, 1, 3, 3), t(2, 2, 2, 2), 0, 0, True)],
+    "fractional_max_pool2d": lambda t: [
+        call(t(1, 2, 3, 3), (2, 2), (3, 3), t.fixed(1, 2, 2)),
+        call(t(3, 3), (2, 2), (2, 2), t.fixed(1, 2, 2)),
+    ],
+    "fractional_max_pool3d": lambda t: [
+        call(t(1, 1, 4, 3, 4), (2, 1, 2), (2, 2, 3), t.fixed(1, 1, 3))
+    ],
+    "_upsample_bilinear2d_aa": lambda t: [call(t(1, 2, 3), (2, 2), False, None)],
+    "native_layer_norm": lambda t: [call(t(2, 3), (4,), None, None, 1e-5)],
     "upsample_nearest2d": lambda t: [call(t(1, 2, 3), (2, 2), None)],
     "lerp": lambda t: [call(t(2), t(3), 0.5)],
     "cosine_similarity": lambda t: [call(t(2), t(3))],

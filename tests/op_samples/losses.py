@@ -26,6 +26,10 @@ def _classes(t):
     ]
 
 
+def _log_probabilities(t):
+    return t.fixed(4, 2, 3).log_softmax(-1).requires_grad_()
+
+
 SAMPLES: Samples = {
     "binary_cross_entropy": lambda t: [
         call(t(2, 3, low=0.1, high=0.9), t.fixed(2, 3, low=0, high=1), None, 1),
@@ -41,6 +45,11 @@ SAMPLES: Samples = {
         call(t(3, 4), t.of([1, 3, 0]), None, 1, -100, 0.2),
         call(t(2, 3), t.fixed(2, 3, low=0, high=1), None, 1),
         call(t(1, 3, 2), t.of([[0, 2]]), None, 1),
+    ],
+    "ctc_loss": lambda t: [
+        call(_log_probabilities(t), t.of([[1, 2], [2, 2]]), (4, 4), (2, 1), 0, 1),
+        call(_log_probabilities(t), t.of([1, 1, 2]), (4, 3), (2, 1), 0, 0, True),
+        call(_log_probabilities(t), t.of([[1, 0], [0, 1]]), t.of([4, 4]), t.of([2, 2]), 2, 2),
     ],
     "hinge_embedding_loss": lambda t: [call(t(2, 3), _signs(t, 2, 3), 0.5, 1)],
     "huber_loss": lambda t: [call(t(2, 3), t(2, 3), 1), call(t(2, 3), t(2, 3), 0, 0.5)],

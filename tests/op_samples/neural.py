@@ -56,6 +56,13 @@ def _resample(rank, *rest):
     return samples
 
 
+def _shrink(t):
+    return [
+        call(t(1, 2, 5, 6), (3, 4), False, None),
+        call(t(1, 1, 4, 4), None, True, (0.5, 1.5)),
+    ]
+
+
 def _cell(gates, states=1):
     def samples(t):
         hidden = t(2, 2) if states == 1 else [t(2, 2), t(2, 2)]
@@ -155,11 +162,24 @@ SAMPLES: Samples = {
     "embedding_renorm_": lambda t: [call(t.fixed(3, 2), t.of([0, 2]), 1.0, 2.0)],
     "feature_alpha_dropout": lambda t: [call(t(2, 3), 0.5, False), call(t(2, 3), 0.5, True)],
     "feature_dropout": lambda t: [call(t(2, 3, 2), 0.5, False), call(t(2, 3, 2), 0.5, True)],
+    "fractional_max_pool2d": lambda t: [
+        call(t(1, 2, 5, 4), (2, 2), (3, 2), t.fixed(1, 2, 2, low=0, high=1))
+    ],
+    "fractional_max_pool3d": lambda t: [
+        call(t(1, 1, 4, 3, 5), (2, 1, 2), (2, 2, 3), t.fixed(1, 1, 3, low=0, high=1))
+    ],
     "glu": lambda t: [call(t(2, 4)), call(t(4, 2), 0)],
     "grid_sampler": lambda t: [
         call(t(1, 1, 3, 4), t(1, 2, 2, 2, low=-0.9, high=0.9), mode, pad, False)
         for mode in (0, 2)
         for pad in (0, 1)
+    ],
+    "grid_sampler_2d": lambda t: [
+        call(t(1, 1, 3, 4), t(1, 2, 2, 2, low=-0.9, high=0.9), mode, 1, True) for mode in (0, 1, 2)
+    ],
+    "grid_sampler_3d": lambda t: [
+        call(t(1, 1, 2, 3, 2), t(1, 1, 2, 2, 3, low=-0.9, high=0.9), mode, 0, False)
+        for mode in (0, 1)
     ],
     "group_norm": lambda t: [call(t(2, 4, 3), 2, t(4), t(4)), call(t(2, 4), 4)],
     "gru": _recurrent(3),
@@ -184,6 +204,15 @@ SAMPLES: Samples = {
         call(t(1, 1, 1, 2), t.of([[[[0, 7]]]]), (2, 2, 2), (2, 2, 2), (0, 0, 0))
     ],
     "native_dropout": lambda t: [call(t(2, 3), 0.5, False), call(t(2, 3), 0.5, True)],
+    "native_batch_norm": lambda t: [
+        call(t(3, 2, 2), t(2), t(2), None, None, True, 0.1, 1e-5),
+        call(t(3, 2), None, None, *_statistics(t), False, 0.1, 1e-5),
+    ],
+    "native_group_norm": lambda t: [call(t(2, 4, 3), t(4), t(4), 2, 4, 3, 2, 1e-5)],
+    "native_layer_norm": lambda t: [
+        call(t(2, 3, 4), (4,), t(4), t(4), 1e-5),
+        call(t(2, 3), (2, 3), None, None, 0.1),
+    ],
     "pad": lambda t: [
         call(t(2, 3), (1, 1)),
         call(t(1, 2, 4), (2, 1), "reflect"),
@@ -201,6 +230,9 @@ SAMPLES: Samples = {
     "scaled_dot_product_attention": _attention,
     "selu": lambda t: [call(t(2, 3))],
     "softmax": lambda t: [call(t(2, 3), 1), call(t(2, 3, 2), 0)],
+    "_upsample_bicubic2d_aa": _shrink,
+    "_upsample_bilinear2d_aa": _shrink,
+    "_upsample_lanczos2d_aa": _shrink,
     "_upsample_nearest_exact1d": _resample(1),
     "_upsample_nearest_exact2d": _resample(2),
     "_upsample_nearest_exact3d": _resample(3),

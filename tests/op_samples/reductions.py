@@ -46,6 +46,7 @@ def _dims(t):
 
 SAMPLES: Samples = {
     "addbmm": lambda t: [call(t(2, 4), t(2, 2, 3), t(2, 3, 4), beta=0.5, alpha=2.0)],
+    "addbmm_": lambda t: [call(t.fixed(2, 4), t(2, 2, 3), t(2, 3, 4), beta=0.5)],
     "addcdiv": lambda t: [call(t(2, 3), t(3), t.positive(2, 3), value=0.5)],
     "addcmul": lambda t: [call(t(2, 3), t(3), t(2, 1), value=0.5)],
     "addmm": lambda t: [call(t(2, 4), t(2, 3), t(3, 4)), call(t(4), t(2, 3), t(3, 4), beta=2)],
