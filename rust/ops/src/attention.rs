@@ -24,6 +24,7 @@ fn attend(q: &Tensor, k: &Tensor, v: &Tensor, by: Settings<'_>) -> Result<Tensor
     let width = q.dims()[q.rank() - 1] as f64;
     let scale = by.scale.unwrap_or_else(|| 1.0 / width.sqrt());
     let lead = lead_dims(&[q, &k, &v])?;
+    check_widths(&lead, q, &k, &v)?;
     let wide = |t: &Tensor| -> Tensor {
         let dims = t.dims();
         let all: Dims = lead.iter().chain(&dims[dims.len() - 2..]).copied().collect();
@@ -67,6 +68,22 @@ fn check(q: &Tensor, k: &Tensor, v: &Tensor, by: Settings<'_>) -> Result<()> {
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {} and  query.dtype: {} instead.",
             matmul::c_name(mask.dtype()),
             matmul::c_name(q.dtype())
+        );
+    }
+    Ok(())
+}
+
+/// Features of queries and keys, then positions of keys and values, agree as in the two products.
+fn check_widths(lead: &[usize], q: &Tensor, k: &Tensor, v: &Tensor) -> Result<()> {
+    let batch: usize = lead.iter().product();
+    let sides = |t: &Tensor| (t.dims()[t.rank() - 2], t.dims()[t.rank() - 1]);
+    let ((_, width), (keys, key_width), (values, _)) = (sides(q), sides(k), sides(v));
+
+    for (inner, rows) in [(width, key_width), (keys, values)] {
+        ensure!(
+            inner == rows,
+            Runtime,
+            "Expected size for first two dimensions of batch2 tensor to be: [{batch}, {inner}] but got: [{batch}, {rows}]."
         );
     }
     Ok(())

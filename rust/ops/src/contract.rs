@@ -133,6 +133,12 @@ pub fn tensordot(a: &Tensor, b: &Tensor, dims_a: &[i64], dims_b: &[i64]) -> Resu
     let wrap = |dims: &[i64], rank| {
         dims.iter().map(|&d| shape::wrap_dim(d, rank)).collect::<Result<Vec<_>>>()
     };
+    ensure!(
+        dims_a.is_empty() || (a.rank() > 0 && b.rank() > 0),
+        Index,
+        "Dimension specified as {} but tensor has no dimensions",
+        if a.rank() == 0 { dims_a[0] } else { dims_b[0] }
+    );
     let (with_a, with_b) = (wrap(dims_a, a.rank())?, wrap(dims_b, b.rank())?);
     let (mut a, mut b) = (a.clone(), b.clone());
     for (&i, &j) in with_a.iter().zip(&with_b) {

@@ -175,8 +175,11 @@ fn position(
             offset: flat.layout().offset,
             ..base::Layout::contiguous(&[x.numel()])
         });
-        let whole = span(x, None, keepdim)?;
-        check_some(x, &whole, None, op)?;
+        ensure!(
+            x.numel() > 0,
+            Index,
+            "{op}(): Expected reduction dim to be specified for input.numel() == 0."
+        );
         let out = Array::empty_contiguous(&[], DType::I64, x.device())?;
         dispatch::arg_extreme(side, &out, &flat, 0)?;
         let dims = if keepdim { Dims::filled(1, x.rank()) } else { Dims::new() };

@@ -122,6 +122,12 @@ fn check_source(x: &Tensor, d: usize, index: &Tensor, src: &Tensor, op: &str) ->
     );
     let size = src.dims().get(d).copied().unwrap_or(1);
     ensure!(
+        index.numel() == size || op != "index_add",
+        Runtime,
+        "index_add_(): Number of indices ({}) should be equal to source.size(dim): ({size}), for dim: {d}",
+        index.numel()
+    );
+    ensure!(
         index.numel() == size,
         Index,
         "{op}(): Number of indices ({}) should be equal to source.size(dim) ({size})",

@@ -121,8 +121,10 @@ pub fn repeat(x: &Tensor, repeats: &[i64]) -> Result<Tensor> {
         split.push(size(d));
         pairs.push(r as usize);
         pairs.push(size(d));
-        whole.push((r as usize).saturating_mul(size(d)));
+        whole.push((r as usize).wrapping_mul(size(d)));
     }
+    let signed: Vec<i64> = whole.iter().map(|&n| n as i64).collect();
+    shape::sizes(&signed)?;
     let wide = x.array().view(match x.layout().view(&split) {
         Some(to) => to.expand(&pairs),
         None => {

@@ -163,7 +163,7 @@ pub fn narrow(x: &Tensor, dim: i64, start: i64, length: i64) -> Result<Tensor> {
     );
     let from = if start < 0 { start + size } else { start };
     ensure!(
-        from + length <= size,
+        length <= size - from,
         Runtime,
         "start ({from}) + length ({length}) exceeds dimension size ({size})."
     );
@@ -435,7 +435,19 @@ pub fn unfold(x: &Tensor, dim: i64, size: i64, step: i64) -> Result<Tensor> {
         Runtime,
         "maximum size for tensor at dimension {d} is {n} but size is {size}"
     );
-    Ok(as_strided_as(x, &layout.unfold(d, size as usize, step as usize), "UnfoldBackward0"))
+    // A step beyond the dimension leaves one window; its stride wraps around like PyTorch's.
+    let mut to = layout.unfold(d, size as usize, 1);
+    if layout.rank() > 0 {
+        to.dims[d] = (n - size as usize) / step as usize + 1;
+        to.strides[d] = layout.strides[d].wrapping_mul(step as isize);
+    }
+    ensure!(
+        to.strides.iter().all(|&stride| stride >= 0),
+        Runtime,
+        "as_strided: Negative strides are not supported at the moment, got strides: {:?}",
+        &to.strides[..]
+    );
+    Ok(as_strided_as(x, &to, "UnfoldBackward0"))
 }
 
 /// Any geometry over the same storage.
