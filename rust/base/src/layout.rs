@@ -472,20 +472,19 @@ pub fn ensure_room<T>(count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Numbers of elements that would overflow an address, refused before anything is allocated.
+/// Numbers of elements that would overflow an address, refused before anything is allocated. Nothing
+/// takes no bytes, but its strides are numbers too.
 pub fn checked_bytes(dims: &[usize], element: usize) -> Result<usize> {
-    let bytes = dims.iter().try_fold(element, |n, &d| n.checked_mul(d));
-    match bytes {
-        Some(n) if isize::try_from(n).is_ok() => Ok(n),
-        _ if dims.contains(&0) => {
-            let step = dims.iter().try_fold(element, |n, &d| n.checked_mul(d.max(1)));
-            ensure!(
-                step.is_some_and(|n| isize::try_from(n).is_ok()),
-                Runtime,
-                "Stride calculation overflowed"
-            );
-            Ok(0)
+    let fits = |n: Option<usize>| n.filter(|&n| isize::try_from(n).is_ok());
+    if dims.contains(&0) {
+        let outermost = dims.iter().skip(1).try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
+        ensure!(fits(outermost).is_some(), Runtime, "Stride calculation overflowed");
+        return Ok(0);
+    }
+    match fits(dims.iter().try_fold(element, |n, &d| n.checked_mul(d))) {
+        Some(bytes) => Ok(bytes),
+        None => {
+            bail!(Runtime, "Storage size calculation overflowed with sizes={}", shape::show(dims))
         }
-        _ => bail!(Runtime, "Storage size calculation overflowed with sizes={}", shape::show(dims)),
     }
 }

@@ -136,6 +136,7 @@ pub(crate) fn destination(
         have.type_name()
     );
     write::check_out(name, &[], target)?;
+    base::layout::checked_bytes(dims, have.size())?;
     write::resize_out(target, dims)?;
     target.bump_version();
     Ok(target.clone())
