@@ -112,6 +112,7 @@ def test_info_names_versions_devices_and_threads(capsys: pytest.CaptureFixture[s
     assert main(["info"]) == 0
     facts = dict(line.split(":", 1) for line in capsys.readouterr().out.splitlines())
     assert facts["pyrite"].strip() == "0.1.0 (PyTorch interface 2.13.0)"
-    assert facts["devices"].strip() == "cpu, meta, no gpu"
+    gpus = [f"gpu:{index}" for index in range(torch.gpu.device_count())] or ["no gpu"]
+    assert facts["devices"].strip() == ", ".join(["cpu", "meta", *gpus])
     assert int(facts["threads"]) == torch.get_num_threads()
     assert {"python", "system", "processor", "features", "numpy"} <= facts.keys()
