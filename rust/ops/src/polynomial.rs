@@ -72,29 +72,29 @@ fn twice<T: Real>(x: T) -> T {
 
 crate::binary! { POLYNOMIALS:
     /// The Chebyshev polynomial of the first kind of order b at a.
-    special_chebyshev_polynomial_t { out: Same, binary: [Float => |a, b| chebyshev(a, a, b, first_kind)], wgsl: "chebyshev_polynomial_t(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_chebyshev_polynomial_t { out: Same, binary: [Float => |a, b| chebyshev(a, a, b, first_kind)], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The Chebyshev polynomial of the second kind of order b at a.
-    special_chebyshev_polynomial_u { out: Same, binary: [Float => |a, b| chebyshev(twice(a), a, b, second_kind)], wgsl: "chebyshev_polynomial_u(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_chebyshev_polynomial_u { out: Same, binary: [Float => |a, b| chebyshev(twice(a), a, b, second_kind)], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The Chebyshev polynomial of the third kind of order b at a.
-    special_chebyshev_polynomial_v { out: Same, binary: [Float => |a, b| chebyshev(twice(a) - 1.0, a, b, third_kind)], wgsl: "chebyshev_polynomial_v(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_chebyshev_polynomial_v { out: Same, binary: [Float => |a, b| chebyshev(twice(a) - 1.0, a, b, third_kind)], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The Chebyshev polynomial of the fourth kind of order b at a.
-    special_chebyshev_polynomial_w { out: Same, binary: [Float => |a, b| chebyshev(twice(a) + 1.0, a, b, fourth_kind)], wgsl: "chebyshev_polynomial_w(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_chebyshev_polynomial_w { out: Same, binary: [Float => |a, b| chebyshev(twice(a) + 1.0, a, b, fourth_kind)], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The shifted Chebyshev polynomial of the first kind of order b at a.
-    special_shifted_chebyshev_polynomial_t { out: Same, binary: [Float => |a, b| chebyshev(shifted(a), shifted(a), b, first_kind)], wgsl: "shifted_chebyshev_polynomial_t(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_shifted_chebyshev_polynomial_t { out: Same, binary: [Float => |a, b| chebyshev(shifted(a), shifted(a), b, first_kind)], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The shifted Chebyshev polynomial of the second kind of order b at a.
-    special_shifted_chebyshev_polynomial_u { out: Same, binary: [Float => |a, b| chebyshev(twice(shifted(a)), shifted(a), b, second_kind)], wgsl: "shifted_chebyshev_polynomial_u(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_shifted_chebyshev_polynomial_u { out: Same, binary: [Float => |a, b| chebyshev(twice(shifted(a)), shifted(a), b, second_kind)], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The shifted Chebyshev polynomial of the third kind of order b at a.
-    special_shifted_chebyshev_polynomial_v { out: Same, binary: [Float => |a, b| chebyshev(twice(shifted(a)) - 1.0, shifted(a), b, third_kind)], wgsl: "shifted_chebyshev_polynomial_v(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_shifted_chebyshev_polynomial_v { out: Same, binary: [Float => |a, b| chebyshev(twice(shifted(a)) - 1.0, shifted(a), b, third_kind)], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The shifted Chebyshev polynomial of the fourth kind of order b at a.
-    special_shifted_chebyshev_polynomial_w { out: Same, binary: [Float => |a, b| chebyshev(twice(shifted(a)) + 1.0, shifted(a), b, fourth_kind)], wgsl: "shifted_chebyshev_polynomial_w(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_shifted_chebyshev_polynomial_w { out: Same, binary: [Float => |a, b| chebyshev(twice(shifted(a)) + 1.0, shifted(a), b, fourth_kind)], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The physicist's Hermite polynomial of order b at a.
-    special_hermite_polynomial_h { out: Same, binary: [Float => |a, b| hermite(twice(a), b, |k, now, before| twice(a * now - k * before))], wgsl: "hermite_polynomial_h(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_hermite_polynomial_h { out: Same, binary: [Float => |a, b| hermite(twice(a), b, |k, now, before| twice(a * now - k * before))], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The probabilist's Hermite polynomial of order b at a.
-    special_hermite_polynomial_he { out: Same, binary: [Float => |a, b| hermite(a, b, |k, now, before| a * now - k * before)], wgsl: "hermite_polynomial_he(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_hermite_polynomial_he { out: Same, binary: [Float => |a, b| hermite(a, b, |k, now, before| a * now - k * before)], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The Laguerre polynomial of order b at a.
-    special_laguerre_polynomial_l { out: Same, binary: [Float => |a, b| recurred(1.0 - a, b, |k, now, before| ((twice(k) + 1.0 - a) * now - k * before) / (k + 1.0))], wgsl: "laguerre_polynomial_l(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_laguerre_polynomial_l { out: Same, binary: [Float => |a, b| recurred(1.0 - a, b, |k, now, before| ((twice(k) + 1.0 - a) * now - k * before) / (k + 1.0))], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
     /// The Legendre polynomial of order b at a.
-    special_legendre_polynomial_p { out: Same, binary: [Float => |a, b| recurred(a, b, |k, now, before| ((twice(k) + 1.0) * a * now - k * before) / (k + 1.0))], wgsl: "legendre_polynomial_p(a, b)", a: [none], b: [none], sample: 0.5..4.0 }
+    special_legendre_polynomial_p { out: Same, binary: [Float => |a, b| recurred(a, b, |k, now, before| ((twice(k) + 1.0) * a * now - k * before) / (k + 1.0))], wgsl: "", a: [none], b: [none], sample: 0.5..4.0 }
 }
 
 crate::filling_ops! {

@@ -16,44 +16,44 @@ crate::unary! { SPECIAL:
     /// sin(pi x) / (pi x), 1 at 0.
     sinc { out: Same, unary: [Field => |x| Field::sinc(x)], wgsl: "sinc(x)", vjp: [|g, x| sinc_vjp(g, x)], sample: 0.2..4.0 }
     /// The modified Bessel function of the first kind, order 0.
-    i0 { out: Same, unary: [Float => |x| Real::i0(x)], wgsl: "bessel_i0(x)", vjp: [|g, x| g * of(&special_i1::OP, x)], sample: -4.0..4.0 }
+    i0 { out: Same, unary: [Float => |x| Real::i0(x)], wgsl: "", vjp: [|g, x| g * of(&special_i1::OP, x)], sample: -4.0..4.0 }
     /// exp(-|x|) times `i0`.
-    special_i0e { out: Same, unary: [Float => |x| Real::i0e(x)], wgsl: "bessel_i0e(x)", vjp: [|g, x, y| g * (of(&special_i1e::OP, x.clone()) - x.sgn() * y)], sample: -4.0..4.0 }
+    special_i0e { out: Same, unary: [Float => |x| Real::i0e(x)], wgsl: "", vjp: [|g, x, y| g * (of(&special_i1e::OP, x.clone()) - x.sgn() * y)], sample: -4.0..4.0 }
     /// The modified Bessel function of the first kind, order 1.
-    special_i1 { out: Same, unary: [Float => |x| Real::i1(x)], wgsl: "bessel_i1(x)", vjp: [|g, x, y| g * at_zero(0.5, &x, of(&i0::OP, x.clone()) - y / nonzero(&x))], sample: 0.5..4.0 }
+    special_i1 { out: Same, unary: [Float => |x| Real::i1(x)], wgsl: "", vjp: [|g, x, y| g * at_zero(0.5, &x, of(&i0::OP, x.clone()) - y / nonzero(&x))], sample: 0.5..4.0 }
     /// exp(-|x|) times `special_i1`.
-    special_i1e { out: Same, unary: [Float => |x| Real::i1e(x)], wgsl: "bessel_i1e(x)", vjp: [|g, x, y| g * at_zero(0.5, &x, of(&special_i0e::OP, x.clone()) - y * (x.clone().sgn() + nonzero(&x).reciprocal()))], sample: 0.5..4.0 }
+    special_i1e { out: Same, unary: [Float => |x| Real::i1e(x)], wgsl: "", vjp: [|g, x, y| g * at_zero(0.5, &x, of(&special_i0e::OP, x.clone()) - y * (x.clone().sgn() + nonzero(&x).reciprocal()))], sample: 0.5..4.0 }
     /// -x log(x), 0 at 0 and minus infinity below.
-    special_entr { out: Same, unary: [Float => |x| if x > 0.0 { -x * Field::ln(x) } else if x < 0.0 { Ordered::LOWEST } else { x }], wgsl: "entr(x)", vjp: [|g, x| -g * (x.log() + 1.0)], sample: 0.1..4.0 }
+    special_entr { out: Same, unary: [Float => |x| if x > 0.0 { -x * Field::ln(x) } else if x < 0.0 { Ordered::LOWEST } else { x }], wgsl: "", vjp: [|g, x| -g * (x.log() + 1.0)], sample: 0.1..4.0 }
     /// exp(x^2) erfc(x).
-    special_erfcx { out: Same, unary: [Float => |x| Real::from_f64(cpu::math::special::erfcx(Real::to_f64(x)))], wgsl: "erfcx(x)", vjp: [|g, x, y| g * (2.0 * (x * y) - std::f64::consts::FRAC_2_SQRT_PI)], sample: -1.0..4.0 }
+    special_erfcx { out: Same, unary: [Float => |x| Real::from_f64(cpu::math::special::erfcx(Real::to_f64(x)))], wgsl: "", vjp: [|g, x, y| g * (2.0 * (x * y) - std::f64::consts::FRAC_2_SQRT_PI)], sample: -1.0..4.0 }
     /// The standard normal distribution function.
-    special_ndtr { out: Same, unary: [Float => |x| ndtr_of(x)], wgsl: "ndtr(x)", vjp: [|g, x| g * (-0.5 * x.square()).exp() / SQRT_TWO_PI], sample: -2.0..2.0 }
+    special_ndtr { out: Same, unary: [Float => |x| ndtr_of(x)], wgsl: "", vjp: [|g, x| g * (-0.5 * x.square()).exp() / SQRT_TWO_PI], sample: -2.0..2.0 }
     /// The quantile function of the standard normal distribution.
-    special_ndtri { out: Same, unary: [Float => |x| Real::ndtri(x)], wgsl: "ndtri(x)", vjp: [|g, y| g * (0.5 * y.square()).exp() * SQRT_TWO_PI], sample: 0.1..0.9 }
+    special_ndtri { out: Same, unary: [Float => |x| Real::ndtri(x)], wgsl: "", vjp: [|g, y| g * (0.5 * y.square()).exp() * SQRT_TWO_PI], sample: 0.1..0.9 }
     /// The logarithm of the standard normal distribution function.
-    special_log_ndtr { out: Same, unary: [Float => |x| Real::from_f64(cpu::math::special::log_ndtr(Real::to_f64(x)))], wgsl: "log_ndtr(x)", vjp: [|g, x| g / of(&special_erfcx::OP, -FRAC_1_SQRT_2 * x) * (2.0 / PI).sqrt()], sample: -4.0..4.0 }
+    special_log_ndtr { out: Same, unary: [Float => |x| Real::from_f64(cpu::math::special::log_ndtr(Real::to_f64(x)))], wgsl: "", vjp: [|g, x| g / of(&special_erfcx::OP, -FRAC_1_SQRT_2 * x) * (2.0 / PI).sqrt()], sample: -4.0..4.0 }
     /// The mantissa of each number, from 0.5 to 1.
-    frexp_mantissa { out: Same, unary: [Float => |x| Real::from_f64(cpu::math::special::frexp(Real::to_f64(x)).0)], wgsl: "frexp(x).fract", vjp: [none], sample: 0.5..4.0 }
+    frexp_mantissa { out: Same, unary: [Float => |x| Real::from_f64(cpu::math::special::frexp(Real::to_f64(x)).0)], wgsl: "", vjp: [none], sample: 0.5..4.0 }
     /// The power of two of each number.
-    frexp_exponent { out: Same, unary: [Float => |x| Real::from_f64(cpu::math::special::frexp(Real::to_f64(x)).1)], wgsl: "frexp(x).exp", vjp: [none], sample: 0.5..4.0 }
+    frexp_exponent { out: Same, unary: [Float => |x| Real::from_f64(cpu::math::special::frexp(Real::to_f64(x)).1)], wgsl: "", vjp: [none], sample: 0.5..4.0 }
     /// log(x / (1 - x)), x limited to [p[0], 1 - p[0]] unless p[0] is negative.
-    logit { out: Same, unary_with: [Float => |x, p| logit_of(x, p[0])], wgsl: "logit(x)", vjp: [|g, x, p| logit_vjp(g, x, p[0])], sample: 0.1..0.9 }
+    logit { out: Same, unary_with: [Float => |x, p| logit_of(x, p[0])], wgsl: "", vjp: [|g, x, p| logit_vjp(g, x, p[0])], sample: 0.1..0.9 }
     /// The derivative of digamma of order p[0].
     polygamma { out: Same, unary_with: [Float => |x, p| Real::polygamma(x, p[0])], wgsl: "polygamma(x, p0)", vjp: [|g, x, p| g * polygamma_var(p[0] + 1.0, x)], sample: 0.5..4.0 }
 }
 
 crate::binary! { SPECIAL_PAIRS:
     /// a log(1 + b), and 0 where a is 0.
-    special_xlog1py { out: Same, binary: [Float => |a, b| if b.is_nan() { b } else if a == 0.0 { 0.0 } else { a * Field::log1p(b) }], wgsl: "xlog1py(a, b)", a: [|g, a, b| Var::from(0.0).where_(a.eq(0.0).logical_and(b.clone().le(-1.0)), g * map::apply_var(&crate::unary::log1p::OP, b))], b: [|g, a, b| g * a / (b + 1.0)], sample: 0.5..4.0 }
+    special_xlog1py { out: Same, binary: [Float => |a, b| if b.is_nan() { b } else if a == 0.0 { 0.0 } else { a * Field::log1p(b) }], wgsl: "", a: [|g, a, b| Var::from(0.0).where_(a.eq(0.0).logical_and(b.clone().le(-1.0)), g * map::apply_var(&crate::unary::log1p::OP, b))], b: [|g, a, b| g * a / (b + 1.0)], sample: 0.5..4.0 }
     /// The Hurwitz zeta function.
     special_zeta { out: Same, binary: [Float => |a, b| Real::zeta(a, b)], wgsl: "zeta(a, b)", a: [|_g| underivable("zeta")], b: [|g, a, b| -g * &a * map::of2(&special_zeta::OP, a + 1.0, b)], sample: 2.0..4.0 }
     /// The regularised lower incomplete gamma function.
-    igamma(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::igamma(a, b)], wgsl: "igamma(a, b)", a: [|_g| underivable("igamma: input")], b: [|g, a, b| g * gamma_density(a, b)], sample: 0.5..4.0 }
+    igamma(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::igamma(a, b)], wgsl: "", a: [|_g| underivable("igamma: input")], b: [|g, a, b| g * gamma_density(a, b)], sample: 0.5..4.0 }
     /// The regularised upper incomplete gamma function.
-    igammac(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::igammac(a, b)], wgsl: "igammac(a, b)", a: [|_g| underivable("igammac: input")], b: [|g, a, b| -g * gamma_density(a, b)], sample: 0.5..4.0 }
+    igammac(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::igammac(a, b)], wgsl: "", a: [|_g| underivable("igammac: input")], b: [|g, a, b| -g * gamma_density(a, b)], sample: 0.5..4.0 }
     /// log2(2^a + 2^b).
-    logaddexp2(Tensor, Tensor) { out: Same, binary: [Float => |a, b| { let top = Ordered::maximum(a, b); if top.is_infinite() && a == b { a } else { top + logaddexp2_rest(a - b) } }], wgsl: "logaddexp2(a, b)", a: [|g, a, b| g / (map::apply_var(&crate::unary::exp2::OP, b - a) + 1.0)], b: [|g, a, b| g / (map::apply_var(&crate::unary::exp2::OP, a - b) + 1.0)], sample: -4.0..4.0 }
+    logaddexp2(Tensor, Tensor) { out: Same, binary: [Float => |a, b| { let top = Ordered::maximum(a, b); if top.is_infinite() && a == b { a } else { top + logaddexp2_rest(a - b) } }], wgsl: "", a: [|g, a, b| g / (map::apply_var(&crate::unary::exp2::OP, b - a) + 1.0)], b: [|g, a, b| g / (map::apply_var(&crate::unary::exp2::OP, a - b) + 1.0)], sample: -4.0..4.0 }
 }
 
 #[inline(always)]

@@ -108,9 +108,9 @@ crate::unary! { UNARY:
     /// Whether each element is plus or minus infinity.
     isinf { out: Bool, unary: [Field => |x| Field::is_inf(x).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "is_inf(x)", vjp: [none], sample: -4.0..4.0 }
     /// Whether each element is plus infinity.
-    isposinf { out: Bool, unary: [Float => |x| (x == f64::INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "x == inf", vjp: [none], sample: -4.0..4.0 }
+    isposinf { out: Bool, unary: [Float => |x| (x == f64::INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "", vjp: [none], sample: -4.0..4.0 }
     /// Whether each element is minus infinity.
-    isneginf { out: Bool, unary: [Float => |x| (x == f64::NEG_INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "x == -inf", vjp: [none], sample: -4.0..4.0 }
+    isneginf { out: Bool, unary: [Float => |x| (x == f64::NEG_INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "", vjp: [none], sample: -4.0..4.0 }
     /// Whether the sign bit of each element is set.
     signbit { out: Bool, unary: [Float => |x| x.is_sign_negative().into(), Int => |x| (x < Number::ZERO).into(), Bool => |_| false.into()], wgsl: "signbit(x)", vjp: [none], sample: -4.0..4.0 }
 }
