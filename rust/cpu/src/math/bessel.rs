@@ -117,9 +117,9 @@ fn airy_far(z: f64) -> f64 {
     for k in 0..20 {
         let signed = if k / 2 % 2 == 0 { term } else { -term };
         if k % 2 == 0 {
-            even += signed
+            even += signed;
         } else {
-            odd += signed
+            odd += signed;
         }
         let n = f64::from(k + 1);
         let ratio = (6.0 * n - 5.0) * (6.0 * n - 3.0) * (6.0 * n - 1.0);
