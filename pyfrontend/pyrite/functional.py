@@ -74,7 +74,14 @@ def _tensors(given: tuple[Any, ...]) -> list[Tensor]:
 
 
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """Coordinate tensors of the grid that vectors span; `indexing` is "ij" (rows first) or "xy"."""
+    """Coordinate tensors of the grid that vectors span; `indexing` is "ij" (rows first) or "xy".
+
+    Example:
+        >>> rows, columns = pyrite.meshgrid(pyrite.arange(2), pyrite.arange(3), indexing="ij")
+        >>> rows
+        tensor([[0, 0, 0],
+                [1, 1, 1]])
+    """
     return _C._meshgrid(_tensors(tensors), indexing="ij" if indexing is None else indexing)
 
 
@@ -147,6 +154,11 @@ def einsum(*args: Any) -> Tensor:
     Raises:
         ValueError: without an equation and an operand.
         RuntimeError: if equation and operands do not fit.
+
+    Example:
+        >>> a, b = pyrite.ones(2, 3), pyrite.ones(3, 4)
+        >>> pyrite.einsum("ij,jk->ik", a, b).shape
+        pyrite.Size([2, 4])
     """
     if len(args) < 2:
         raise ValueError(

@@ -23,6 +23,11 @@ def manual_seed(seed: int) -> Generator:
 
     Raises:
         RuntimeError: if the seed is outside -2^63 .. 2^64-1.
+
+    Example:
+        >>> generator = pyrite.manual_seed(0)
+        >>> pyrite.rand(3)
+        tensor([0.4963, 0.7682, 0.0885])
     """
     generator = default_generator.manual_seed(int(seed))
     _gpu_seed(int(seed))

@@ -38,6 +38,13 @@ class MultiheadAttention(Module):
     Raises:
         ValueError: if a size is not positive.
         AssertionError: if the heads do not divide `embed_dim`.
+
+    Example:
+        >>> attention = nn.MultiheadAttention(embed_dim=8, num_heads=2, batch_first=True)
+        >>> x = pyrite.ones(3, 5, 8)
+        >>> mixed, weights = attention(x, x, x)
+        >>> mixed.shape, weights.shape
+        (pyrite.Size([3, 5, 8]), pyrite.Size([3, 5, 5]))
     """
 
     __constants__: ClassVar[list[str]] = ["batch_first"]

@@ -256,6 +256,11 @@ def xavier_uniform_(
 
     Raises:
         ValueError: fewer than 2 dims.
+
+    Example:
+        >>> w = nn.init.xavier_uniform_(pyrite.empty(3, 5), gain=nn.init.calculate_gain("relu"))
+        >>> w.abs().max().item() <= (2 * 6 / (3 + 5)) ** 0.5
+        True
     """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))

@@ -128,6 +128,12 @@ class TransformerEncoderLayer(_Layer):
         bias: whether linear layers and norms have biases.
         device: where the parameters live.
         dtype: their type.
+
+    Example:
+        >>> layer = nn.TransformerEncoderLayer(d_model=8, nhead=2, batch_first=True)
+        >>> mask = nn.Transformer.generate_square_subsequent_mask(5)
+        >>> layer(pyrite.ones(3, 5, 8), src_mask=mask, is_causal=True).shape
+        pyrite.Size([3, 5, 8])
     """
 
     def __init__(

@@ -199,7 +199,12 @@ def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
 def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: _C.dtype | None = None
 ) -> Tensor:
-    """`exp(x)` normalised to sum one along `dim`; the input is cast to `dtype` first if given."""
+    """`exp(x)` normalised to sum one along `dim`; the input is cast to `dtype` first if given.
+
+    Example:
+        >>> F.softmax(pyrite.tensor([0.0, 0.0, 0.0, 0.0]), dim=0)
+        tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    """
     if dim is None:
         dim = _implicit_dim("softmax", input.dim(), _stacklevel)
     return input.softmax(dim) if dtype is None else input.softmax(dim, dtype=dtype)

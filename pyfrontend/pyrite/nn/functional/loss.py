@@ -54,6 +54,10 @@ def cross_entropy(
         reduce: deprecated, see `reduction`.
         reduction: "none", "mean" (over the weights of the targets) or "sum".
         label_smoothing: share of the target spread over all classes, in [0, 1].
+
+    Example:
+        >>> F.cross_entropy(pyrite.tensor([[2.0, 0.0]]), pyrite.tensor([1]))
+        tensor(2.1269)
     """
     number = get_enum(resolve(reduction, size_average, reduce))
     return _C.cross_entropy_loss(input, target, weight, number, ignore_index, label_smoothing)
