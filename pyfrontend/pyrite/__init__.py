@@ -22,6 +22,7 @@ from pyrite._C import (
     DTypeError as DTypeError,
     Generator as Generator,
     InternalError as InternalError,
+    OutOfMemoryError as OutOfMemoryError,
     ShapeError as ShapeError,
     Tensor as Tensor,
     device as device,

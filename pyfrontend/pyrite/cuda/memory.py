@@ -6,12 +6,9 @@ from collections import OrderedDict
 from typing import Any, NoReturn
 
 from pyrite import gpu
+from pyrite._C import OutOfMemoryError as OutOfMemoryError
 
 from .devices import enabled, need, not_enabled
-
-
-class OutOfMemoryError(RuntimeError):
-    """A device has no memory left for an allocation."""
 
 
 def memory_allocated(device: Any = None) -> int:
