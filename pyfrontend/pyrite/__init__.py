@@ -101,6 +101,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         is_autocast_available as is_autocast_available,
     )
     from pyrite.compiler import compile as compile
+    from pyrite.func import vmap as vmap
     from pyrite.serialization import (
         load as load,
         save as save,
@@ -120,6 +121,7 @@ _FROM = {
     "get_printoptions": "_tensor_str",
     "printoptions": "_tensor_str",
     "compile": "compiler",
+    "vmap": "func",
     "autocast": "amp",
     "is_autocast_available": "amp",
 }

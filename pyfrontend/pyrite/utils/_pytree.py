@@ -90,13 +90,20 @@ def _kind(tree: Any) -> Any:
     return _NAMED_TUPLE if isinstance(tree, tuple) and hasattr(tree, "_fields") else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TreeSpec:
     """The structure of a tree: what its root is, and the structures of its children."""
 
     type: Any
     context: Any
     children_specs: tuple[TreeSpec, ...]
+
+    def __repr__(self) -> str:
+        if self.type is None:
+            return "*"
+        name = getattr(self.type, "__name__", "namedtuple")
+        parts = ",\n  ".join(repr(child).replace("\n", "\n  ") for child in self.children_specs)
+        return f"TreeSpec({name}, {self.context}, [{parts}])"
 
     @property
     def num_leaves(self) -> int:
