@@ -19,6 +19,9 @@ mod attributes;
 mod autocast;
 mod capability;
 mod casts;
+mod comm;
+mod comm_error;
+mod comm_store;
 mod construct;
 mod convert;
 mod dlpack;
@@ -58,6 +61,7 @@ fn _C(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module::fill(module)?;
     autocast::fill(module)?;
     capability::fill(module)?;
+    comm::fill(module)?;
     gpu::fill(module)?;
     io::fill(module)?;
     rebuild::fill(module)?;
