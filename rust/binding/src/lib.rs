@@ -36,6 +36,7 @@ mod indexing;
 mod introspect;
 mod io;
 mod legacy;
+mod lifetime;
 mod module;
 mod nested;
 mod node;
