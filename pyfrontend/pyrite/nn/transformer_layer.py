@@ -14,10 +14,10 @@ from pyrite._C import Tensor
 
 from . import functional as F
 from .activation import GELU, ReLU
-from .attention import MultiheadAttention
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
+from .multihead_attention import MultiheadAttention
 from .norm import LayerNorm
 
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
