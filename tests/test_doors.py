@@ -73,7 +73,6 @@ CLOSED = [
     ("hub", "load_state_dict_from_url", "downloads"),
     ("jit", "load", "TorchScript compiler"),
     ("onnx", "export", "ONNX exporter"),
-    ("profiler", "profile", "profiler"),
 ]
 
 

@@ -82,6 +82,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         multiprocessing as multiprocessing,
         nn as nn,
         onnx as onnx,
+        ops as ops,
         optim as optim,
         profiler as profiler,
         serialization as serialization,
@@ -110,8 +111,8 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
 _LAZY = frozenset(
     """
     accelerator amp autograd backends compat compiler cpu cuda datasets distributed
-    distributions fft func fx gpu hub jit linalg masked mps multiprocessing nn onnx optim profiler
-    serialization signal special testing utils version
+    distributions fft func fx gpu hub jit linalg masked mps multiprocessing nn onnx ops optim
+    profiler serialization signal special testing utils version
     """.split()
 )
 _FROM = {
