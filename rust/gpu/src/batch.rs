@@ -5,6 +5,7 @@
 
 use crate::buffer::{Block, Pool};
 use crate::pipeline::Pipelines;
+use crate::window::Window;
 use std::sync::atomic::Ordering;
 use wgpu::{CommandEncoder, ComputePass, ComputePipeline};
 
@@ -51,12 +52,12 @@ impl State {
         &mut self,
         device: &wgpu::Device,
         pipeline: &ComputePipeline,
-        (arity, blocks): (crate::pipeline::Arity, &[&Block]),
+        (arity, bound): (crate::pipeline::Arity, &[Window<'_>]),
         params: &[u8],
         [x, y, z]: [u32; 3],
     ) {
-        for block in blocks {
-            block.stamp.store(self.batch, Ordering::Relaxed);
+        for window in bound {
+            window.buffer.block().stamp.store(self.batch, Ordering::Relaxed);
         }
         let encoder =
             self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()));
@@ -64,7 +65,7 @@ impl State {
             encoder.begin_compute_pass(&Default::default()).forget_lifetime()
         });
         pass.set_pipeline(pipeline);
-        pass.set_bind_group(0, self.pipelines.group(device, arity, blocks), &[]);
+        pass.set_bind_group(0, &*self.pipelines.group(device, arity, bound), &[]);
         pass.set_immediates(0, params);
         pass.dispatch_workgroups(x, y, z);
         self.dispatches += 1;

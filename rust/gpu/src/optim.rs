@@ -2,8 +2,8 @@
 
 use crate::launch::Kernel;
 use crate::shader::{Access, Variant};
-use crate::{View, dense};
-use base::{DType, Layout, Result, ensure};
+use crate::{View, dense, no_kernel};
+use base::{DType, Layout, Result};
 
 const SGD: &str = "out0_put(p.param_at + i, old + p.rate * g);";
 
@@ -79,11 +79,13 @@ fn update(
 ) -> Result<()> {
     let n = grad.numel();
     let param = targets[0];
-    ensure!(
-        param.layout.is_dense() && targets.iter().all(|t| t.layout.strides == param.layout.strides),
-        NotImplemented,
-        "gpu: optimizer updates of parameters that are not dense, or whose state lies otherwise"
-    );
+    let alike = |t: &View<'_>| t.layout.strides == param.layout.strides;
+    if !(param.layout.is_dense() && targets.iter().all(alike)) {
+        return Err(no_kernel(
+            "_fused_optimizer_",
+            "a parameter with gaps, or with state in another order",
+        ));
+    }
     let same = grad.layout.strides == param.layout.strides;
     let order = Layout { offset: 0, ..param.layout.clone() };
     dense::retry_as(grad, &order, !same, |grad| {

@@ -1,7 +1,7 @@
 //! Reading and writing at indexed positions. Outputs that are written in part hold their old values
 //! when the call begins; indices are int64 and checked by the kernels before anything is written.
 
-use super::{Operand, gpu_operand, gpu_view, host, not_on_gpu, on_cpu, on_device, view};
+use super::{Host, Operand, gpu_operand, gpu_view, not_on_gpu, on_cpu, on_device};
 use crate::Array;
 use base::{DType, Dims, Layout, Result, Scalar, Strides};
 use cpu::View;
@@ -13,7 +13,7 @@ use gpu::index::{Action, Walk, indexed};
 pub fn gather(out: &Array, x: &Array, dim: usize, index: &Array) -> Result<()> {
     on_device(
         out,
-        |target| kernels::gather(target, view(x)?, dim, view(index)?),
+        |host, target| kernels::gather(target, host.view(x)?, dim, host.view(index)?),
         |target| {
             let walk = along(index.dims(), index.layout(), target.layout, (x, dim));
             indexed("gather", Action::Read, target, gpu_view(x)?, (gpu_view(index)?, &walk))
@@ -25,7 +25,7 @@ pub fn gather(out: &Array, x: &Array, dim: usize, index: &Array) -> Result<()> {
 pub fn index_select(out: &Array, x: &Array, dim: usize, index: &Array) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_select(target, view(x)?, dim, view(index)?),
+        |host, target| kernels::index_select(target, host.view(x)?, dim, host.view(index)?),
         |target| {
             let index = spread(index, out.dims(), dim);
             let walk = along(out.dims(), index.layout(), target.layout, (x, dim));
@@ -38,7 +38,7 @@ pub fn index_select(out: &Array, x: &Array, dim: usize, index: &Array) -> Result
 pub fn scatter(out: &Array, dim: usize, index: &Array, src: Operand<'_>) -> Result<()> {
     on_device(
         out,
-        |target| kernels::scatter(target, dim, view(index)?, host(src)?),
+        |host, target| kernels::scatter(target, dim, host.view(index)?, host.operand(src)?),
         |_| scatter_on_gpu("scatter", Action::Write, out, (index, dim), src),
     )
 }
@@ -54,7 +54,16 @@ pub fn scatter_reduce(
 ) -> Result<()> {
     on_device(
         out,
-        |target| kernels::scatter_reduce(target, dim, view(index)?, host(src)?, op, include_self),
+        |host, target| {
+            kernels::scatter_reduce(
+                target,
+                dim,
+                host.view(index)?,
+                host.operand(src)?,
+                op,
+                include_self,
+            )
+        },
         |_| match (op, include_self) {
             (ScatterOp::Sum, true) => {
                 scatter_on_gpu("scatter_add", Action::Add, out, (index, dim), src)
@@ -68,7 +77,7 @@ pub fn scatter_reduce(
 pub fn index_add(out: &Array, dim: usize, index: &Array, src: &Array, alpha: Scalar) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_add(target, dim, view(index)?, view(src)?, alpha),
+        |host, target| kernels::index_add(target, dim, host.view(index)?, host.view(src)?, alpha),
         |_| {
             if alpha.to_f64() != 1.0 {
                 return not_on_gpu("index_add (with alpha)", out.device());
@@ -83,7 +92,7 @@ pub fn index_add(out: &Array, dim: usize, index: &Array, src: &Array, alpha: Sca
 pub fn index_copy(out: &Array, dim: usize, index: &Array, src: &Array) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_copy(target, dim, view(index)?, view(src)?),
+        |host, target| kernels::index_copy(target, dim, host.view(index)?, host.view(src)?),
         |_| {
             let (index, src) = (spread(index, src.dims(), dim), Operand::Array(src));
             scatter_on_gpu("index_copy", Action::Write, out, (&index, dim), src)
@@ -95,7 +104,7 @@ pub fn index_copy(out: &Array, dim: usize, index: &Array, src: &Array) -> Result
 pub fn index_fill(out: &Array, dim: usize, index: &Array, value: Scalar) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_fill(target, dim, view(index)?, value),
+        |host, target| kernels::index_fill(target, dim, host.view(index)?, value),
         |_| {
             let mut dims = Dims::from_slice(out.dims());
             dims[dim] = index.numel();
@@ -114,20 +123,20 @@ pub fn index_reduce(
     op: ScatterOp,
     include_self: bool,
 ) -> Result<()> {
-    on_cpu("index_reduce", out, |target| {
-        kernels::index_reduce(target, dim, view(index)?, view(src)?, op, include_self)
+    on_cpu("index_reduce", out, |host, target| {
+        kernels::index_reduce(target, dim, host.view(index)?, host.view(src)?, op, include_self)
     })
 }
 
-fn views(indices: &[Array]) -> Result<Vec<View<'_>>> {
-    indices.iter().map(view).collect()
+fn views<'a>(host: &'a Host, indices: &'a [Array]) -> Result<Vec<View<'a>>> {
+    indices.iter().map(|a| host.view(a)).collect()
 }
 
 /// `x[indices[0], indices[1], ..]`: the indices, all of one shape, address the first dimensions.
 pub fn index(out: &Array, x: &Array, indices: &[Array]) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index(target, view(x)?, &views(indices)?),
+        |host, target| kernels::index(target, host.view(x)?, &views(host, indices)?),
         |target| {
             let (at, walk) = places("index", x, indices, target.layout)?;
             indexed("index", Action::Read, target, gpu_view(x)?, (gpu_view(&at)?, &walk))
@@ -144,7 +153,9 @@ pub fn index_put(
 ) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_put(target, &views(indices)?, host(values)?, accumulate),
+        |host, target| {
+            kernels::index_put(target, &views(host, indices)?, host.operand(values)?, accumulate)
+        },
         |target| {
             let rest = &out.dims()[indices.len()..];
             let dims: Dims = indices[0].dims().iter().chain(rest).copied().collect();
@@ -158,43 +169,47 @@ pub fn index_put(
 
 /// `x.flatten()[index]`; `x` is row-major.
 pub fn take(out: &Array, x: &Array, index: &Array) -> Result<()> {
-    on_cpu("take", out, |target| kernels::take(target, view(x)?, view(index)?))
+    on_cpu("take", out, |host, target| kernels::take(target, host.view(x)?, host.view(index)?))
 }
 
 /// `out.flatten()[index] = values`, or `+=`; `out` is row-major.
 pub fn put(out: &Array, index: &Array, values: Operand<'_>, accumulate: bool) -> Result<()> {
-    on_cpu("put", out, |target| kernels::put(target, view(index)?, host(values)?, accumulate))
+    on_cpu("put", out, |host, target| {
+        kernels::put(target, host.view(index)?, host.operand(values)?, accumulate)
+    })
 }
 
 /// The elements of `x` where the mask holds; both broadcast to `dims`.
 pub fn masked_select(out: &Array, x: &Array, mask: &Array, dims: &[usize]) -> Result<()> {
-    on_cpu("masked_select", out, |target| {
-        kernels::masked_select(target, view(x)?, view(mask)?, dims)
+    on_cpu("masked_select", out, |host, target| {
+        kernels::masked_select(target, host.view(x)?, host.view(mask)?, dims)
     })
 }
 
 /// Elements of the row-major `src`, in order, to where the mask holds.
 pub fn masked_scatter(out: &Array, mask: &Array, src: &Array) -> Result<()> {
-    on_cpu("masked_scatter", out, |target| kernels::masked_scatter(target, view(mask)?, view(src)?))
+    on_cpu("masked_scatter", out, |host, target| {
+        kernels::masked_scatter(target, host.view(mask)?, host.view(src)?)
+    })
 }
 
 /// The indices of non-zero elements, `[count, rank]`.
 pub fn nonzero(out: &Array, x: &Array) -> Result<()> {
-    on_cpu("nonzero", out, |target| kernels::nonzero(target, view(x)?))
+    on_cpu("nonzero", out, |host, target| kernels::nonzero(target, host.view(x)?))
 }
 
 /// `x` with the order of elements reversed along `dims`.
 pub fn flip(out: &Array, x: &Array, dims: &[usize]) -> Result<()> {
     on_device(
         out,
-        |target| kernels::flip(target, view(x)?, dims),
+        |host, target| kernels::flip(target, host.view(x)?, dims),
         |target| gpu::map::flip(target, gpu_view(x)?, dims),
     )
 }
 
 /// `x` with its elements moved around along `dims`.
 pub fn roll(out: &Array, x: &Array, shifts: &[i64], dims: &[usize]) -> Result<()> {
-    on_cpu("roll", out, |target| kernels::roll(target, view(x)?, shifts, dims))
+    on_cpu("roll", out, |host, target| kernels::roll(target, host.view(x)?, shifts, dims))
 }
 
 /// The walk over `dims`, where `index` moves places of `far` along `dim` and `near` follows the

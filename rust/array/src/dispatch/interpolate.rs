@@ -1,6 +1,6 @@
 //! Resampling of spatial dimensions.
 
-use super::{on_cpu, view};
+use super::on_cpu;
 use crate::Array;
 use base::Result;
 use cpu::interpolate as kernels;
@@ -13,7 +13,9 @@ pub fn interpolate(
     mode: Interpolation,
     factors: &[Option<f64>],
 ) -> Result<()> {
-    on_cpu("interpolate", out, |target| kernels::interpolate(target, view(x)?, mode, factors))
+    on_cpu("interpolate", out, |host, target| {
+        kernels::interpolate(target, host.view(x)?, mode, factors)
+    })
 }
 
 /// The gradient of [`interpolate`].
@@ -23,7 +25,7 @@ pub fn interpolate_backward(
     mode: Interpolation,
     factors: &[Option<f64>],
 ) -> Result<()> {
-    on_cpu("interpolate_backward", grad_input, |target| {
-        kernels::interpolate_backward(target, view(grad)?, mode, factors)
+    on_cpu("interpolate_backward", grad_input, |host, target| {
+        kernels::interpolate_backward(target, host.view(grad)?, mode, factors)
     })
 }

@@ -1,10 +1,10 @@
 //! Random fills. The generator's stream is locked for one fill; an output without memory or without
 //! elements draws nothing.
 
-use super::{on_cpu, on_device, view};
+use super::{ask_host, on_cpu, on_device};
 use crate::{Array, overlap};
-use base::Result;
 use base::rng::{Draw, Generator, Sampling};
+use base::{DeviceKind, Result};
 use cpu::random::{self, PerElement};
 
 /// Fills with the next values of `draw`. Complex outputs are pairs of reals.
@@ -12,7 +12,7 @@ pub fn draw(out: &Array, draw: &Draw, generator: &Generator) -> Result<()> {
     overlap::check_output(out)?;
     on_device(
         out,
-        |target| match *draw {
+        |_, target| match *draw {
             Draw::Normal { mean, std } => {
                 random::normal(target, &mut generator.lock(), (mean, std))
             }
@@ -30,14 +30,25 @@ pub fn draw_from(
     generator: &Generator,
 ) -> Result<()> {
     overlap::check_output(out)?;
-    on_cpu("draw_from", out, |target| {
-        random::fill_from(target, &mut generator.lock(), kind, view(parameter)?)
+    on_cpu(name(kind), out, |host, target| {
+        random::fill_from(target, &mut generator.lock(), kind, host.view(parameter)?)
     })
+}
+
+fn name(kind: PerElement) -> &'static str {
+    match kind {
+        PerElement::Bernoulli => "bernoulli",
+        PerElement::Poisson => "poisson",
+        PerElement::StandardGamma => "_standard_gamma",
+    }
 }
 
 /// Fails unless all elements are probabilities.
 pub fn check_probabilities(p: &Array) -> Result<()> {
-    on_cpu("check_probabilities", p, |_| random::check_probabilities(view(p)?))
+    if p.device().kind == DeviceKind::Meta {
+        return Ok(());
+    }
+    ask_host("bernoulli", p, |host| random::check_probabilities(host.view(p)?))
 }
 
 /// Draws category numbers from rows of weights.
@@ -48,28 +59,28 @@ pub fn multinomial(
     generator: &Generator,
 ) -> Result<()> {
     let weights = weights.contiguous()?;
-    on_cpu("multinomial", out, |target| {
-        random::multinomial(target, &mut generator.lock(), view(&weights)?, sampling)
+    on_cpu("multinomial", out, |host, target| {
+        random::multinomial(target, &mut generator.lock(), host.view(&weights)?, sampling)
     })
 }
 
 /// Draws the rows of a row-major output from Dirichlet distributions.
 pub fn dirichlet(out: &Array, alpha: &Array, generator: &Generator) -> Result<()> {
     let alpha = alpha.contiguous()?;
-    on_cpu("dirichlet", out, |target| {
-        random::dirichlet(target, &mut generator.lock(), view(&alpha)?)
+    on_cpu("_sample_dirichlet", out, |host, target| {
+        random::dirichlet(target, &mut generator.lock(), host.view(&alpha)?)
     })
 }
 
 /// Draws numbers of successes; all three arrays are row-major and of one shape and dtype.
 pub fn binomial(out: &Array, count: &Array, p: &Array, generator: &Generator) -> Result<()> {
     let (count, p) = (count.contiguous()?, p.contiguous()?);
-    on_cpu("binomial", out, |target| {
-        random::binomial(target, &mut generator.lock(), view(&count)?, view(&p)?)
+    on_cpu("binomial", out, |host, target| {
+        random::binomial(target, &mut generator.lock(), host.view(&count)?, host.view(&p)?)
     })
 }
 
 /// Fills a vector with a random permutation of `0..n`.
 pub fn permutation(out: &Array, generator: &Generator) -> Result<()> {
-    on_cpu("permutation", out, |target| random::permutation(target, &mut generator.lock()))
+    on_cpu("randperm", out, |_, target| random::permutation(target, &mut generator.lock()))
 }

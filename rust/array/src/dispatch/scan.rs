@@ -1,6 +1,6 @@
 //! Running folds along one dimension.
 
-use super::{gpu_view, on_cpu, on_device, view, view_mut};
+use super::{gpu_view, on_cpu, on_device};
 use crate::Array;
 use base::Result;
 use cpu::scan as kernels;
@@ -28,7 +28,7 @@ pub fn scan(fold: Scan, out: &Array, x: &Array, dim: usize) -> Result<()> {
     };
     on_device(
         out,
-        |target| kernel(target, view(x)?, dim),
+        |host, target| kernel(target, host.view(x)?, dim),
         |target| gpu::scan::scan(on_gpu, target, gpu_view(x)?, dim),
     )
 }
@@ -45,5 +45,9 @@ pub fn running_extreme(
         super::Extreme::Largest => kernels::cummax,
         super::Extreme::Smallest => kernels::cummin,
     };
-    on_cpu("running_extreme", values, |target| kernel(target, view_mut(indices)?, view(x)?, dim))
+    let name = match side {
+        super::Extreme::Largest => "cummax",
+        super::Extreme::Smallest => "cummin",
+    };
+    on_cpu(name, values, |host, target| kernel(target, host.view_mut(indices)?, host.view(x)?, dim))
 }

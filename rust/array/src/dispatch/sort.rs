@@ -1,6 +1,6 @@
 //! Order along one dimension, groups of equal elements, places in sorted sequences.
 
-use super::{on_cpu, view, view_mut};
+use super::{ask_host, on_cpu};
 use crate::Array;
 use base::Result;
 use cpu::sort as kernels;
@@ -14,8 +14,8 @@ pub fn sort(
     dim: usize,
     descending: bool,
 ) -> Result<()> {
-    on_cpu("sort", values, |target| {
-        kernels::sort(Some(target), Some(view_mut(indices)?), view(x)?, dim, descending)
+    on_cpu("sort", values, |host, target| {
+        kernels::sort(Some(target), Some(host.view_mut(indices)?), host.view(x)?, dim, descending)
     })
 }
 
@@ -28,8 +28,8 @@ pub fn topk(
     k: usize,
     largest: bool,
 ) -> Result<()> {
-    on_cpu("topk", values, |target| {
-        kernels::topk(target, view_mut(indices)?, view(x)?, dim, k, largest)
+    on_cpu("topk", values, |host, target| {
+        kernels::topk(target, host.view_mut(indices)?, host.view(x)?, dim, k, largest)
     })
 }
 
@@ -46,10 +46,21 @@ pub enum Rank {
     Mode,
 }
 
+impl Rank {
+    fn name(self) -> &'static str {
+        match self {
+            Rank::Kth(_) => "kthvalue",
+            Rank::Median => "median",
+            Rank::NanMedian => "nanmedian",
+            Rank::Mode => "mode",
+        }
+    }
+}
+
 /// The element of that rank along `dim` and where it was.
 pub fn rank(kind: Rank, values: &Array, indices: &Array, x: &Array, dim: usize) -> Result<()> {
-    on_cpu("rank", values, |target| {
-        let (indices, x) = (view_mut(indices)?, view(x)?);
+    on_cpu(kind.name(), values, |host, target| {
+        let (indices, x) = (host.view_mut(indices)?, host.view(x)?);
         match kind {
             Rank::Kth(k) => kernels::kthvalue(target, indices, x, dim, k),
             Rank::Median => kernels::median(target, indices, x, dim, false),
@@ -67,18 +78,19 @@ pub fn searchsorted(
     sorter: Option<&Array>,
     right: bool,
 ) -> Result<()> {
-    on_cpu("searchsorted", out, |target| {
-        let sorter = sorter.map(view).transpose()?;
-        kernels::searchsorted(target, view(sequence)?, view(values)?, sorter, right)
+    on_cpu("searchsorted", out, |host, target| {
+        let sorter = sorter.map(|a| host.view(a)).transpose()?;
+        kernels::searchsorted(target, host.view(sequence)?, host.view(values)?, sorter, right)
     })
 }
 
 /// Groups of equal elements of the flattened array: in ascending order, or of neighbours only.
 pub fn unique(x: &Array, sorted: bool) -> Result<Groups> {
-    if sorted { kernels::unique(view(x)?) } else { kernels::unique_consecutive(view(x)?) }
+    let kernel = if sorted { kernels::unique } else { kernels::unique_consecutive };
+    ask_host("unique", x, |host| kernel(host.view(x)?))
 }
 
 /// Groups of equal rows of a matrix.
 pub fn unique_rows(x: &Array, sorted: bool) -> Result<Groups> {
-    kernels::unique_rows(view(x)?, sorted)
+    ask_host("unique", x, |host| kernels::unique_rows(host.view(x)?, sorted))
 }
