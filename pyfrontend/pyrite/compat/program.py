@@ -21,7 +21,7 @@ from . import alias, notebook
 
 
 def run(program: str, arguments: Sequence[str], *, as_module: bool = False) -> int:
-    """Runs `program` with `torch` meaning Pyrite.
+    """Runs `program` with `torch` meaning Pyrite, and `torch.cuda` the GPUs if there are any.
 
     Args:
         program: a path, or with `as_module` the dotted name of a module.
@@ -38,6 +38,7 @@ def run(program: str, arguments: Sequence[str], *, as_module: bool = False) -> i
     if not as_module and not os.path.exists(program):
         raise FileNotFoundError(2, "No such file or directory", program)
     alias.install()
+    os.environ.setdefault("PYRITE_CUDA_ALIAS", "1")
     sys.argv = [program, *arguments]
     sys.path[0] = "" if as_module else str(Path(program).resolve().parent)
     try:
