@@ -6,7 +6,6 @@ use crate::shader::Variant;
 use crate::window::Window;
 use base::{Error, Kind, Result};
 use rustc_hash::FxHasher;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::num::NonZero;
@@ -21,7 +20,7 @@ use wgpu::{
 };
 
 /// Keys are our own, so their hash need not resist attacks.
-type Map<K, V> = HashMap<K, V, BuildHasherDefault<FxHasher>>;
+pub(crate) type Map<K, V> = HashMap<K, V, BuildHasherDefault<FxHasher>>;
 
 /// How many storage buffers a kernel reads and writes.
 pub(crate) type Arity = (u8, u8);
@@ -62,24 +61,26 @@ impl Pipelines {
         device: &wgpu::Device,
         arity: Arity,
         windows: &[Window<'_>],
-    ) -> Cow<'_, BindGroup> {
+    ) -> BindGroup {
         if !windows.iter().all(Window::is_whole) {
             let layout = self.layout(device, arity);
-            return Cow::Owned(bind(device, &layout.0, windows));
+            return bind(device, &layout.0, windows);
         }
         let mut bound = Bound::default();
         for (slot, window) in bound.iter_mut().zip(windows) {
             *slot = window.buffer.block().id;
         }
         let key = (arity, bound);
-        if !self.groups.contains_key(&key) {
-            if self.groups.len() >= MAX_GROUPS {
-                self.groups.clear();
-            }
-            let layout = self.layout(device, arity);
-            self.groups.insert(key, bind(device, &layout.0, windows));
+        if let Some(group) = self.groups.get(&key) {
+            return group.clone();
         }
-        Cow::Borrowed(&self.groups[&key])
+        if self.groups.len() >= MAX_GROUPS {
+            self.groups.clear();
+        }
+        let layout = self.layout(device, arity);
+        let group = bind(device, &layout.0, windows);
+        self.groups.insert(key, group.clone());
+        group
     }
 
     /// Forgets bind groups, which keep their buffers alive.
