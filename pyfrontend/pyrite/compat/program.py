@@ -81,7 +81,14 @@ def call_tests(names: Mapping[str, Any]) -> int:
 
 
 def _report(error: Exception) -> None:
-    """Prints the traceback; the default hook would not know the lines of a notebook's cells."""
+    """Prints the traceback; the default hook would not know the lines of a notebook's cells.
+
+    A launcher, if this is one of its ranks, is told as well.
+    """
+    if "TORCHELASTIC_ERROR_FILE" in os.environ:
+        from pyrite.distributed.elastic.multiprocessing.errors import write_report
+
+        write_report(error)
     if sys.excepthook is sys.__excepthook__:
         traceback.print_exception(error)
     else:
