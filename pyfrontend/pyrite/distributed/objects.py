@@ -1,7 +1,7 @@
 """Collectives on Python objects, as pickles.
 
-Unpickling runs code that the sender chooses. The ranks of a group have proved to each other that they
-know its secret before a byte is read, so objects come from the group's own members only.
+Unpickling runs code that the sender chooses. The ranks of a group have proved to each other that
+they know its secret before a byte is read, so objects come from the group's own members only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Process groups: forming, finding and leaving them, and the one way in which collectives are called."""
+"""Process groups: forming, finding and leaving them, and the one way to call a collective."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ class _Shape(NamedTuple):
     name: str
     silence: float
     spin: bool
+    shared_memory: bool
     timeout: float
 
 
@@ -146,6 +147,25 @@ class ProcessGroup:
         self._native.run(reads, writes, native)
         finish()
         return None
+
+    def _send(self, tensor: Tensor, peer: int, tag: int) -> Work:
+        """Starts a message to a rank of the group."""
+        memory = tensor if _is_plain(tensor) else _staged(tensor)
+        seconds = self._timeout.total_seconds()
+        native = self._native.send(memory, peer, tag, seconds)
+        return Work(native, lambda: None, [tensor])
+
+    def _receive(self, tensor: Tensor, peer: int | None, tag: int) -> Work:
+        """Starts receiving a message from a rank of the group, or from any."""
+        memory = tensor if _is_plain(tensor) else _staged(tensor)
+        seconds = self._timeout.total_seconds()
+        native = self._native.receive(memory, peer, tag, seconds)
+
+        def finish() -> None:
+            if memory is not tensor:
+                tensor.detach().copy_(memory)
+
+        return Work(native, finish, [tensor])
 
 
 def _is_plain(tensor: Tensor) -> bool:
@@ -290,6 +310,7 @@ def _form(
         name=name,
         silence=float(os.environ.get("PYRITE_HEARTBEAT_TIMEOUT", "10")),
         spin=hosts.count(host) <= _cores(),
+        shared_memory=len(set(hosts)) == 1 and os.environ.get("PYRITE_SHARED_MEMORY") != "0",
         timeout=timeout.total_seconds(),
     )
     formed = ProcessGroup(_C._form_group(listener, secret, shape), rank, ranks, name, backend)
@@ -329,7 +350,7 @@ def init_process_group(
     device_id: Any = None,
     _ranks: list[int] | None = None,
 ) -> None:
-    """Forms the default group; every rank calls it. https://docs.pytorch.org/docs/stable/distributed.html
+    """Forms the default group; every rank calls it.
 
     Args:
         backend: `tcp` (the default) or a name for it: `gloo`, `nccl`.

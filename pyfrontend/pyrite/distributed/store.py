@@ -1,7 +1,7 @@
 """Stores: tables of keys in which ranks find each other, with PyTorch's interface.
 
-`TCPStore` lives in one rank and is reached through sockets; `FileStore` is a file that all ranks see;
-`HashStore` is a table for the threads of one process; `PrefixStore` is a part of another store.
+`TCPStore` lives in one rank and is reached through sockets; `FileStore` is a file that all ranks
+see; `HashStore` is a table for the threads of a process; `PrefixStore` is a part of another store.
 """
 
 from __future__ import annotations

@@ -68,6 +68,10 @@ class Work:
         """Its output tensors."""
         return list(self._result)
 
+    def _source_rank(self) -> int:
+        """The rank in the group that a message came from."""
+        return self._native.source
+
     def _complete(self) -> None:
         steps, self._finish = self._finish, []
         for step in steps:

@@ -10,6 +10,7 @@ use comm::call::{Call, Op};
 use comm::control::Watch;
 use comm::group::{Formation, Group, Job};
 use comm::mesh::Members;
+use comm::message::Post;
 use comm::reduce::Reduce;
 use comm::view::View;
 use comm::work::Work;
@@ -18,7 +19,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A rank's address before the group is formed.
 #[pyclass(name = "_Listener", module = "pyrite._C", frozen)]
@@ -57,6 +58,12 @@ impl PyWork {
     /// Raises the error it ended with, if it did.
     fn check(&self, py: Python<'_>) -> PyResult<()> {
         self.0.outcome().unwrap_or(Ok(())).py(py)
+    }
+
+    /// Which rank a message came from.
+    #[getter]
+    fn source(&self) -> usize {
+        self.0.source()
     }
 
     /// Waits for its end; `timeout` in seconds.
@@ -115,6 +122,17 @@ impl Memory {
                 "Invalid usage of tensors with different dtypes\n  got {first} and {other}"
             ))),
         }
+    }
+
+    /// A message in the one tensor that this holds.
+    fn post(self, peer: Option<usize>, tag: u32, timeout: f64) -> Post {
+        let dtype = self.first().map_or(DType::U8, Array::dtype);
+        let views =
+            Memory::views(if self.inputs.is_empty() { &self.outputs } else { &self.inputs });
+        let view = views.first().copied().unwrap_or(View::EMPTY);
+        let deadline = Instant::now() + seconds(timeout);
+        // SAFETY: the view is of an array in `self`, which is kept.
+        unsafe { Post::new(peer, tag, dtype, view, deadline, Box::new(self)) }
     }
 
     fn views(arrays: &[Array]) -> Vec<View> {
@@ -183,6 +201,34 @@ impl PyCommunicator {
         py.detach(|| self.0.submit(job)).py(py).map(PyWork)
     }
 
+    /// Starts sending a contiguous host tensor to a rank.
+    fn send(
+        &self,
+        py: Python<'_>,
+        tensor: Bound<'_, PyTensor>,
+        peer: usize,
+        tag: u32,
+        timeout: f64,
+    ) -> PyResult<PyWork> {
+        let memory = Memory::of(&[tensor], &[])?;
+        let post = memory.post(Some(peer), tag, timeout);
+        py.detach(|| self.0.send(post)).py(py).map(PyWork)
+    }
+
+    /// Starts receiving into a contiguous host tensor, from a rank or from anybody.
+    fn receive(
+        &self,
+        py: Python<'_>,
+        tensor: Bound<'_, PyTensor>,
+        peer: Option<usize>,
+        tag: u32,
+        timeout: f64,
+    ) -> PyResult<PyWork> {
+        let memory = Memory::of(&[], &[tensor])?;
+        let post = memory.post(peer, tag, timeout);
+        py.detach(|| self.0.receive(post)).py(py).map(PyWork)
+    }
+
     /// Leaves the group.
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.0.close());
@@ -222,6 +268,7 @@ struct Shape {
     /// Silence after which a rank counts as lost, in seconds.
     silence: f64,
     spin: bool,
+    shared_memory: bool,
     timeout: f64,
 }
 
@@ -246,8 +293,9 @@ fn _form_group(
     let members =
         Members { rank: shape.rank, addresses: &addresses, name: &shape.name, secret: &secret.0 };
     let watch = Watch { silence: seconds(shape.silence), on_timeout: show_stacks };
-    let formation = Formation { members, hosts: shape.hosts, watch, spin: shape.spin };
     let timeout: Duration = seconds(shape.timeout);
+    let Shape { hosts, spin, shared_memory, .. } = shape;
+    let formation = Formation { members, hosts, watch, spin, shared_memory };
     py.detach(|| Group::form(formation, listener, timeout, &mut pause)).py(py).map(PyCommunicator)
 }
 

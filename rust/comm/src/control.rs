@@ -23,7 +23,9 @@ use std::time::{Duration, Instant};
 /// Time between two heartbeats.
 const BEAT: Duration = Duration::from_millis(200);
 /// How long the bytes that a lost rank has sent may still be used.
-const GRACE: Duration = Duration::from_millis(200);
+const GRACE: Duration = Duration::from_millis(700);
+/// How long the reason of a closed data connection may take to arrive on the control connection.
+const REASON: Duration = Duration::from_millis(300);
 /// Past collectives that a late rank's may be compared with.
 const HISTORY: usize = 64;
 
@@ -172,8 +174,8 @@ impl Control {
     /// The verdict on a rank whose data connection closed: its own words, if they arrive soon.
     pub fn lost(&self, rank: usize, reason: &str) -> Error {
         let mut state = lock(&self.state);
-        let end = Instant::now() + GRACE;
-        while self.verdict.get().is_none() && Instant::now() < end {
+        let end = Instant::now() + REASON;
+        while self.verdict.get().is_none() && state.gone[rank].is_none() && Instant::now() < end {
             let slice = Duration::from_millis(20);
             let waited = self.changed.wait_timeout(state, slice);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;

@@ -8,6 +8,7 @@ use crate::call::{Call, Op};
 use crate::collective::{self, Buffers};
 use crate::control::{Control, Watch, lock};
 use crate::mesh::{Members, Mesh, Streams};
+use crate::message::{Messages, Post};
 use crate::view::View;
 use crate::wire::{Session, Wire};
 use crate::work::Work;
@@ -85,6 +86,8 @@ pub struct Formation<'a> {
     pub watch: Watch,
     /// Whether a waiting call may spin for a moment: local ranks have a core each.
     pub spin: bool,
+    /// Whether to look for memory that all ranks can share.
+    pub shared_memory: bool,
 }
 
 /// A group, from the side of one of its ranks.
@@ -92,7 +95,8 @@ pub struct Group {
     shared: Arc<Shared>,
     /// The process that formed it; a forked child must leave it alone.
     process: u32,
-    data: Arc<Streams>,
+    data: [Arc<Streams>; 2],
+    messages: Messages,
     rank: usize,
     world: usize,
 }
@@ -120,13 +124,18 @@ impl Group {
         timeout: Duration,
         pause: Pause<'_>,
     ) -> Result<Group> {
-        let Formation { members, hosts, watch, spin } = formation;
+        let Formation { members, hosts, watch, spin, shared_memory } = formation;
         let deadline = Instant::now() + timeout;
         let (rank, world) = (members.rank, members.addresses.len());
         let mesh = Mesh::form(&members, listener, deadline, pause)?;
         let data = Arc::new(mesh.data);
-        let control = Control::start(rank, hosts, mesh.control, vec![data.clone()], watch)?;
-        let wire = Wire::new(control.clone(), data.clone(), spin);
+        let message = Arc::new(mesh.message);
+        let bulk = vec![data.clone(), message.clone()];
+        let control = Control::start(rank, hosts, mesh.control, bulk, watch)?;
+        let mut wire = Wire::new(control.clone(), data.clone(), spin);
+        if shared_memory && world > 1 {
+            share_memory(&mut wire, timeout, pause)?;
+        }
         let queue = Queue {
             wire: Some(Box::new(wire)),
             jobs: VecDeque::new(),
@@ -134,9 +143,11 @@ impl Group {
             has_thread: false,
             closed: false,
         };
+        let messages = Messages::new(control.clone(), message.clone())?;
+        let data = [data, message];
         let shared = Shared { control, queue: Mutex::new(queue), changed: Condvar::new() };
         let process = std::process::id();
-        Ok(Group { shared: Arc::new(shared), process, data, rank, world })
+        Ok(Group { shared: Arc::new(shared), process, data, messages, rank, world })
     }
 
     /// This process's rank.
@@ -206,6 +217,18 @@ impl Group {
         Ok(work)
     }
 
+    /// Starts sending a message.
+    pub fn send(&self, post: Post) -> Result<Arc<Work>> {
+        self.same_process()?;
+        self.messages.send(post)
+    }
+
+    /// Starts receiving a message.
+    pub fn receive(&self, post: Post) -> Result<Arc<Work>> {
+        self.same_process()?;
+        self.messages.receive(post)
+    }
+
     /// Leaves the group. What still runs or waits ends with an error.
     pub fn close(&self) {
         if self.same_process().is_err() {
@@ -221,7 +244,8 @@ impl Group {
     #[cfg(unix)]
     pub fn abandon(&self) {
         if let Ok(nothing) = std::fs::File::open("/dev/null") {
-            self.data.iter().flatten().for_each(|stream| crate::address::replace(stream, &nothing));
+            let bulk = self.data.iter().flat_map(|streams| streams.iter()).flatten();
+            bulk.for_each(|stream| crate::address::replace(stream, &nothing));
             self.shared.control.abandon(&nothing);
         }
     }
@@ -280,6 +304,23 @@ impl Shared {
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
+
+/// Maps memory that all ranks share, if every one of them can.
+#[cfg(target_os = "linux")]
+fn share_memory(wire: &mut Wire, timeout: Duration, pause: Pause<'_>) -> Result<()> {
+    let deadline = Instant::now() + timeout;
+    // Numbers that the group's own collectives never reach.
+    let call = Call::new(Op::Barrier, base::DType::U8, 0, &[]).numbered(u64::MAX);
+    let mut session = Session { wire, call, deadline, timeout, pause };
+    let arena = crate::arena::Arena::agree(&mut session)?;
+    wire.arena = arena;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn share_memory(_wire: &mut Wire, _timeout: Duration, _pause: Pause<'_>) -> Result<()> {
+    Ok(())
 }
 
 fn perform(wire: &mut Wire, job: &Job, pause: Pause<'_>) -> Result<()> {

@@ -2,12 +2,14 @@
 //!
 //! From the bottom: [`secret`] and [`handshake`] (who may connect), [`address`] and [`mesh`] (the
 //! connections), [`frame`] and [`control`] (heartbeats, verdicts), [`call`], [`view`] and [`wire`]
-//! (bytes of a collective), [`collective`] and [`reduce`] (algorithms), [`group`] and [`work`]
+//! (bytes of a collective), [`message`] (between two ranks), [`collective`] and [`reduce`] (algorithms), [`group`] and [`work`]
 //! (queue and threads), [`store`] (where ranks find each other).
 //!
 //! Invariant: nothing waits without a deadline, and everything that waits ends when a rank is lost.
 
 pub mod address;
+#[cfg(target_os = "linux")]
+mod arena;
 pub mod call;
 pub mod collective;
 pub mod control;
@@ -16,6 +18,7 @@ pub mod frame;
 pub mod group;
 pub mod handshake;
 pub mod mesh;
+pub mod message;
 pub mod reduce;
 pub mod secret;
 pub mod store;

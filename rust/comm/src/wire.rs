@@ -37,6 +37,9 @@ pub struct Wire {
     pub scratch: Scratch,
     /// Whether waiting may begin with a short spin: every local rank has a core of its own.
     pub spin: bool,
+    /// Memory shared with all ranks, where they are on one host.
+    #[cfg(target_os = "linux")]
+    pub arena: Option<crate::arena::Arena>,
     streams: Arc<Streams>,
     links: Vec<Link>,
 }
@@ -57,7 +60,17 @@ impl Wire {
         let world = streams.len();
         let links = vec![Link::default(); world];
         let scratch = Scratch::default();
-        Wire { rank: control.rank, world, control, scratch, spin, streams, links }
+        Wire {
+            rank: control.rank,
+            world,
+            control,
+            scratch,
+            spin,
+            #[cfg(target_os = "linux")]
+            arena: None,
+            streams,
+            links,
+        }
     }
 }
 

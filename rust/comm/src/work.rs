@@ -2,6 +2,7 @@
 
 use crate::control::lock;
 use crate::{Error, Pause, Result};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 pub struct Work {
     outcome: Mutex<Option<Result<()>>>,
     done: Condvar,
+    source: AtomicUsize,
 }
 
 impl Work {
@@ -22,6 +24,16 @@ impl Work {
     /// The outcome, once there is one.
     pub fn outcome(&self) -> Option<Result<()>> {
         lock(&self.outcome).clone()
+    }
+
+    /// Notes which rank a message came from.
+    pub fn note_source(&self, rank: usize) {
+        self.source.store(rank, Ordering::Relaxed);
+    }
+
+    /// Which rank the message came from, once it has.
+    pub fn source(&self) -> usize {
+        self.source.load(Ordering::Relaxed)
     }
 
     /// Waits for the outcome; the job goes on when waiting ends early.

@@ -6,6 +6,8 @@ mod chain;
 mod direct;
 mod doubling;
 mod ring;
+#[cfg(target_os = "linux")]
+mod shared;
 mod split;
 
 use crate::Result;
@@ -58,6 +60,10 @@ fn all_reduce(session: &mut Session<'_>, buffer: View) -> Result<()> {
     let narrow = reduce::is_narrow(call.dtype);
     if world == 1 {
         return Ok(());
+    }
+    #[cfg(target_os = "linux")]
+    if session.wire.arena.is_some() {
+        return shared::all_reduce(session, buffer);
     }
     if buffer.len()
         < if narrow {
