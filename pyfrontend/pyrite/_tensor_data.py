@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from pyrite import _C
 from pyrite._C import Tensor, UntypedStorage
@@ -100,16 +100,25 @@ def _storage_type(self: Tensor) -> type[TypedStorage]:
     return storage_class(self.dtype)
 
 
-def _share_memory(self: Tensor) -> NoReturn:
-    """Not available: memory stays the process's own."""
-    raise NotImplementedError(
-        "share_memory_() is not available: Pyrite has no storages in shared memory yet"
-    )
+def _storage_share_memory(self: UntypedStorage) -> UntypedStorage:
+    """Move the bytes to memory that child processes see; a GPU's and a meta storage stay."""
+    if self.device.type == "cpu" and not self.is_shared():
+        from pyrite.multiprocessing._shm import Segment
+
+        segment = Segment(max(self.nbytes(), 1))
+        self._move_to(segment.memory, segment)
+    return self
+
+
+def _share_memory(self: Tensor) -> Tensor:
+    """Move the storage to memory that child processes see, for all tensors on it."""
+    self.untyped_storage().share_memory_()
+    return self
 
 
 def _is_shared(self: Tensor) -> bool:
-    """Whether other processes see the memory; never here."""
-    return False
+    """Whether other processes can see the memory."""
+    return self.untyped_storage().is_shared()
 
 
 def _is_pinned(self: Tensor, device: object = None) -> bool:
@@ -209,4 +218,6 @@ _METHODS: dict[str, Any] = {
 }
 
 add_methods(Tensor, _METHODS)
-add_methods(UntypedStorage, {"__deepcopy__": _storage_deepcopy})
+add_methods(
+    UntypedStorage, {"__deepcopy__": _storage_deepcopy, "share_memory_": _storage_share_memory}
+)

@@ -86,8 +86,22 @@ class TypedStorage:
         return type(self)(wrap_storage=self._untyped_storage.clone(), dtype=self.dtype)
 
     def is_shared(self) -> bool:
-        """Return whether other processes see the memory; never here."""
-        return False
+        """Return whether other processes can see the memory."""
+        return self._untyped_storage.is_shared()
+
+    def share_memory_(self) -> Self:
+        """Move the memory to where child processes see it; tensors on it stay valid."""
+        self._untyped_storage.share_memory_()
+        return self
+
+    def resize_(self, size: int) -> Self:
+        """Change the number of elements; those that fit stay.
+
+        Raises:
+            RuntimeError: the memory belongs to NumPy, a file or another process.
+        """
+        self._untyped_storage.resize_(size * self.element_size())
+        return self
 
     def tolist(self) -> list[Any]:
         """Return the elements as Python numbers."""

@@ -50,14 +50,16 @@ impl Export {
         unsafe { std::slice::from_raw_parts(start, rank) }
     }
 
-    /// The exported bytes from `offset` on as a storage that keeps the export.
-    fn into_storage(self, offset: usize, nbytes: usize) -> Storage {
+    /// The exported bytes from `offset` on as memory that keeps the export.
+    fn into_buffer(self, offset: usize, nbytes: usize) -> Buffer {
         let (start, writable) = (self.0.buf.cast::<u8>(), self.0.readonly == 0);
         // SAFETY: the caller took offset and length from the export's own geometry; the export
         // keeps the memory valid until it is dropped with the buffer.
-        let buffer =
-            unsafe { Buffer::foreign(start.add(offset), nbytes, Box::new(self), writable) };
-        Storage::from_buffer(buffer)
+        unsafe { Buffer::foreign(start.add(offset), nbytes, Box::new(self), writable) }
+    }
+
+    fn into_storage(self, offset: usize, nbytes: usize) -> Storage {
+        Storage::from_buffer(self.into_buffer(offset, nbytes))
     }
 }
 
@@ -67,6 +69,15 @@ impl Drop for Export {
         // SAFETY: the view was filled by the interpreter and is released once, attached.
         Python::try_attach(|_| unsafe { ffi::PyBuffer_Release(&raw mut *self.0) });
     }
+}
+
+/// The writable bytes that an object exports.
+pub fn exported(object: &Bound<'_, PyAny>, nbytes: usize) -> PyResult<Buffer> {
+    let export = Export::of(object, ffi::PyBUF_WRITABLE)?;
+    if usize::try_from(export.0.len).unwrap_or(0) < nbytes {
+        return Err(PyBufferError::new_err(format!("a buffer of {nbytes} bytes is needed")));
+    }
+    Ok(export.into_buffer(0, nbytes))
 }
 
 /// The class `numpy.ndarray`, when somebody has imported NumPy.

@@ -2,6 +2,7 @@
 
 use crate::dtype::PyDevice;
 use crate::error::IntoPy;
+use crate::node::Held;
 use array::Storage;
 use base::Device;
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
@@ -126,9 +127,30 @@ impl PyStorage {
         slf
     }
 
-    /// Whether other processes see the memory; never here.
+    /// Whether other processes can see the memory.
     fn is_shared(&self) -> bool {
-        false
+        self.is_cuda() || self.0.owner().is_some()
+    }
+
+    /// What shares the memory with other processes; None for memory of this process.
+    #[getter]
+    fn _segment(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let held = self.0.owner()?.downcast_ref::<Held>()?;
+        Some(held.0.clone_ref(py))
+    }
+
+    /// Moves the bytes into `memory`, a writable buffer that `segment` shares with other processes.
+    /// Tensors on the storage stay valid, without a new version.
+    fn _move_to(&self, memory: &Bound<'_, PyAny>, segment: Py<PyAny>) -> PyResult<()> {
+        let buffer = crate::numpy::exported(memory, self.0.nbytes())?;
+        self.0.move_to(buffer, Some(Box::new(Held(segment)))).py()
+    }
+
+    /// Changes the size in bytes; what fits stays. Size 0 gives the memory back, and tensors on the
+    /// storage cannot be read until it is resized again.
+    fn resize_(slf: Bound<'_, Self>, size: usize) -> PyResult<Bound<'_, Self>> {
+        slf.get().0.resize(size).py()?;
+        Ok(slf)
     }
 
     /// Whether the memory is page-locked; never here.

@@ -15,10 +15,12 @@ static LIVE_BUFFERS: AtomicUsize = AtomicUsize::new(0);
 static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
 static PEAK_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// A piece of memory with a fixed address and length.
+/// A piece of memory with a fixed address. Its length may shrink and grow again within the memory it
+/// was made with; the addresses stay valid meanwhile.
 pub struct Buffer {
     ptr: *mut u8,
-    len: usize,
+    len: AtomicUsize,
+    capacity: usize,
     writable: bool,
     origin: Origin,
 }
@@ -50,7 +52,8 @@ impl Buffer {
         if nbytes == 0 {
             return Ok(Buffer {
                 ptr: std::ptr::null_mut(),
-                len: 0,
+                len: AtomicUsize::new(0),
+                capacity: 0,
                 writable: true,
                 origin: Origin::Empty,
             });
@@ -66,7 +69,13 @@ impl Buffer {
         if live > PEAK_BYTES.load(Relaxed) {
             PEAK_BYTES.fetch_max(live, Relaxed);
         }
-        Ok(Buffer { ptr: block.ptr(), len: nbytes, writable: true, origin: Origin::Own(block) })
+        Ok(Buffer {
+            ptr: block.ptr(),
+            len: AtomicUsize::new(nbytes),
+            capacity: nbytes,
+            writable: true,
+            origin: Origin::Own(block),
+        })
     }
 
     /// Memory owned by somebody else, kept alive by `keep`.
@@ -80,19 +89,49 @@ impl Buffer {
         keep: Box<dyn Any + Send + Sync>,
         writable: bool,
     ) -> Buffer {
-        Buffer { ptr, len: nbytes, writable, origin: Origin::Foreign { _keep: keep } }
+        Buffer {
+            ptr,
+            len: AtomicUsize::new(nbytes),
+            capacity: nbytes,
+            writable,
+            origin: Origin::Foreign { _keep: keep },
+        }
     }
 
     /// Length in bytes.
     #[inline]
     pub fn len(&self) -> usize {
-        self.len
+        self.len.load(Relaxed)
+    }
+
+    /// Whether the memory is our own, and not somebody else's that only they can resize.
+    pub fn is_own(&self) -> bool {
+        !matches!(self.origin, Origin::Foreign { .. })
+    }
+
+    /// Changes the length of memory of our own; false beyond what it was made with. What is cut off
+    /// loses its contents and gives its pages back to the system, but not its addresses: whoever
+    /// still reads there finds zeros or old bytes, as between two unordered writes.
+    pub fn resize(&self, nbytes: usize) -> bool {
+        let Origin::Own(block) = &self.origin else {
+            return nbytes == 0 && self.capacity == 0;
+        };
+        if nbytes > self.capacity {
+            return false;
+        }
+        let old = self.len.swap(nbytes, Relaxed);
+        LIVE_BYTES.fetch_add(nbytes, Relaxed);
+        LIVE_BYTES.fetch_sub(old, Relaxed);
+        if nbytes < old {
+            alloc::discard(block, nbytes..old);
+        }
+        true
     }
 
     /// True when it holds no byte.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// Its address; null for an empty buffer of our own.
@@ -110,10 +149,10 @@ impl Buffer {
     /// A copy of the bytes from `start` on.
     pub fn read_bytes(&self, start: usize, len: usize) -> Result<Vec<u8>> {
         ensure!(
-            start <= self.len && len <= self.len - start,
+            start <= self.len() && len <= self.len() - start,
             Runtime,
             "internal error: bytes {start} + {len} of a buffer of {}",
-            self.len
+            self.len()
         );
         let mut bytes = Vec::with_capacity(len);
         if len > 0 {
@@ -130,11 +169,11 @@ impl Buffer {
     /// Overwrites the first bytes.
     pub fn write_bytes(&self, bytes: &[u8]) -> Result<()> {
         ensure!(
-            self.writable && bytes.len() <= self.len,
+            self.writable && bytes.len() <= self.len(),
             Runtime,
             "internal error: {} bytes into a buffer of {}",
             bytes.len(),
-            self.len
+            self.len()
         );
         if !bytes.is_empty() {
             // SAFETY: the buffer is writable and as long; `bytes` is another allocation.
@@ -168,12 +207,12 @@ impl Buffer {
             return Ok(std::ptr::without_provenance_mut(align));
         }
         ensure!(
-            needed <= self.len,
+            needed <= self.len(),
             Runtime,
-            "internal error: layout {layout:?} of {dtype} needs {needed} bytes, buffer has {}",
-            self.len
+            "The tensor has a non-zero number of elements, but its data is not allocated yet.\n  the storage was resized to {} bytes and the tensor needs {needed}: untyped_storage().resize_({needed}) gives it room again",
+            self.len()
         );
-        // SAFETY: offset * size < needed <= len, so the address is inside the allocation.
+        // SAFETY: offset * size < needed <= len <= capacity, so the address is inside the allocation.
         let ptr = unsafe { self.ptr.add(layout.offset * dtype.size()) };
         ensure!(
             ptr.addr() % align == 0,
@@ -188,7 +227,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         if let Origin::Own(block) = std::mem::replace(&mut self.origin, Origin::Empty) {
             LIVE_BUFFERS.fetch_sub(1, Relaxed);
-            LIVE_BYTES.fetch_sub(self.len, Relaxed);
+            LIVE_BYTES.fetch_sub(self.len(), Relaxed);
             alloc::release(block);
         }
     }
@@ -198,7 +237,7 @@ impl std::fmt::Debug for Buffer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Buffer")
             .field("ptr", &self.ptr)
-            .field("len", &self.len)
+            .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }

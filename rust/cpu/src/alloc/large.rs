@@ -2,6 +2,7 @@
 
 use super::Block;
 use crate::fork;
+use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -56,6 +57,10 @@ pub(super) fn acquire(nbytes: usize, zeroed: bool) -> Option<Block> {
     system::map(capacity).map(|ptr| Block { ptr, capacity })
 }
 
+pub(super) fn discard(block: &Block, bytes: Range<usize>) {
+    system::discard(block, bytes);
+}
+
 pub(super) fn release(block: Block) {
     let surplus = kept().put(block);
     for block in surplus {
@@ -95,7 +100,11 @@ impl Kept {
 #[cfg(target_os = "linux")]
 mod system {
     use super::{Block, PAGE};
+    use std::ops::Range;
     use std::ptr;
+
+    /// A multiple of the system's page size on every machine.
+    const SYSTEM_PAGE: usize = 64 << 10;
 
     /// Zeroed pages, aligned to a huge page and marked to be backed by such.
     pub fn map(capacity: usize) -> Option<*mut u8> {
@@ -123,6 +132,23 @@ mod system {
         Some(aligned.cast())
     }
 
+    pub fn discard(block: &Block, bytes: Range<usize>) {
+        let start = bytes.start.next_multiple_of(SYSTEM_PAGE);
+        // The rest of the last page is nobody else's: blocks are whole pages.
+        let end = bytes.end.next_multiple_of(SYSTEM_PAGE).min(block.capacity);
+        if start < end {
+            // SAFETY: the range lies inside the block, a private anonymous mapping, at page
+            // boundaries; its pages read as zeros from now on, and nobody relies on them.
+            unsafe {
+                libc::madvise(
+                    block.ptr.wrapping_add(start).cast(),
+                    end - start,
+                    libc::MADV_DONTNEED,
+                )
+            };
+        }
+    }
+
     pub fn unmap(block: Block) {
         // SAFETY: the block is a mapping of exactly this length, and no longer used.
         unsafe { libc::munmap(block.ptr.cast(), block.capacity) };
@@ -133,6 +159,7 @@ mod system {
 mod system {
     use super::{Block, PAGE};
     use std::alloc::{Layout, alloc_zeroed, dealloc};
+    use std::ops::Range;
 
     /// Zeroed memory aligned to a huge page.
     pub fn map(capacity: usize) -> Option<*mut u8> {
@@ -141,6 +168,9 @@ mod system {
         let ptr = unsafe { alloc_zeroed(layout) };
         (!ptr.is_null()).then_some(ptr)
     }
+
+    /// Pages of the general allocator cannot be given back one by one.
+    pub fn discard(_block: &Block, _bytes: Range<usize>) {}
 
     pub fn unmap(block: Block) {
         if let Ok(layout) = Layout::from_size_align(block.capacity, PAGE) {

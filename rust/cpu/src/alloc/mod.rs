@@ -7,6 +7,8 @@
 mod large;
 mod small;
 
+use std::ops::Range;
+
 /// Alignment of every block: a cache line, and the widest vector register.
 pub(crate) const ALIGN: usize = 64;
 
@@ -42,6 +44,14 @@ pub(crate) fn release(block: Block) {
         small::release(block);
     } else {
         large::release(block);
+    }
+}
+
+/// Gives the pages behind these bytes of a block in use back to the system, where they are whole
+/// pages of a mapping of their own; their contents are lost, the addresses stay.
+pub(crate) fn discard(block: &Block, bytes: Range<usize>) {
+    if block.capacity >= large::SMALLEST {
+        large::discard(block, bytes);
     }
 }
 
