@@ -1,18 +1,62 @@
-//! The number protocol of `Tensor`: arithmetic, bitwise and comparison operators, straight to their
-//! rows. An operand that overrides `__torch_function__` takes the call.
+//! The number protocol of `Tensor`: arithmetic, bitwise and comparison operators. Each stands for an op
+//! of the table and is called like it. An operand that overrides `__torch_function__` takes the call.
 
 use crate::convert::number;
 use crate::error::IntoPy;
 use crate::overrides::{hand_over_method, hand_over_operator, intercepted};
+use crate::returns;
 use crate::table_methods::maybe_detached;
 use crate::tensor::{PyTensor, wrap};
-use ops::call::Dest;
-use ops::map::{MapRow, NONE, map};
-use ops::{Value, Var, binary, clamp, compare, unary};
+use base::Scalar;
+use ops::Value;
+use ops::call::{Dest, OpDef};
 use pyo3::basic::CompareOp;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
+use std::sync::OnceLock;
 use tape::Tensor;
+
+/// An op of the table, looked up once.
+struct Op {
+    name: &'static str,
+    found: OnceLock<Option<&'static OpDef>>,
+}
+
+impl Op {
+    const fn new(name: &'static str) -> Op {
+        Op { name, found: OnceLock::new() }
+    }
+
+    fn call(&self, py: Python<'_>, values: &[Value], dest: Dest<'_>) -> PyResult<Py<PyAny>> {
+        let Some(op) = *self.found.get_or_init(|| ops::table::op(self.name)) else {
+            let text = format!("internal error: no op is called {}", self.name);
+            return Err(PyRuntimeError::new_err(text));
+        };
+        returns::value(py, maybe_detached(py, values, || ops::call(op, values, dest)).py()?)
+    }
+}
+
+/// An op of two operands.
+struct Pair {
+    op: Op,
+    /// The default of a third argument.
+    third: Option<Value>,
+    /// The tensor comes first even where it stands on the right.
+    turned: bool,
+}
+
+impl Pair {
+    const fn new(name: &'static str, third: Option<Value>, turned: bool) -> Pair {
+        Pair { op: Op::new(name), third, turned }
+    }
+
+    fn call(&self, py: Python<'_>, a: Value, b: Value, dest: Dest<'_>) -> PyResult<Py<PyAny>> {
+        match &self.third {
+            None => self.op.call(py, &[a, b], dest),
+            Some(third) => self.op.call(py, &[a, b, third.clone()], dest),
+        }
+    }
+}
 
 /// A binary operator.
 struct Operator {
@@ -20,89 +64,114 @@ struct Operator {
     method: &'static str,
     /// That of the form with the tensor on the right.
     reflected: &'static str,
-    run: fn(Dest<'_>, Var, Var) -> base::Result<Tensor>,
+    /// With the tensor on the left.
+    op: Pair,
+    /// With something else on the left, where that is another op.
+    right: Option<Pair>,
 }
 
+const ALPHA: Option<Value> = Some(Value::Scalar(Scalar::Int(1)));
+
 macro_rules! operators {
-    ($($name:ident: $method:literal, $reflected:literal => $run:expr;)*) => {
-        $(const $name: Operator = Operator { method: $method, reflected: $reflected, run: $run };)*
+    ($($name:ident: $method:literal, $reflected:literal => $op:expr, $right:expr;)*) => {
+        $(static $name: Operator =
+            Operator { method: $method, reflected: $reflected, op: $op, right: $right };)*
     };
 }
 
 operators! {
-    ADD: "add", "add" => |d, a, b| map(&binary::add::OP, &[a, b], NONE, d);
-    SUB: "sub", "__rsub__" => ops::arith::sub;
-    MUL: "mul", "mul" => |d, a, b| map(&binary::mul::OP, &[a, b], NONE, d);
-    DIV: "div", "__rtruediv__" => |d, a, b| map(&binary::div::OP, &[a, b], NONE, d);
-    DIVIDE_INTO: "div", "__rtruediv__" => |_, a, b| ops::arith::divide_into(a, b);
-    FLOOR_DIVIDE: "floor_divide", "__rfloordiv__" => ops::arith::floor_divide;
-    REMAINDER: "remainder", "__rmod__" => ops::arith::remainder;
-    POW: "pow", "__rpow__" => ops::power::pow;
-    AND: "bitwise_and", "__rand__" => |d, a, b| map(&binary::bitwise_and::OP, &[a, b], NONE, d);
-    OR: "bitwise_or", "__ror__" => |d, a, b| map(&binary::bitwise_or::OP, &[a, b], NONE, d);
-    XOR: "bitwise_xor", "__rxor__" => |d, a, b| map(&binary::bitwise_xor::OP, &[a, b], NONE, d);
-    LEFT_SHIFT: "bitwise_left_shift", "__rlshift__" =>
-        |d, a, b| map(&clamp::bitwise_left_shift::OP, &[a, b], NONE, d);
-    RIGHT_SHIFT: "bitwise_right_shift", "__rrshift__" =>
-        |d, a, b| map(&clamp::bitwise_right_shift::OP, &[a, b], NONE, d);
-    EQ: "eq", "eq" => |d, a, b| map(&compare::eq::OP, &[a, b], NONE, d);
-    NE: "ne", "ne" => |d, a, b| map(&compare::ne::OP, &[a, b], NONE, d);
-    LT: "lt", "lt" => |d, a, b| map(&compare::lt::OP, &[a, b], NONE, d);
-    LE: "le", "le" => |d, a, b| map(&compare::le::OP, &[a, b], NONE, d);
-    GT: "gt", "gt" => |d, a, b| map(&compare::gt::OP, &[a, b], NONE, d);
-    GE: "ge", "ge" => |d, a, b| map(&compare::ge::OP, &[a, b], NONE, d);
+    ADD: "add", "add" => Pair::new("add", ALPHA, true), None;
+    SUB: "sub", "__rsub__" => Pair::new("sub", ALPHA, false), Some(Pair::new("rsub", ALPHA, true));
+    MUL: "mul", "mul" => Pair::new("mul", None, true), None;
+    DIV: "div", "__rtruediv__" => Pair::new("div", Some(Value::None), false), None;
+    FLOOR_DIVIDE: "floor_divide", "__rfloordiv__" => Pair::new("floor_divide", None, false), None;
+    REMAINDER: "remainder", "__rmod__" => Pair::new("remainder", None, false), None;
+    POW: "pow", "__rpow__" => Pair::new("pow", None, false), None;
+    AND: "bitwise_and", "__rand__" => Pair::new("bitwise_and", None, true), None;
+    OR: "bitwise_or", "__ror__" => Pair::new("bitwise_or", None, true), None;
+    XOR: "bitwise_xor", "__rxor__" => Pair::new("bitwise_xor", None, true), None;
+    LEFT_SHIFT: "bitwise_left_shift", "__rlshift__" => Pair::new("bitwise_left_shift", None, false),
+        Some(Pair::new("bitwise_left_shift.Scalar_Tensor", None, false));
+    RIGHT_SHIFT: "bitwise_right_shift", "__rrshift__" => Pair::new("bitwise_right_shift", None, false),
+        Some(Pair::new("bitwise_right_shift.Scalar_Tensor", None, false));
+    EQ: "eq", "eq" => Pair::new("eq", None, false), None;
+    NE: "ne", "ne" => Pair::new("ne", None, false), None;
+    LT: "lt", "lt" => Pair::new("lt", None, false), None;
+    LE: "le", "le" => Pair::new("le", None, false), None;
+    GT: "gt", "gt" => Pair::new("gt", None, false), None;
+    GE: "ge", "ge" => Pair::new("ge", None, false), None;
 }
 
+static RECIPROCAL: Op = Op::new("reciprocal");
+static NEG: Op = Op::new("neg");
+static ABS: Op = Op::new("abs");
+static NOT: Op = Op::new("bitwise_not");
+
 /// An operand of the number protocol; `None` makes Python try the other side.
-fn operand(value: &Bound<'_, PyAny>) -> Option<Var> {
+fn operand(value: &Bound<'_, PyAny>) -> Option<Value> {
     if let Ok(tensor) = value.cast::<PyTensor>() {
-        return Some(Var::T(tensor.get().tensor.clone()));
+        return Some(Value::Tensor(tensor.get().tensor.clone()));
     }
-    number(value).map(Var::S)
+    number(value).map(Value::Scalar)
 }
 
 type Object<'a, 'py> = &'a Bound<'py, PyAny>;
 type Slf<'a, 'py> = &'a Bound<'py, PyTensor>;
 
+fn receiver(slf: Slf<'_, '_>) -> Value {
+    Value::Tensor(slf.get().tensor.clone())
+}
+
 /// `slf op other`.
-fn apply(slf: Slf<'_, '_>, other: Object<'_, '_>, op: &Operator) -> PyResult<Py<PyAny>> {
+fn apply(slf: Slf<'_, '_>, other: Object<'_, '_>, op: &'static Operator) -> PyResult<Py<PyAny>> {
     if intercepted([slf.as_any(), other].into_iter()) {
         return hand_over_operator(op.method, &[slf.as_any().clone(), other.clone()]);
     }
     match operand(other) {
-        Some(right) => compute(slf, op, Var::T(slf.get().tensor.clone()), right),
+        Some(right) => op.op.call(slf.py(), receiver(slf), right, Dest::New),
         None => Ok(slf.py().NotImplemented()),
     }
 }
 
 /// `other op slf`.
-fn reflect(slf: Slf<'_, '_>, other: Object<'_, '_>, op: &Operator) -> PyResult<Py<PyAny>> {
+fn reflect(slf: Slf<'_, '_>, other: Object<'_, '_>, op: &'static Operator) -> PyResult<Py<PyAny>> {
     if intercepted([slf.as_any(), other].into_iter()) {
         return hand_over_operator(op.reflected, &[slf.as_any().clone(), other.clone()]);
     }
-    match operand(other) {
-        Some(left) => compute(slf, op, left, Var::T(slf.get().tensor.clone())),
-        None => Ok(slf.py().NotImplemented()),
+    let Some(left) = operand(other) else {
+        return Ok(slf.py().NotImplemented());
+    };
+    let call = op.right.as_ref().unwrap_or(&op.op);
+    let (a, b) = if call.turned { (receiver(slf), left) } else { (left, receiver(slf)) };
+    call.call(slf.py(), a, b, Dest::New)
+}
+
+/// `other / slf`: the reciprocal times the number, as PyTorch has it.
+fn divide_into(slf: Slf<'_, '_>, other: Object<'_, '_>) -> PyResult<Py<PyAny>> {
+    if intercepted([slf.as_any(), other].into_iter()) {
+        return hand_over_operator(DIV.reflected, &[slf.as_any().clone(), other.clone()]);
     }
+    if operand(other).is_none() {
+        return Ok(slf.py().NotImplemented());
+    }
+    let reciprocal = single(slf, &RECIPROCAL)?;
+    apply(reciprocal.bind(slf.py()).cast::<PyTensor>()?, other, &MUL)
 }
 
-fn compute(slf: Slf<'_, '_>, op: &Operator, a: Var, b: Var) -> PyResult<Py<PyAny>> {
-    let work = || (op.run)(Dest::New, a, b);
-    let small = slf.get().tensor.numel() < 1 << 15;
-    let result = if small { work() } else { slf.py().detach(work) };
-    wrap(slf.py(), result.py()?)
-}
-
-fn apply_in_place(slf: Slf<'_, '_>, Right(right): Right, op: &Operator) -> PyResult<()> {
+fn apply_in_place(slf: Slf<'_, '_>, Right(right): Right, op: &'static Operator) -> PyResult<()> {
     let target = slf.get().tensor.clone();
-    let work = move || (op.run)(Dest::InPlace(&target), Var::T(target.clone()), right);
-    let small = slf.get().tensor.numel() < 1 << 15;
-    if small { work() } else { slf.py().detach(work) }.py()?;
-    Ok(())
+    op.op.call(slf.py(), receiver(slf), right, Dest::InPlace(&target)).map(drop)
+}
+
+fn single(slf: Slf<'_, '_>, op: &Op) -> PyResult<Py<PyAny>> {
+    if intercepted(std::iter::once(slf.as_any())) {
+        return hand_over_method(op.name, &[slf.as_any().clone()]);
+    }
+    op.call(slf.py(), &[receiver(slf)], Dest::New)
 }
 
 /// The right operand of an in-place operator; a value that is none makes Python try the plain one.
-struct Right(Var);
+struct Right(Value);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Right {
     type Error = PyErr;
@@ -110,14 +179,6 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Right {
     fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Right> {
         operand(&value).map(Right).ok_or_else(|| PyTypeError::new_err("no operand"))
     }
-}
-
-fn single(slf: Slf<'_, '_>, name: &str, row: &'static MapRow) -> PyResult<Py<PyAny>> {
-    if intercepted(std::iter::once(slf.as_any())) {
-        return hand_over_method(name, &[slf.as_any().clone()]);
-    }
-    let x = Var::T(slf.get().tensor.clone());
-    wrap(slf.py(), slf.py().detach(|| map(row, &[x], NONE, Dest::New)).py()?)
 }
 
 /// The arithmetic operators (PyO3 takes no macro calls inside `#[pymethods]`).
@@ -164,7 +225,7 @@ impl PyTensor {
     }
 
     fn __rtruediv__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        reflect(slf, other, &DIVIDE_INTO)
+        divide_into(slf, other)
     }
 
     fn __itruediv__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
@@ -302,7 +363,7 @@ impl PyTensor {
     }
 
     fn __neg__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        single(slf, "neg", &unary::neg::OP)
+        single(slf, &NEG)
     }
 
     fn __pos__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -310,7 +371,7 @@ impl PyTensor {
     }
 
     fn __abs__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        single(slf, "abs", &unary::abs::OP)
+        single(slf, &ABS)
     }
 
     fn __invert__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
@@ -319,7 +380,7 @@ impl PyTensor {
                 "~ (operator.invert) is only implemented on integer and Boolean-type tensors",
             ));
         }
-        single(slf, "bitwise_not", &unary::bitwise_not::OP)
+        single(slf, &NOT)
     }
 
     fn __richcmp__(

@@ -163,6 +163,14 @@ pub fn row(name: &str) -> Option<&'static crate::map::MapRow> {
     rows().find(|row| row.op.name == name)
 }
 
+/// The op whose signature starts with `name`, overload included (`add`, `bitwise_or.Scalar_Tensor`).
+pub fn op(name: &str) -> Option<&'static OpDef> {
+    let (plain, _) = name.split_once('.').unwrap_or((name, ""));
+    let entry = registry().iter().find(|entry| entry.name == plain)?;
+    let named = |def: &OpDef| def.schema.split('(').next() == Some(name);
+    entry.overloads.iter().map(|(def, _)| *def).find(|def| named(def))
+}
+
 /// All ops by name.
 pub fn registry() -> &'static Vec<Entry> {
     static REGISTRY: OnceLock<Vec<Entry>> = OnceLock::new();
