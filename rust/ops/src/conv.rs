@@ -4,11 +4,14 @@
 //! gradient in the input (the transposed convolution) and its gradient in the weight are its three
 //! partial maps, each linear in two operands, and the gradients of each are the other two.
 
+mod check;
+
 use crate::node::{Formula, Keep, record_optional};
 use crate::{Var, cast, complex, reduce, view};
 use array::Array;
 use array::dispatch::{self, ConvGeometry};
 use base::{DType, Dims, Layout, Result, bail, ensure, shape};
+use check::{check_bias, check_dtypes, check_operands, is_number, joined};
 use std::sync::Arc;
 use tape::Tensor;
 
@@ -168,62 +171,6 @@ pub(crate) fn per_dim(values: &[i64], rank: usize, what: &str, op: &str) -> Resu
     Ok(list.iter().map(|&v| v as usize).collect())
 }
 
-fn check_operands(x: &Tensor, weight: &Tensor, rank: usize, groups: i64) -> Result<()> {
-    let (xd, wd) = (x.dims(), weight.dims());
-    ensure!(
-        xd.len() == rank + 2,
-        Runtime,
-        "Expected {}D (unbatched) or {}D (batched) input to conv{rank}d, but got input of size: {}",
-        rank + 1,
-        rank + 2,
-        shape::show(&xd)
-    );
-    ensure!(groups > 0, Runtime, "non-positive groups is not supported");
-    ensure!(wd.len() > 2, Runtime, "weight should have at least three dimensions");
-    ensure!(
-        wd.len() == xd.len(),
-        Runtime,
-        "Expected {}-dimensional input for {}-dimensional weight {}, but got {}-dimensional input of size {} instead",
-        wd.len(),
-        wd.len(),
-        shape::show(&wd),
-        xd.len(),
-        shape::show(&xd)
-    );
-    ensure!(
-        x.dtype().is_float() || is_number(x.dtype()),
-        NotImplemented,
-        "\"slow_conv{rank}d_cpu\" not implemented for '{}'",
-        x.dtype().type_name()
-    );
-    Ok(())
-}
-
-fn check_dtypes(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
-    ensure!(
-        x.dtype() == weight.dtype(),
-        Runtime,
-        "Input type ({}) and weight type ({}) should be the same",
-        tensor_type(x),
-        tensor_type(weight)
-    );
-    if let Some(bias) = bias {
-        ensure!(
-            x.dtype() == bias.dtype(),
-            Runtime,
-            "Input type ({}) and bias type ({}) should be the same",
-            tensor_type(x),
-            tensor_type(bias)
-        );
-    }
-    Ok(())
-}
-
-/// An integer type, but not bool.
-fn is_number(dtype: DType) -> bool {
-    dtype.is_integral() && dtype != DType::Bool
-}
-
 /// A convolution of input, weight and bias.
 type Convolve<'a> = dyn Fn(&Tensor, &Tensor, Option<&Tensor>) -> Result<Tensor> + 'a;
 
@@ -265,10 +212,6 @@ fn by_parts(
     let real = Var::from(f(&a, &c, bias_re)?) - Var::from(f(&b, &d, None)?);
     let imag = Var::from(f(&a, &d, bias_im)?) + Var::from(f(&b, &c, None)?);
     complex::of_parts(&real.tensor()?, &imag.tensor()?)
-}
-
-fn tensor_type(x: &Tensor) -> String {
-    format!("torch.{}Tensor", x.dtype().type_name())
 }
 
 fn convolution(
@@ -331,23 +274,6 @@ fn convolve(
     let geometry = ConvGeometry { stride, padding, dilation, groups };
     let form = Arc::new(Form { geometry, x: xd, weight: wd, out });
     map(&form, Part::Output, [&x, weight], bias, "ConvolutionBackward0")
-}
-
-fn joined(sizes: impl Iterator<Item = usize>) -> String {
-    sizes.map(|n| n.to_string()).collect::<Vec<_>>().join(" x ")
-}
-
-fn check_bias(bias: Option<&Tensor>, channels: usize, weight: &[usize]) -> Result<()> {
-    if let Some(bias) = bias {
-        ensure!(
-            *bias.dims() == [channels],
-            Runtime,
-            "Given weight of size {}, expected bias to be 1-dimensional with {channels} elements, but got bias of size {} instead",
-            shape::show(weight),
-            shape::show(&bias.dims())
-        );
-    }
-    Ok(())
 }
 
 /// Padding as numbers; where "same" needs more at the end, the input is padded there first.
