@@ -269,13 +269,13 @@ crate::ops! {
     /// Products of all pairs of blocks.
     fmo "kron(Tensor self, Tensor other) -> Tensor" => |a, b| kron(a, b);
     /// The inner product over the last dimensions.
-    fmo "inner(Tensor self, Tensor other) -> Tensor" => |a, b| inner(a, b);
+    fmo lower "inner(Tensor self, Tensor other) -> Tensor" => |a, b| inner(a, b);
     /// The inner product with the conjugate of the first.
     fmo "vdot(Tensor self, Tensor other) -> Tensor" => |a, b| matmul::vdot(a, b);
     /// Products of several matrices.
-    fw "chain_matmul(Tensor[] matrices) -> Tensor" => |tensors| chain(tensors);
+    fw lower "chain_matmul(Tensor[] matrices) -> Tensor" => |tensors| chain(tensors);
     /// Sums of products over pairs of dimensions.
-    fow "tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor" => |a, b, da, db| tensordot(a, b, da, db);
+    fow lower "tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor" => |a, b, da, db| tensordot(a, b, da, db);
     /// Distances of all pairs of rows.
     f f32 "cdist(Tensor x1, Tensor x2, float p=2, str? compute_mode=None) -> Tensor" => |a, b, p, _mode| any_mode(_mode).and_then(|()| cdist(a, b, p));
 }

@@ -171,7 +171,7 @@ crate::ops! {
     /// CTC.
     CTC:
     /// Connectionist temporal classification.
-    f "ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor" => |x, targets, input, target, blank, reduction, zero_infinity| ctc_loss(x, targets, (input, target), Settings { blank, reduction, zero_infinity });
+    f f32 "ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor" => |x, targets, input, target, blank, reduction, zero_infinity| ctc_loss(x, targets, (input, target), Settings { blank, reduction, zero_infinity });
     /// Connectionist temporal classification.
-    f "ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor" => |x, targets, input, target, blank, reduction, zero_infinity| by_tensors(x, targets, (input, target), Settings { blank, reduction, zero_infinity });
+    f f32 "ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor" => |x, targets, input, target, blank, reduction, zero_infinity| by_tensors(x, targets, (input, target), Settings { blank, reduction, zero_infinity });
 }

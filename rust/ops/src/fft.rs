@@ -282,37 +282,37 @@ crate::ops! {
     /// Fourier transforms.
     TRANSFORMS:
     /// The discrete Fourier transform along a dimension.
-    fo "fft_fft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| plain(x, &Place::One(n, dim), Transform { op: "fft", way: Way::Forward, norm });
+    fo f32 "fft_fft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| plain(x, &Place::One(n, dim), Transform { op: "fft", way: Way::Forward, norm });
     /// The inverse discrete Fourier transform along a dimension.
-    fo "fft_ifft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| plain(x, &Place::One(n, dim), Transform { op: "ifft", way: Way::Inverse, norm });
+    fo f32 "fft_ifft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| plain(x, &Place::One(n, dim), Transform { op: "ifft", way: Way::Inverse, norm });
     /// Half the spectrum of a real signal along a dimension.
-    fo "fft_rfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| of_real(x, &Place::One(n, dim), Transform { op: "rfft", way: Way::Forward, norm });
+    fo f32 "fft_rfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| of_real(x, &Place::One(n, dim), Transform { op: "rfft", way: Way::Forward, norm });
     /// The real signal of half a spectrum along a dimension.
-    fo "fft_irfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| to_real(x, &Place::One(n, dim), Transform { op: "irfft", way: Way::Inverse, norm });
+    fo f32 "fft_irfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| to_real(x, &Place::One(n, dim), Transform { op: "irfft", way: Way::Inverse, norm });
     /// The real spectrum of half a Hermitian signal along a dimension.
-    fo "fft_hfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| to_real(x, &Place::One(n, dim), Transform { op: "hfft", way: Way::Forward, norm });
+    fo f32 "fft_hfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| to_real(x, &Place::One(n, dim), Transform { op: "hfft", way: Way::Forward, norm });
     /// Half the Hermitian signal of a real spectrum along a dimension.
-    fo "fft_ihfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| of_real(x, &Place::One(n, dim), Transform { op: "ihfft", way: Way::Inverse, norm });
+    fo f32 "fft_ihfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor" => |x, n, dim, norm| of_real(x, &Place::One(n, dim), Transform { op: "ihfft", way: Way::Inverse, norm });
     /// The discrete Fourier transform over two dimensions.
-    fo "fft_fft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor" => |x, s, dim, norm| plain(x, &Place::Several(s, Some(dim)), Transform { op: "fft2", way: Way::Forward, norm });
+    fo f32 "fft_fft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor" => |x, s, dim, norm| plain(x, &Place::Several(s, Some(dim)), Transform { op: "fft2", way: Way::Forward, norm });
     /// The inverse discrete Fourier transform over two dimensions.
-    fo "fft_ifft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor" => |x, s, dim, norm| plain(x, &Place::Several(s, Some(dim)), Transform { op: "ifft2", way: Way::Inverse, norm });
+    fo f32 "fft_ifft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor" => |x, s, dim, norm| plain(x, &Place::Several(s, Some(dim)), Transform { op: "ifft2", way: Way::Inverse, norm });
     /// Half the spectrum of a real signal over two dimensions.
-    fo "fft_rfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor" => |x, s, dim, norm| of_real(x, &Place::Several(s, Some(dim)), Transform { op: "rfft2", way: Way::Forward, norm });
+    fo f32 "fft_rfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor" => |x, s, dim, norm| of_real(x, &Place::Several(s, Some(dim)), Transform { op: "rfft2", way: Way::Forward, norm });
     /// The real signal of half a spectrum over two dimensions.
-    fo "fft_irfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor" => |x, s, dim, norm| to_real(x, &Place::Several(s, Some(dim)), Transform { op: "irfft2", way: Way::Inverse, norm });
+    fo f32 "fft_irfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor" => |x, s, dim, norm| to_real(x, &Place::Several(s, Some(dim)), Transform { op: "irfft2", way: Way::Inverse, norm });
     /// The real spectrum of half a Hermitian signal over two dimensions.
     fo "fft_hfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor" => |x, s, dim, norm| to_real(x, &Place::Several(s, Some(dim)), Transform { op: "hfft2", way: Way::Forward, norm });
     /// Half the Hermitian signal of a real spectrum over two dimensions.
     fo "fft_ihfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor" => |x, s, dim, norm| of_real(x, &Place::Several(s, Some(dim)), Transform { op: "ihfft2", way: Way::Inverse, norm });
     /// The discrete Fourier transform over several dimensions.
-    fo "fft_fftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor" => |x, s, dim, norm| plain(x, &Place::Several(s, dim), Transform { op: "fftn", way: Way::Forward, norm });
+    fo f32 "fft_fftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor" => |x, s, dim, norm| plain(x, &Place::Several(s, dim), Transform { op: "fftn", way: Way::Forward, norm });
     /// The inverse discrete Fourier transform over several dimensions.
-    fo "fft_ifftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor" => |x, s, dim, norm| plain(x, &Place::Several(s, dim), Transform { op: "ifftn", way: Way::Inverse, norm });
+    fo f32 "fft_ifftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor" => |x, s, dim, norm| plain(x, &Place::Several(s, dim), Transform { op: "ifftn", way: Way::Inverse, norm });
     /// Half the spectrum of a real signal over several dimensions.
-    fo "fft_rfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor" => |x, s, dim, norm| of_real(x, &Place::Several(s, dim), Transform { op: "rfftn", way: Way::Forward, norm });
+    fo f32 "fft_rfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor" => |x, s, dim, norm| of_real(x, &Place::Several(s, dim), Transform { op: "rfftn", way: Way::Forward, norm });
     /// The real signal of half a spectrum over several dimensions.
-    fo "fft_irfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor" => |x, s, dim, norm| to_real(x, &Place::Several(s, dim), Transform { op: "irfftn", way: Way::Inverse, norm });
+    fo f32 "fft_irfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor" => |x, s, dim, norm| to_real(x, &Place::Several(s, dim), Transform { op: "irfftn", way: Way::Inverse, norm });
     /// The real spectrum of half a Hermitian signal over several dimensions.
     fo "fft_hfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor" => |x, s, dim, norm| to_real(x, &Place::Several(s, dim), Transform { op: "hfftn", way: Way::Forward, norm });
     /// Half the Hermitian signal of a real spectrum over several dimensions.

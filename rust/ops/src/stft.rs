@@ -243,7 +243,7 @@ crate::ops! {
     /// Short-time transforms.
     SHORT_TIME:
     /// Spectra of overlapping windows of a signal.
-    fm "stft(Tensor input, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode='reflect', bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor" => |x, n, hop, length, window, center, mode, normalized, onesided, complex, align| unaligned(align, center).and_then(|()| stft(x, &frames(n, hop, length, window, (center, normalized)), mode, onesided, complex));
+    fm f32 "stft(Tensor input, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode='reflect', bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor" => |x, n, hop, length, window, center, mode, normalized, onesided, complex, align| unaligned(align, center).and_then(|()| stft(x, &frames(n, hop, length, window, (center, normalized)), mode, onesided, complex));
     /// The signal of spectra of overlapping windows.
-    fm "istft(Tensor input, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor" => |x, n, hop, size, window, center, normalized, onesided, length, complex| istft(x, &frames(n, hop, size, window, (center, normalized)), &Wanted { onesided, length, complex });
+    fm f32 "istft(Tensor input, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor" => |x, n, hop, size, window, center, normalized, onesided, length, complex| istft(x, &frames(n, hop, size, window, (center, normalized)), &Wanted { onesided, length, complex });
 }

@@ -94,13 +94,13 @@ crate::ops! {
     /// Cholesky.
     CHOLESKY:
     /// A lower triangle times its adjoint.
-    fo "linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor" => |a, upper| cholesky(a, upper, "linalg.cholesky");
+    fo f32 "linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor" => |a, upper| cholesky(a, upper, "linalg.cholesky");
     /// A lower triangle times its adjoint, and whether there is one.
-    fo "linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)" => |a, upper, check| cholesky_ex(a, upper, check, "linalg.cholesky_ex");
+    fo f32 "linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)" => |a, upper, check| cholesky_ex(a, upper, check, "linalg.cholesky_ex");
     /// A lower triangle times its adjoint.
-    fmo "cholesky(Tensor self, bool upper=False) -> Tensor" => |a, upper| cholesky(a, upper, "cholesky");
+    fmo f32 "cholesky(Tensor self, bool upper=False) -> Tensor" => |a, upper| cholesky(a, upper, "cholesky");
     /// The solution of a linear system by a Cholesky factor.
-    fmo "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor" => |b, l, upper| cholesky_solve(b, l, upper);
+    fmo f32 "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor" => |b, l, upper| cholesky_solve(b, l, upper);
     /// The inverse of a matrix by its Cholesky factor.
-    fmo "cholesky_inverse(Tensor self, bool upper=False) -> Tensor" => |l, upper| cholesky_inverse(l, upper);
+    fmo f32 "cholesky_inverse(Tensor self, bool upper=False) -> Tensor" => |l, upper| cholesky_inverse(l, upper);
 }

@@ -166,11 +166,11 @@ crate::ops! {
     /// Eigenvalues.
     EIGEN:
     /// Eigenvalues and eigenvectors of Hermitian matrices.
-    fo "linalg_eigh(Tensor self, str UPLO='L') -> (Tensor eigenvalues, Tensor eigenvectors)" => |a, uplo| eigh(a, uplo);
+    fo f32 "linalg_eigh(Tensor self, str UPLO='L') -> (Tensor eigenvalues, Tensor eigenvectors)" => |a, uplo| eigh(a, uplo);
     /// Eigenvalues of Hermitian matrices.
-    fo "linalg_eigvalsh(Tensor self, str UPLO='L') -> Tensor" => |a, uplo| eigvalsh(a, uplo);
+    fo f32 "linalg_eigvalsh(Tensor self, str UPLO='L') -> Tensor" => |a, uplo| eigvalsh(a, uplo);
     /// Eigenvalues and eigenvectors.
-    fo "linalg_eig(Tensor self) -> (Tensor eigenvalues, Tensor eigenvectors)" => |a| eig(a, "linalg.eig");
+    fo f32 "linalg_eig(Tensor self) -> (Tensor eigenvalues, Tensor eigenvectors)" => |a| eig(a, "linalg.eig");
     /// Eigenvalues.
-    fo "linalg_eigvals(Tensor self) -> Tensor" => |a| eigvals(a);
+    fo f32 "linalg_eigvals(Tensor self) -> Tensor" => |a| eigvals(a);
 }

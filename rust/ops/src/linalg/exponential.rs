@@ -121,7 +121,7 @@ crate::ops! {
     /// The matrix exponential.
     fm "matrix_exp(Tensor self) -> Tensor" => |a| matrix_exp(a);
     /// A whole power of a matrix.
-    fo "linalg_matrix_power(Tensor self, int n) -> Tensor" => |a, n| matrix_power(a, n);
+    fo lower "linalg_matrix_power(Tensor self, int n) -> Tensor" => |a, n| matrix_power(a, n);
     /// A whole power of a matrix.
-    fmo "matrix_power(Tensor self, int n) -> Tensor" => |a, n| matrix_power(a, n);
+    fmo lower "matrix_power(Tensor self, int n) -> Tensor" => |a, n| matrix_power(a, n);
 }

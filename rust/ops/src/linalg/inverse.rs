@@ -115,17 +115,17 @@ crate::ops! {
     /// Inverses.
     INVERSES:
     /// The inverse.
-    fo "linalg_inv(Tensor A) -> Tensor" => |a| inv(a);
+    fo f32 "linalg_inv(Tensor A) -> Tensor" => |a| inv(a);
     /// The inverse, and whether there is one.
-    fo "linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)" => |a, check| inv_ex(a, check);
+    fo f32 "linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)" => |a, check| inv_ex(a, check);
     /// The inverse.
-    fmo "inverse(Tensor self) -> Tensor" => |a| inv(a);
+    fmo f32 "inverse(Tensor self) -> Tensor" => |a| inv(a);
     /// The pseudo-inverse.
     fo "linalg_pinv(Tensor self, *, Operand? atol=None, Operand? rtol=None, bool hermitian=False) -> Tensor" => |a, atol, rtol, hermitian| pinv(a, Tolerance { atol, rtol }, hermitian);
     /// The pseudo-inverse.
     fo "linalg_pinv.rcond(Tensor self, Operand rcond, bool hermitian=False) -> Tensor" => |a, rcond, hermitian| pinv(a, Tolerance { atol: Some(Var::from(0.0)), rtol: Some(rcond) }, hermitian);
     /// The pseudo-inverse.
-    fm "pinverse(Tensor self, float rcond=1e-15) -> Tensor" => |a, rcond| pinverse(a, rcond);
+    fm f32 "pinverse(Tensor self, float rcond=1e-15) -> Tensor" => |a, rcond| pinverse(a, rcond);
     /// The inverse with respect to tensordot.
-    fo "linalg_tensorinv(Tensor self, int ind=2) -> Tensor" => |a, ind| tensorinv(a, ind);
+    fo f32 "linalg_tensorinv(Tensor self, int ind=2) -> Tensor" => |a, ind| tensorinv(a, ind);
 }

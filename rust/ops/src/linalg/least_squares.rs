@@ -82,5 +82,5 @@ crate::ops! {
     /// Least squares.
     LEAST_SQUARES:
     /// The solution with the smallest residual.
-    fo "linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, Tensor rank, Tensor singular_values)" => |a, b, rcond, driver| lstsq(a, b, rcond, driver);
+    fo f32 "linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, Tensor rank, Tensor singular_values)" => |a, b, rcond, driver| lstsq(a, b, rcond, driver);
 }

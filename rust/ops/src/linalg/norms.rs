@@ -221,13 +221,13 @@ crate::ops! {
     /// The norm of vectors or matrices.
     fo "linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor" => |a, ord, dim, keepdim, dtype| norm(a, Some(Order::Name(ord)), dim, keepdim, dtype);
     /// How far a matrix is from singular.
-    fo "linalg_cond(Tensor self, Scalar? p=None) -> Tensor" => |a, p| cond(a, number(p));
+    fo f32 "linalg_cond(Tensor self, Scalar? p=None) -> Tensor" => |a, p| cond(a, number(p));
     /// How far a matrix is from singular.
-    fo "linalg_cond.p_str(Tensor self, str p) -> Tensor" => |a, p| cond(a, Some(Order::Name(p)));
+    fo f32 "linalg_cond.p_str(Tensor self, str p) -> Tensor" => |a, p| cond(a, Some(Order::Name(p)));
     /// How many rows are independent.
-    fo "linalg_matrix_rank(Tensor input, *, Operand? atol=None, Operand? rtol=None, bool hermitian=False) -> Tensor" => |a, atol, rtol, hermitian| matrix_rank(a, Tolerance { atol, rtol }, hermitian);
+    fo f32 "linalg_matrix_rank(Tensor input, *, Operand? atol=None, Operand? rtol=None, bool hermitian=False) -> Tensor" => |a, atol, rtol, hermitian| matrix_rank(a, Tolerance { atol, rtol }, hermitian);
     /// How many rows are independent.
-    fo "linalg_matrix_rank.tol(Tensor input, Operand tol, bool hermitian=False) -> Tensor" => |a, tol, hermitian| matrix_rank(a, Tolerance { atol: Some(tol), rtol: Some(Var::from(0.0)) }, hermitian);
+    fo f32 "linalg_matrix_rank.tol(Tensor input, Operand tol, bool hermitian=False) -> Tensor" => |a, tol, hermitian| matrix_rank(a, Tolerance { atol: Some(tol), rtol: Some(Var::from(0.0)) }, hermitian);
     /// The sum of the singular values.
     fo "nuclear_norm(Tensor self, bool keepdim=False) -> Tensor" => |a, keepdim| matrix_norm(a, Order::Name("nuc"), Over { dim: &[-2, -1], keepdim, dtype: None });
     /// The sum of the singular values.

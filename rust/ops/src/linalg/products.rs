@@ -93,11 +93,11 @@ crate::ops! {
     /// Products.
     PRODUCTS:
     /// The product of several matrices.
-    fo "linalg_multi_dot(Tensor[] tensors) -> Tensor" => |tensors| multi_dot(tensors);
+    fo lower "linalg_multi_dot(Tensor[] tensors) -> Tensor" => |tensors| multi_dot(tensors);
     /// Powers of numbers.
     f "linalg_vander(Tensor x, *, int? N=None) -> Tensor" => |x, n| vander(x, n);
     /// Inner products.
-    fo "linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor" => |x, y, dim| vecdot(x, y, dim);
+    fo lower "linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor" => |x, y, dim| vecdot(x, y, dim);
     /// The diagonals of matrices.
     f "linalg_diagonal(Tensor A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor" => |a, offset, x, y| view::diagonal(a, offset, x, y);
 }

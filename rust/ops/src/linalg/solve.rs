@@ -183,13 +183,13 @@ crate::ops! {
     /// Linear systems.
     SYSTEMS:
     /// The solution of a linear system.
-    fo "linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor" => |a, b, left| solve(a, b, left);
+    fo f32 "linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor" => |a, b, left| solve(a, b, left);
     /// The solution of a linear system, and whether there was one.
     fo "linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)" => |a, b, left, check| solve_ex(a, b, left, check);
     /// The solution of a triangular system.
     fo "linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor" => |a, b, upper, left, unit| solve_triangular(a, b, Triangle { upper, left, unit });
     /// The solution of a triangular system.
-    fmo "triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)" => |b, a, upper, transpose, unit| old_triangular(b, a, upper, transpose, unit);
+    fmo f32 "triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)" => |b, a, upper, transpose, unit| old_triangular(b, a, upper, transpose, unit);
     /// The solution of a tensor equation.
-    fo "linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor" => |a, b, dims| tensorsolve(a, b, dims);
+    fo f32 "linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor" => |a, b, dims| tensorsolve(a, b, dims);
 }

@@ -152,9 +152,9 @@ crate::ops! {
     /// Singular values.
     SINGULAR:
     /// Singular values and vectors.
-    fo "linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)" => |a, full, driver| linalg_svd(a, full, driver);
+    fo f32 "linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)" => |a, full, driver| linalg_svd(a, full, driver);
     /// Singular values.
-    fo "linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor" => |a, driver| svdvals(a, driver);
+    fo f32 "linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor" => |a, driver| svdvals(a, driver);
     /// Singular values and vectors.
-    fmo "svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)" => |a, some, uv| old_svd(a, some, uv);
+    fmo f32 "svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)" => |a, some, uv| old_svd(a, some, uv);
 }
