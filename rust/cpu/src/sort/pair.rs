@@ -19,7 +19,7 @@ pub(super) trait Key: Element {
 
 /// A key in the high half of an integer, an index in the low half.
 pub(super) trait Pair: Copy + Ord + Default {
-    type Key: std::ops::Not<Output = Self::Key> + Copy + Eq;
+    type Key: std::ops::Not<Output = Self::Key> + Copy + Ord;
     /// Digits of the key.
     const DIGITS: u32;
     fn new(key: Self::Key, index: usize) -> Self;

@@ -135,9 +135,58 @@ struct Kth {
 }
 
 impl Choice for Kth {
+    /// Hoare's selection with a median of three as pivot. Which of several equal elements it finds
+    /// follows from its swaps, and is the one that PyTorch finds.
     fn choose<P: Pair>(&self, pairs: &mut Room<P>, _: &mut Room<P>, _: usize) {
-        let chosen = *pairs.select_nth_unstable(self.k - 1).1;
-        pairs[0] = chosen;
+        let at = self.k - 1;
+        // One past the part that holds the k-th element, so that the part can be empty.
+        let (mut low, mut end) = (0, pairs.len());
+        while end > low + 2 {
+            let high = end - 1;
+            pairs.swap(usize::midpoint(low, high), low + 1);
+            for (a, b) in [(low + 1, high), (low, high), (low + 1, low)] {
+                put_in_order(pairs, a, b);
+            }
+            let (left, right) = partition(pairs, low, high);
+            if left <= at {
+                low = right;
+            }
+            if left >= at {
+                end = left;
+            }
+        }
+        if end == low + 2 {
+            put_in_order(pairs, low, low + 1);
+        }
+        pairs[0] = pairs[at];
+    }
+}
+
+fn put_in_order<P: Pair>(pairs: &mut [P], a: usize, b: usize) {
+    if pairs[a].key() > pairs[b].key() {
+        pairs.swap(a, b);
+    }
+}
+
+/// Splits `low..=high` around the pivot, which stands at `low`, with a smaller and a larger element
+/// beside it at both ends. Returns where the pivot stands then and where the larger elements start.
+fn partition<P: Pair>(pairs: &mut [P], low: usize, high: usize) -> (usize, usize) {
+    let pivot = pairs[low].key();
+    let (mut i, mut j) = (low + 1, high);
+    loop {
+        i += 1;
+        while pairs[i].key() < pivot {
+            i += 1;
+        }
+        j -= 1;
+        while pairs[j].key() > pivot {
+            j -= 1;
+        }
+        if j < i {
+            pairs.swap(low, j);
+            return (j, i);
+        }
+        pairs.swap(i, j);
     }
 }
 
