@@ -123,6 +123,34 @@ torch.masked.var(T([1.0,2.0,4.0]),mask=T([True,False,True]))
 torch.masked.softmax(T([1.0,2.0,4.0]),0,mask=T([True,False,True]))
 torch.masked.median(T([1.0,2.0,4.0]),0,mask=T([True,False,True]))
 torch.masked.norm(T([3.0,4.0,5.0]),2,mask=T([True,True,False]))
+edges(leaf()//2)
+edges(2//leaf())
+edges(leaf()//leaf())
+edges(leaf()%2)
+edges(2%leaf())
+edges(1-leaf())
+edges(torch.copysign(leaf(),2))
+edges(torch.xlogy(leaf(),2))
+edges(torch.xlogy(2,leaf()))
+edges(torch.special.xlog1py(leaf(),2))
+edges(torch.special.zeta(leaf(),2))
+(leaf()//2).grad_fn.name()
+leaf().clone().copy_(leaf()).grad_fn.name()
+grad(lambda x: x.amax(),[1.0,math.nan,math.nan])
+grad(lambda x: x.amin(0),[1.0,math.nan,math.nan])
+grad(lambda x: x.max(),[1.0,math.nan,math.nan])
+grad(lambda x: torch.div(x,2,rounding_mode='floor'),[3.0,-1.0])
+torch.kthvalue(T([3.0,1.0,1.0,1.0,2.0,2.0]),2)[1]
+torch.kthvalue(T([3.0,1.0,1.0,1.0,2.0,2.0]),4)[1]
+torch.kthvalue(T([1,1,1,1,1,1,1,1]),3)[1]
+torch.kthvalue(T([2,1,2,1,2,1,2,1,2,2,2]),6)[1]
+torch.kthvalue(T([math.nan,1.0,math.nan,0.0]),3)[1]
+torch.kthvalue((torch.arange(200)*37%11).float(),90)[1]
+torch.nn.functional.scaled_dot_product_attention(torch.ones(1,1,2,2),torch.arange(6.0).reshape(1,1,3,2),torch.arange(4.0).reshape(1,1,2,2))
+torch.linspace(0,T(1),3)
+torch.linspace(T(0.0),T(1.0),3)
+torch.logspace(T(0.0),1,3)
+torch.igamma(T([1,2]),T([1.0,2.0]))
 """
 
 NODES = """\
@@ -152,6 +180,17 @@ torch.diagonal_copy(x)
 torch.dist(x,x+1)
 torch.renorm(x,2,0,1)
 torch.diff(x)
+torch.deg2rad(x)
+torch.rad2deg(x)
+x.reshape(1,2,2)@x
+x.reshape(1,2,2).bmm(x.reshape(1,2,2))
+torch.nn.functional.linear(x.reshape(1,2,2),x)
+torch.linalg.cross(x.reshape(4)[:3],x.reshape(4)[1:])
+torch.linalg.householder_product(x,x[0])
+x.clone().fill_(1)
+x.clone().fill_(x[0,0])
+torch.div(x,x,rounding_mode='trunc')
+torch.div(x,2,rounding_mode='floor')
 """
 
 LAYOUTS = """\
@@ -204,6 +243,19 @@ torch.gradient(T([1.0,2.0]),edge_order=3)
 torch.special.zeta(T(2.0,requires_grad=True),1.0).backward()
 T([1.0]).H
 T([1.0]).mH
+(leaf()//2).sum().backward()
+(2%leaf()).sum().backward()
+torch.ldexp(T([1.0]),3)
+torch.linspace(0,1,2.5)
+torch.linspace(T(0.0),1,2.5)
+torch.logspace(T(0.0),1,2.5)
+torch.igamma(T([1]),T([2]))
+torch.igammac(T([1]),T([2]))
+torch.narrow_copy(torch.ones(2,3),5,0,1)
+torch.narrow_copy(torch.ones(2,3),-5,0,1)
+torch.narrow_copy(torch.ones(2,3),0,0,-1)
+torch.ormqr(torch.ones(5,0).long(),torch.ones(5).long(),torch.ones(5,5).long())
+torch.nn.functional.scaled_dot_product_attention(torch.ones(2,3,4),torch.ones(2,5,4),torch.ones(2,3,4))
 """
 
 

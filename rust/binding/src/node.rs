@@ -27,6 +27,9 @@ pub enum Link {
     Within(OnceLock<Weak<Node>>),
 }
 
+/// Nodes that PyTorch has not generated from a table: their names are those of C++ classes.
+const CLASSES: [&str; 4] = ["AccumulateGrad", "CopyBackwards", "CopySlices", "NotImplemented"];
+
 /// A recorded op.
 #[pyclass(name = "Node", module = "pyrite.autograd.graph", frozen, subclass, weakref, dict)]
 pub struct PyNode {
@@ -127,10 +130,14 @@ impl PyNode {
     /// What was recorded.
     fn name(slf: &Bound<'_, Self>) -> PyResult<String> {
         match &slf.get().link {
-            Link::Owned(node) if node.body.as_any().is::<AccumulateGrad>() => {
-                Ok("torch::autograd::AccumulateGrad".to_string())
+            Link::Owned(node) => {
+                let name = node.body.name();
+                Ok(if CLASSES.contains(&name) {
+                    format!("torch::autograd::{name}")
+                } else {
+                    name.to_string()
+                })
             }
-            Link::Owned(node) => Ok(node.body.name().to_string()),
             Link::Within(_) => slf.get_type().name().map(|name| name.to_string()),
         }
     }

@@ -3,8 +3,29 @@
 use crate::call::Dest;
 use crate::map::{NONE, map};
 use crate::{Var, binary, unary};
-use base::{DType, Result, Scalar, bail, ensure};
+use base::{DType, Error, Kind, Result, Scalar, bail, ensure};
+use cpu::math::Ordered;
 use tape::Tensor;
+
+crate::binary! { UNNAMED:
+    /// The quotient rounded towards minus infinity, constant between its steps: `div` has this
+    /// gradient, `//` has none.
+    floor_quotient as "DivBackward2" { out: Same, binary: [Real => |a, b| Ordered::div_floor(a, b)], wgsl: "div_floor(a, b)", a: [|g| g.zeros_like()], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
+}
+
+/// The gradient of an op that PyTorch has none for.
+pub(crate) fn refused(op: &str) -> Var {
+    let text = format!("derivative for aten::{op} is not implemented");
+    Var::Bad(Error::new(Kind::Runtime, text))
+}
+
+/// The gradient of `%` towards the divisor; a number on the left has an overload without one.
+pub(crate) fn remainder_vjp(g: Var, a: Var, b: Var) -> Var {
+    if matches!(a, Var::S(_)) {
+        return refused("remainder");
+    }
+    -g * crate::map::of2(&floor_quotient::OP, a, b)
+}
 
 /// `b` scaled by alpha, which may not lift the type.
 fn scaled(a: &Var, b: Var, alpha: Scalar, op: &str) -> Result<Var> {
@@ -35,26 +56,6 @@ fn sub_scaled(dest: Dest<'_>, a: Var, b: Var, alpha: Scalar) -> Result<Tensor> {
     map(&binary::sub::OP, &[a, b], NONE, dest)
 }
 
-/// The operator `-`.
-pub fn sub(dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
-    sub_scaled(dest, a, b, Scalar::Int(1))
-}
-
-/// The operator `/` with a number on the left: the reciprocal times the number, as PyTorch has it.
-pub fn divide_into(number: Var, x: Var) -> Result<Tensor> {
-    map(&binary::mul::OP, &[x.reciprocal(), number], NONE, Dest::New)
-}
-
-/// The operator `//`.
-pub fn floor_divide(dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
-    divided(&binary::floor_divide::OP, dest, a, b)
-}
-
-/// The operator `%`.
-pub fn remainder(dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
-    divided(&binary::remainder::OP, dest, a, b)
-}
-
 fn refuse_bool(a: &Var, b: &Var) -> Result<()> {
     let bool_of = |v: &Var| match v {
         Var::T(t) => t.dtype() == DType::Bool,
@@ -77,7 +78,7 @@ fn refuse_bool(a: &Var, b: &Var) -> Result<()> {
 fn div(dest: Dest<'_>, a: Var, b: Var, mode: Option<&str>) -> Result<Tensor> {
     let row = match mode {
         None => &binary::div::OP,
-        Some("floor") => &binary::floor_divide::OP,
+        Some("floor") => &floor_quotient::OP,
         Some("trunc") => &binary::trunc_divide::OP,
         Some(other) => bail!(
             Runtime,

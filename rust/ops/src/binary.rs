@@ -14,17 +14,17 @@ crate::binary! { BINARY:
     /// The elementwise sum (logical or for bool).
     add { out: Same, binary: [Number => |a, b| Number::add(a, b), Bool => |a, b| B8::from(a.get() | b.get())], wgsl: "a + b", a: [|g| g], b: [|g| g], sample: -4.0..4.0 }
     /// The elementwise difference.
-    sub { out: Same, binary: [Number => |a, b| Number::sub(a, b)], wgsl: "a - b", a: [|g| g], b: [|g| -g], sample: -4.0..4.0 }
+    sub as "SubBackward0|RsubBackward1|SubBackward0" { out: Same, binary: [Number => |a, b| Number::sub(a, b)], wgsl: "a - b", a: [|g| g], b: [|g| -g], sample: -4.0..4.0 }
     /// The elementwise product (logical and for bool).
     mul { out: Same, binary: [Number => |a, b| Number::mul(a, b), Bool => |a, b| B8::from(a.get() & b.get())], wgsl: "a * b", a: [|g, b| g * b.conj()], b: [|g, a| g * a.conj()], sample: -4.0..4.0 }
     /// The elementwise quotient.
     div { out: Same, binary: [Field => |a, b| a / b], wgsl: "a / b", a: [|g, b| g / b.conj()], b: [|g, a, b| -g * ((a / &b) / b).conj()], sample: 0.5..4.0 }
     /// The quotient rounded towards minus infinity.
-    floor_divide { out: Same, binary: [Real => |a, b| Ordered::div_floor(a, b)], wgsl: "div_floor(a, b)", a: [|g| g.zeros_like()], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
+    floor_divide as "NotImplemented" { out: Same, binary: [Real => |a, b| Ordered::div_floor(a, b)], wgsl: "div_floor(a, b)", a: [|_g| crate::arith::refused("floor_divide")], b: [|_g| crate::arith::refused("floor_divide")], sample: 0.5..4.0 }
     /// The quotient rounded towards zero.
-    trunc_divide as "DivBackward0" { out: Same, binary: [Real => |a, b| Ordered::div_trunc(a, b)], wgsl: "div_trunc(a, b)", a: [|g| g.zeros_like()], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
+    trunc_divide as "DivBackward2" { out: Same, binary: [Real => |a, b| Ordered::div_trunc(a, b)], wgsl: "div_trunc(a, b)", a: [|g| g.zeros_like()], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
     /// The remainder with the divisor's sign, as Python's `%`.
-    remainder as "RemainderBackward1|RemainderBackward1|RemainderBackward0" { out: Same, binary: [Real => |a, b| Ordered::rem_floor(a, b)], wgsl: "rem_floor(a, b)", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&floor_divide::OP, a, b)], sample: 0.5..4.0 }
+    remainder as "RemainderBackward1|NotImplemented|RemainderBackward0" { out: Same, binary: [Real => |a, b| Ordered::rem_floor(a, b)], wgsl: "rem_floor(a, b)", a: [|g| g], b: [|g, a, b| crate::arith::remainder_vjp(g, a, b)], sample: 0.5..4.0 }
     /// The remainder with the dividend's sign, as C's `fmod`.
     fmod as "FmodBackward1|FmodBackward1|FmodBackward0" { out: Same, binary: [Real => |a, b| Ordered::rem_trunc(a, b)], wgsl: "rem_trunc(a, b)", a: [|g| g], b: [|g, a, b| -g * crate::map::of2(&trunc_divide::OP, a, b)], sample: 0.5..4.0 }
     /// The left element to the power of the right one.
@@ -44,7 +44,7 @@ crate::binary! { BINARY:
     /// The length of the hypotenuse.
     hypot(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::hypot(a, b)], wgsl: "hypotenuse(a, b)", a: [|g, a, y| g * (a / y)], b: [|g, b, y| g * (b / y)], sample: 0.5..4.0 }
     /// The magnitude of the left with the sign of the right.
-    copysign(Tensor, Operand) { out: Same, binary: [Float => |a, b| Real::copysign(a, b)], wgsl: "copysign(a, b)", a: [|g, a, y| crate::extremum::copysign_vjp(g, a, y)], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
+    copysign(Tensor, Operand) as "CopysignBackward0|CopysignBackward0|CopysignBackward1" { out: Same, binary: [Float => |a, b| Real::copysign(a, b)], wgsl: "copysign(a, b)", a: [|g, a, y| crate::extremum::copysign_vjp(g, a, y)], b: [|g| g.zeros_like()], sample: 0.5..4.0 }
     /// log(exp(a) + exp(b)).
     logaddexp(Tensor, Tensor) { out: Same, binary: [Float => |a, b| { let top = Ordered::maximum(a, b); if top.is_infinite() && a == b { a } else { top + Field::log1p(Field::exp(-Ordered::abs(a - b))) } }, Complex => |a, b| Field::log_add_exp(a, b)], wgsl: "logaddexp(a, b)", a: [|g, a, b| g * (a - b).sigmoid().conj()], b: [|g, a, b| g * (b - a).sigmoid().conj()], sample: -4.0..4.0 }
     /// Bitwise and; logical for bool.

@@ -12,7 +12,7 @@ use tape::Tensor;
 
 crate::binary! { NUMBERS:
     /// a log(b), and 0 where a is 0.
-    xlogy { out: Same, binary: [Float => |a, b| if b.is_nan() { b } else if a == 0.0 { 0.0 } else { a * Field::ln(b) }], wgsl: "xlogy(a, b)", a: [|g, a, b| { let log = b.clone().log(); Var::from(0.0).where_(a.eq(0.0).logical_and(b.le(0.0)), g * log) }], b: [|g, a, b| g * (a / b)], sample: 0.5..4.0 }
+    xlogy as "XlogyBackward0|XlogyBackward1|XlogyBackward2" { out: Same, binary: [Float => |a, b| if b.is_nan() { b } else if a == 0.0 { 0.0 } else { a * Field::ln(b) }], wgsl: "xlogy(a, b)", a: [|g, a, b| { let log = b.clone().log(); Var::from(0.0).where_(a.eq(0.0).logical_and(b.le(0.0)), g * log) }], b: [|g, a, b| g * (a / b)], sample: 0.5..4.0 }
     /// 0 below zero, 1 above, `b` at zero.
     heaviside { out: Same, binary: [Float => |a, b| if a == 0.0 { b } else if a > 0.0 { 1.0 } else { 0.0 }, Int => |a, b| if a == Number::ZERO { b } else if a > Number::ZERO { Number::ONE } else { Number::ZERO }, Bool => |a, b| if a.get() { a } else { b }], wgsl: "heaviside(a, b)", a: [none], b: [none], sample: -4.0..4.0 }
     /// The greatest common divisor.
@@ -199,8 +199,13 @@ fn from_number(row: &'static MapRow, dest: Dest<'_>, a: Scalar, b: &Tensor) -> R
     map(row, &[Var::S(a), b.into()], NONE, dest)
 }
 
-fn scaled(dest: Dest<'_>, x: &Tensor, factor: f64) -> Result<Tensor> {
-    map(&binary::mul::OP, &[x.into(), Var::from(factor)], NONE, dest)
+/// A change of unit, with a node of its own where the result is a new tensor.
+fn scaled(name: &'static str, dest: Dest<'_>, x: &Tensor, factor: f64) -> Result<Tensor> {
+    let value = |dest| map(&binary::mul::OP, &[x.into(), Var::from(factor)], NONE, dest);
+    match dest {
+        Dest::New => crate::node::linear(name, x, || value(dest), move |g| g * factor),
+        dest => value(dest),
+    }
 }
 
 /// The tensor itself; `+x`.
@@ -310,9 +315,9 @@ crate::filling_ops! {
     /// Not above a bound.
     fmio "clamp_max(Tensor self, Operand max) -> Tensor" => |dest, x, high| clamp(dest, x, None, Some(high), ABOVE);
     /// Degrees to radians.
-    fmio "deg2rad(Tensor self) -> Tensor" => |dest, x| scaled(dest, x, std::f64::consts::PI / 180.0);
+    fmio "deg2rad(Tensor self) -> Tensor" => |dest, x| scaled("Deg2RadBackward0", dest, x, std::f64::consts::PI / 180.0);
     /// Radians to degrees.
-    fmio "rad2deg(Tensor self) -> Tensor" => |dest, x| scaled(dest, x, 180.0 / std::f64::consts::PI);
+    fmio "rad2deg(Tensor self) -> Tensor" => |dest, x| scaled("Rad2DegBackward0", dest, x, 180.0 / std::f64::consts::PI);
     /// The greatest common divisor.
     fmio "gcd(Tensor self, Tensor other) -> Tensor" => |dest, a, b| pair(&gcd::OP, dest, a, b);
     /// The least common multiple.

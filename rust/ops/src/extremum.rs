@@ -20,6 +20,13 @@ pub(crate) fn copysign_vjp(g: Var, a: Var, y: Var) -> Var {
     Var::from(0.0).where_(a.eq(0.0), g * ratio)
 }
 
+/// As [`shared_vjp`], where NaN equals nothing: a NaN as the extreme spreads to all gradients.
+fn tied_vjp(g: Var, x: &Var, y: Var, dims: &[i64]) -> Var {
+    let wins = x.clone().eq(y);
+    let count = Var::mask_of(wins.clone(), &g).sum_keep(dims);
+    g.where_(wins, 0.0) / count
+}
+
 /// Elements equal to the extreme share its gradient.
 pub(crate) fn shared_vjp(g: Var, x: &Var, y: Var, dims: &[i64]) -> Var {
     let wins = match &y {
@@ -82,7 +89,8 @@ fn fold(
         Formula::new(node, 1, &[Keep::Input(x), Keep::Output(y, 0)], move |grads, saved| {
             let g = keep_dims(Var::grad(grads), &span.kept);
             let y = keep_dims(saved.vars[1].clone(), &span.kept);
-            Ok(vec![Some(shared_vjp(g, &saved.vars[0], y, &reduced))])
+            let share = if op == "max" || op == "min" { shared_vjp } else { tied_vjp };
+            Ok(vec![Some(share(g, &saved.vars[0], y, &reduced))])
         })
     })
 }

@@ -78,7 +78,7 @@ fn without_repeats(array: &Array) -> Array {
 
 /// Every element becomes `value`.
 pub fn fill_(x: &Tensor, value: Scalar) -> Result<Tensor> {
-    write_number(x, value, "FillBackward0")
+    write_number(x, value, "FillBackward2")
 }
 
 /// Every element becomes the one of a 0-d tensor, which gets the sum of the gradients.
@@ -106,7 +106,7 @@ struct FillBody;
 
 impl tape::Backward for FillBody {
     fn name(&self) -> &'static str {
-        "FillBackward1"
+        "FillBackward3"
     }
 
     fn vjp(&self, grads: &[Option<Tensor>], cx: &tape::Context<'_>) -> Result<tape::Grads> {

@@ -16,6 +16,9 @@ use std::any::Any;
 use std::sync::OnceLock;
 use tape::{Backward, Context, Edge, Grads, SavedInput, SavedOutput, Tensor};
 
+/// The node of an op that PyTorch has no derivative for.
+const UNDERIVED: &str = "NotImplemented";
+
 /// No run-time parameters.
 pub const NONE: Params = [0.0; 4];
 
@@ -71,12 +74,13 @@ impl MapRow {
     }
 
     /// The number among the operands for which the op has an overload of its own, told by a name of
-    /// its own: such a number has no edge.
+    /// its own: such a number has no edge, nor has one of an op without a derivative.
     fn number_without_edge(&self, ins: &[Var]) -> Option<usize> {
         let number = ins.iter().position(|v| matches!(v, Var::S(_)))?;
         let mut names = self.node?.split('|');
         let general = names.next()?;
-        names.nth(number).filter(|name| *name != general).map(|_| number)
+        let own = names.nth(number).is_some_and(|name| name != general);
+        (own || general == UNDERIVED).then_some(number)
     }
 
     fn node_name(&'static self, ins: &[Var]) -> &'static str {

@@ -300,7 +300,8 @@ fn folded(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let tall = view::reshape_to(a, &[rows, k])?;
     let mut dims = Dims::from_slice(&x[..x.len() - 1]);
     dims.push(y[1]);
-    view::reshape_to(&mm(&tall, b)?, &dims)
+    let out = mm(&tall, b)?;
+    view::unsafe_reshaped(&out, &dims)
 }
 
 fn batched(a: &Tensor, b: &Tensor) -> Result<Tensor> {
@@ -326,7 +327,7 @@ fn batched(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let mut dims = batch.clone();
     dims.push(n);
     dims.push(m);
-    view::reshape_to(&out, &dims)
+    view::unsafe_reshaped(&out, &dims)
 }
 
 /// `a @ b + bias`, a bias of one number a column, as one node.

@@ -49,6 +49,24 @@ fn adjoint(g: &Tensor, by: &Arc<Settled>) -> Result<Tensor> {
     })
 }
 
+/// [`nll_loss_nd`] of a vector or a batch of vectors, with a message of its own.
+fn nll_loss(
+    x: &Tensor,
+    target: &Tensor,
+    weight: Option<&Tensor>,
+    reduction: i64,
+    ignore_index: i64,
+) -> Result<Tensor> {
+    ensure!(
+        x.rank() != 2 || target.rank() != 1 || x.dims()[0] == target.dims()[0],
+        Runtime,
+        "size mismatch (got input: {}, target: {})",
+        shape::show(&x.dims()),
+        shape::show(&target.dims())
+    );
+    nll_loss_nd(x, target, weight, reduction, ignore_index)
+}
+
 /// Classes along dimension 1 (0 for a vector); targets hold one class a position.
 pub fn nll_loss_nd(
     x: &Tensor,
@@ -257,7 +275,7 @@ crate::ops! {
     /// The negative log-likelihood of classes.
     f f32 "nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor" => |x, t, w, r, i| nll_loss_nd(x, t, w, r, i);
     /// The negative log-likelihood of classes.
-    fo f32 "nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor" => |x, t, w, r, i| nll_loss_nd(x, t, w, r, i);
+    fo f32 "nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor" => |x, t, w, r, i| nll_loss(x, t, w, r, i);
     /// Softmax cross-entropy against classes or their probabilities.
     f f32 "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.0) -> Tensor" => |x, t, w, reduction, ignore_index, smoothing| cross_entropy(x, t, w, CrossEntropy { reduction, ignore_index, smoothing });
 }

@@ -44,7 +44,7 @@ crate::filling_ops! {
     /// The first argument to the power of the second, in double precision.
     fo "float_power.Scalar(Scalar self, Tensor exponent) -> Tensor" => |dest, a, b| number_power(dest, a, b);
     /// The first argument times 2 to the power of the second.
-    fmio "ldexp(Tensor self, Operand other) -> Tensor" => |dest, x, exponent| ldexp(dest, x, exponent);
+    fmio "ldexp(Tensor self, Tensor other) -> Tensor" => |dest, x, exponent| ldexp(dest, x, exponent);
 }
 
 /// A power in double precision whatever the operands are.

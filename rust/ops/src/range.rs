@@ -252,9 +252,21 @@ crate::filling_ops! {
     /// From start in steps, with end.
     fo "range(Scalar start, Scalar end, Scalar step=1, *, TensorOptions options={}) -> Tensor" => |dest, start, end, step, options| range(dest, start, end, step, &options);
     /// Evenly spaced numbers, both ends included.
-    fo "linspace(Operand start, Operand end, int steps, *, TensorOptions options={}) -> Tensor" => |dest, start, end, steps, options| linspace(dest, &start, &end, steps, &options);
+    fo "linspace(Scalar start, Scalar end, int steps, *, TensorOptions options={}) -> Tensor" => |dest, start, end, steps, options| linspace(dest, &start, &end, steps, &options);
+    /// Evenly spaced numbers, both ends included.
+    fo "linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, TensorOptions options={}) -> Tensor" => |dest, start, end, steps, options| linspace(dest, &start, &end, steps, &options);
+    /// Evenly spaced numbers, both ends included.
+    fo "linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, TensorOptions options={}) -> Tensor" => |dest, start, end, steps, options| linspace(dest, &start, &end, steps, &options);
+    /// Evenly spaced numbers, both ends included.
+    fo "linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, TensorOptions options={}) -> Tensor" => |dest, start, end, steps, options| linspace(dest, &start, &end, steps, &options);
     /// Powers of a base with evenly spaced exponents.
-    fo "logspace(Operand start, Operand end, int steps, float base=10.0, *, TensorOptions options={}) -> Tensor" => |dest, start, end, steps, base, options| logspace(dest, (&start, &end), steps, base, &options);
+    fo "logspace(Scalar start, Scalar end, int steps, float base=10.0, *, TensorOptions options={}) -> Tensor" => |dest, start, end, steps, base, options| logspace(dest, (&start, &end), steps, base, &options);
+    /// Powers of a base with evenly spaced exponents.
+    fo "logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10.0, *, TensorOptions options={}) -> Tensor" => |dest, start, end, steps, base, options| logspace(dest, (&start, &end), steps, base, &options);
+    /// Powers of a base with evenly spaced exponents.
+    fo "logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10.0, *, TensorOptions options={}) -> Tensor" => |dest, start, end, steps, base, options| logspace(dest, (&start, &end), steps, base, &options);
+    /// Powers of a base with evenly spaced exponents.
+    fo "logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10.0, *, TensorOptions options={}) -> Tensor" => |dest, start, end, steps, base, options| logspace(dest, (&start, &end), steps, base, &options);
     /// Ones on the diagonal.
     fo "eye(int n, int? m=None, *, TensorOptions options={}) -> Tensor" => |dest, n, m, options| diagonal_ones(dest, n, m, &options);
     /// Row and column numbers of a lower triangle.

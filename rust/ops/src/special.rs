@@ -45,9 +45,9 @@ crate::unary! { SPECIAL:
 
 crate::binary! { SPECIAL_PAIRS:
     /// a log(1 + b), and 0 where a is 0.
-    special_xlog1py { out: Same, binary: [Float => |a, b| if b.is_nan() { b } else if a == 0.0 { 0.0 } else { a * Field::log1p(b) }], wgsl: "", a: [|g, a, b| Var::from(0.0).where_(a.eq(0.0).logical_and(b.clone().le(-1.0)), g * map::apply_var(&crate::unary::log1p::OP, b))], b: [|g, a, b| g * a / (b + 1.0)], sample: 0.5..4.0 }
+    special_xlog1py as "SpecialXlog1PyBackward0|SpecialXlog1PyBackward1|SpecialXlog1PyBackward2" { out: Same, binary: [Float => |a, b| if b.is_nan() { b } else if a == 0.0 { 0.0 } else { a * Field::log1p(b) }], wgsl: "", a: [|g, a, b| Var::from(0.0).where_(a.eq(0.0).logical_and(b.clone().le(-1.0)), g * map::apply_var(&crate::unary::log1p::OP, b))], b: [|g, a, b| g * a / (b + 1.0)], sample: 0.5..4.0 }
     /// The Hurwitz zeta function.
-    special_zeta { out: Same, binary: [Float => |a, b| Real::zeta(a, b)], wgsl: "zeta(a, b)", a: [|_g| underivable("zeta")], b: [|g, a, b| -g * &a * map::of2(&special_zeta::OP, a + 1.0, b)], sample: 2.0..4.0 }
+    special_zeta as "SpecialZetaBackward0|SpecialZetaBackward1|SpecialZetaBackward2" { out: Same, binary: [Float => |a, b| Real::zeta(a, b)], wgsl: "zeta(a, b)", a: [|_g| underivable("zeta")], b: [|g, a, b| -g * &a * map::of2(&special_zeta::OP, a + 1.0, b)], sample: 2.0..4.0 }
     /// The regularised lower incomplete gamma function.
     igamma(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::igamma(a, b)], wgsl: "", a: [|_g| underivable("igamma: input")], b: [|g, a, b| g * gamma_density(a, b)], sample: 0.5..4.0 }
     /// The regularised upper incomplete gamma function.
@@ -180,6 +180,10 @@ fn sinc_vjp(g: Var, x: Var) -> Var {
 crate::filling_ops! {
     /// Special functions with parameters.
     SPECIAL_WITH:
+    /// The lower regularized incomplete gamma function.
+    fmio "igamma(Tensor self, Tensor other) -> Tensor" => |dest, a, b| incomplete_gamma(&igamma::OP, dest, a, b);
+    /// The upper regularized incomplete gamma function.
+    fmio "igammac(Tensor self, Tensor other) -> Tensor" => |dest, a, b| incomplete_gamma(&igammac::OP, dest, a, b);
     /// The derivative of digamma of order n.
     f "polygamma(int n, Tensor self) -> Tensor" => |dest, n, x| ordered(dest, n, x);
     /// log(x / (1 - x)), x limited to [eps, 1 - eps] where that is given.
@@ -201,6 +205,23 @@ crate::ops! {
     fmio "mvlgamma(Tensor self, int p) -> Tensor" => |x, p| mvlgamma(x, p);
     /// Mantissas and powers of two.
     fmo "frexp(Tensor self) -> (Tensor mantissa, Tensor exponent)" => |x| frexp(x);
+}
+
+fn incomplete_gamma(
+    row: &'static map::MapRow,
+    dest: Dest<'_>,
+    a: &Tensor,
+    b: &Tensor,
+) -> Result<Tensor> {
+    let dtype = a.dtype();
+    ensure!(
+        !dtype.is_integral() || !b.dtype().is_integral(),
+        NotImplemented,
+        "\"{}_cpu\" not implemented for '{}'",
+        row.op.name,
+        base::promote::promote_types(dtype, b.dtype()).type_name()
+    );
+    map::map(row, &[a.into(), b.into()], map::NONE, dest)
 }
 
 fn ordered(dest: Dest<'_>, n: i64, x: &Tensor) -> Result<Tensor> {

@@ -191,7 +191,8 @@ fn cross(a: &Tensor, b: &Tensor, dim: Option<i64>) -> Result<Tensor> {
         a.dims().get(d).copied().unwrap_or(1),
         b.dims().get(d).copied().unwrap_or(1)
     );
-    let (a, b) = (view::expand_to(a, &whole), view::expand_to(b, &whole));
+    let wide = |x: &Tensor| if x.dims() == whole { x.clone() } else { view::expand_to(x, &whole) };
+    let (a, b) = (wide(a), wide(b));
     let value = {
         let _off = tape::set_grad_enabled(false);
         let turn =

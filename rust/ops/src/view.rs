@@ -57,6 +57,14 @@ pub fn reshape_to(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
     }
 }
 
+/// A fresh result under other sizes, not a view to autograd.
+pub(crate) fn unsafe_reshaped(fresh: &Tensor, dims: &[usize]) -> Result<Tensor> {
+    match fresh.layout().view(dims) {
+        Some(to) => Ok(unsafe_viewed(fresh, to)),
+        None => reshape_to(fresh, dims),
+    }
+}
+
 /// A view of a fresh copy that is not a view to autograd (`_unsafe_view`).
 pub(crate) fn unsafe_viewed(copy: &Tensor, to: Layout) -> Tensor {
     let back = copy.dims();

@@ -2,7 +2,7 @@
 
 use crate::node::linear;
 use crate::{Var, complex, create, fused, view};
-use base::{DType, MemoryFormat, Result};
+use base::{DType, MemoryFormat, Result, bail, ensure, shape};
 use tape::Tensor;
 
 /// The copy of a view. A view is linear: its gradient is that of the same view of zeros.
@@ -43,6 +43,21 @@ fn all_copied(
     (0..count).map(one).collect()
 }
 
+/// [`view::narrow`] with the checks of the kernel that PyTorch copies by.
+fn narrowed(x: &Tensor, dim: i64, start: i64, length: i64) -> Result<Tensor> {
+    let dims = x.dims();
+    ensure!(
+        dims.is_empty() || dim < dims.len() as i64,
+        Runtime,
+        "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
+    );
+    if !dims.is_empty() && length < 0 {
+        let size = dims[shape::wrap_dim(dim, dims.len())?];
+        bail!(Runtime, "start ({start}) + length ({length}) exceeds dimension size ({size}).");
+    }
+    view::narrow(x, dim, start, length)
+}
+
 crate::ops! {
     /// Views as copies.
     COPIES:
@@ -61,7 +76,7 @@ crate::ops! {
     /// A copy of a slice.
     fo "slice_copy(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor" => |x, dim, start, end, step| copied("SliceBackward0_copy", x, move |x| view::slice(x, dim, start, end, step));
     /// A copy of part of a dimension.
-    fmo "narrow_copy(Tensor self, int dim, int start, int length) -> Tensor" => |x, dim, start, len| copied("SliceBackward0_copy", x, move |x| view::narrow(x, dim, start, len));
+    fmo "narrow_copy(Tensor self, int dim, int start, int length) -> Tensor" => |x, dim, start, len| copied("SliceBackward0_copy", x, move |x| narrowed(x, dim, start, len));
     /// A copy without dimensions of size 1.
     fo "squeeze_copy(Tensor self, int[1]? dim=None) -> Tensor" => |x, dim| squeezed(x, dim);
     /// A copy of the transpose of a matrix.

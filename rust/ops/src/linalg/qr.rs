@@ -118,7 +118,7 @@ pub fn householder_product(x: &Tensor, factors: &Tensor) -> Result<Tensor> {
     tape::record(product(x, factors, columns)?, &inputs, |_| {
         let meaning = move |at: &[Tensor]| reflected(&at[0], &at[1], columns);
         fused::node(
-            "HouseholderProductBackward0",
+            "LinalgHouseholderProductBackward0",
             &inputs,
             Vec::new(),
             move |grad, saved| {
@@ -190,6 +190,11 @@ fn ormqr(
         Runtime,
         "torch.ormqr: other.shape[{place}] must be equal to input.shape[-2]"
     );
+    ensure!(
+        factors.dims().last() == Some(&dim.min(Sizes::of(x).columns)),
+        Runtime,
+        "torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{place}], input.shape[-1])"
+    );
     let q = full_product(x, factors)?;
     let q = if transpose { Var::from(&q).mh().tensor()? } else { q };
     if left { matmul::matmul(&q, other) } else { matmul::matmul(other, &q) }
@@ -226,15 +231,15 @@ crate::ops! {
     /// QR.
     QR:
     /// Orthonormal columns times an upper triangle.
-    fo "linalg_qr(Tensor A, str mode='reduced') -> (Tensor Q, Tensor R)" => |a, mode| qr(a, mode);
+    fo f32 "linalg_qr(Tensor A, str mode='reduced') -> (Tensor Q, Tensor R)" => |a, mode| qr(a, mode);
     /// Orthonormal columns times an upper triangle.
-    fmo "qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)" => |a, some| old_qr(a, some);
+    fmo f32 "qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)" => |a, some| old_qr(a, some);
     /// Reflectors below R, and their factors.
-    fmo "geqrf(Tensor self) -> (Tensor a, Tensor tau)" => |a| geqrf(a);
+    fmo f32 "geqrf(Tensor self) -> (Tensor a, Tensor tau)" => |a| geqrf(a);
     /// The leading columns of a product of reflections.
-    fo "linalg_householder_product(Tensor input, Tensor tau) -> Tensor" => |x, factors| householder_product(x, factors);
+    fo f32 "linalg_householder_product(Tensor input, Tensor tau) -> Tensor" => |x, factors| householder_product(x, factors);
     /// The leading columns of a product of reflections.
-    fmo "orgqr(Tensor self, Tensor input2) -> Tensor" => |x, factors| householder_product(x, factors);
+    fmo f32 "orgqr(Tensor self, Tensor input2) -> Tensor" => |x, factors| householder_product(x, factors);
     /// A product of reflections times a matrix.
-    fmo "ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor" => |x, factors, other, left, transpose| ormqr(x, factors, other, left, transpose);
+    fmo f32 "ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor" => |x, factors, other, left, transpose| ormqr(x, factors, other, left, transpose);
 }
