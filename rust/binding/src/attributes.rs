@@ -5,9 +5,19 @@ use crate::error::IntoPy;
 use crate::tensor::{PyTensor, wrap};
 use base::MemoryFormat;
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+
+/// The number of a dimension that is there; a scalar has none.
+fn own_dim(dim: i64, rank: usize) -> PyResult<usize> {
+    let d = base::shape::wrap_dim(dim, rank).py()?;
+    if rank == 0 {
+        let text = format!("Dimension specified as {dim} but tensor has no dimensions");
+        return Err(PyIndexError::new_err(text));
+    }
+    Ok(d)
+}
 
 /// Geometry, type and place.
 #[pymethods]
@@ -25,8 +35,8 @@ impl PyTensor {
         match dim {
             None => size(py, &dims),
             Some(dim) => {
-                let d = base::shape::wrap_dim(dim, dims.len()).py()?;
-                dims.get(d).copied().unwrap_or(1).into_bound_py_any(py)
+                let d = own_dim(dim, dims.len())?;
+                dims[d].into_bound_py_any(py)
             }
         }
     }
@@ -38,7 +48,7 @@ impl PyTensor {
         match dim {
             None => Ok(PyTuple::new(py, layout.strides.iter())?.into_any()),
             Some(dim) => {
-                let d = base::shape::wrap_dim(dim, layout.rank()).py()?;
+                let d = own_dim(dim, layout.rank())?;
                 layout.strides[d].into_bound_py_any(py)
             }
         }

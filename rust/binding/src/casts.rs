@@ -8,7 +8,7 @@ use ops::{cast, create};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 /// Copies, casts and moves.
 #[pymethods]
@@ -142,15 +142,21 @@ impl Target {
             self.dtype = Some(other.get().tensor.dtype());
             self.device = Some(other.get().tensor.device());
         } else if let Some(dtype) = to_dtype(value) {
-            self.dtype = Some(dtype);
+            if self.dtype.replace(dtype).is_some() {
+                return Err(unfit(value));
+            }
+        } else if value.is_instance_of::<PyString>() {
+            self.device = Some(to_device(value)?);
         } else {
-            self.device = Some(to_device(value).map_err(|_| {
-                PyTypeError::new_err(format!(
-                    "to() received an invalid combination of arguments - got ({}), but expected one of:\n * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n * (Tensor tensor, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)",
-                    crate::convert::type_name(value)
-                ))
-            })?);
+            self.device = Some(to_device(value).map_err(|_| unfit(value))?);
         }
         Ok(())
     }
+}
+
+fn unfit(value: &Bound<'_, PyAny>) -> PyErr {
+    PyTypeError::new_err(format!(
+        "to() received an invalid combination of arguments - got ({}), but expected one of:\n * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n * (Tensor tensor, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)",
+        crate::convert::type_name(value)
+    ))
 }

@@ -5,6 +5,7 @@ use crate::tensor::PyTensor;
 use base::Scalar;
 use ops::Value;
 use ops::schema::Type;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyComplex, PyFloat, PyInt, PyList, PyString, PyTuple};
 
@@ -59,7 +60,8 @@ pub fn int(value: &Bound<'_, PyAny>) -> Option<i64> {
         .flatten()
 }
 
-fn sequence<'py>(value: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+/// The items of a list or tuple.
+pub fn sequence<'py>(value: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
     if let Ok(list) = value.cast::<PyList>() {
         return Some(list.iter().collect());
     }
@@ -124,6 +126,11 @@ pub fn argument(value: &Bound<'_, PyAny>, ty: Type) -> Option<Value> {
             .ok()
             .map(|g| Value::Generator(g.get().0.clone())),
     }
+}
+
+/// An int beyond 64 bits.
+pub fn overflow() -> PyErr {
+    PyValueError::new_err("Overflow when unpacking long long")
 }
 
 /// The name of a value's type in messages about bad calls.

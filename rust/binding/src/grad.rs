@@ -1,6 +1,5 @@
 //! Autograd as Python sees it: backward, grad, nodes, modes.
 
-use crate::dtype::size;
 use crate::error::{IntoPy, from_python};
 use crate::hooks::{HookRemover, PyHook, PyLeafHook};
 use crate::node::{Held, node_object};
@@ -121,7 +120,10 @@ impl PyTensor {
     }
 
     #[setter]
-    fn set_requires_grad(&self, on: bool) -> PyResult<()> {
+    fn set_requires_grad(&self, on: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Ok(on) = on.extract::<bool>() else {
+            return Err(PyRuntimeError::new_err("requires_grad must be a bool"));
+        };
         if on && !self.tensor.is_leaf() {
             return Err(PyRuntimeError::new_err(
                 "you can only change requires_grad flags of leaf variables.",
@@ -171,7 +173,7 @@ impl PyTensor {
     }
 
     #[setter]
-    fn set_grad(&self, py: Python<'_>, grad: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn set_grad(&self, grad: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let Some(grad) = grad.filter(|g| !g.is_none()) else {
             self.tensor.set_grad(None);
             return Ok(());
@@ -193,12 +195,18 @@ impl PyTensor {
                 self.tensor.dtype()
             )));
         }
-        if grad.dims() != self.tensor.dims() {
-            let _ = size(py, &grad.dims())?;
+        if grad.device() != self.tensor.device() {
             return Err(PyRuntimeError::new_err(format!(
-                "assigned grad has data of a different size: expected {}, got {}",
-                base::shape::show(&self.tensor.dims()),
-                base::shape::show(&grad.dims())
+                "attempting to assign a gradient with device type '{}' to a tensor with device type '{}'. Please ensure that the gradient and the tensor are on the same device",
+                grad.device(),
+                self.tensor.device()
+            )));
+        }
+        if grad.dims() != self.tensor.dims() {
+            return Err(PyRuntimeError::new_err(format!(
+                "attempting to assign a gradient of size '{}' to a tensor of size '{}'. Please ensure that the gradient and the tensor are the same size",
+                base::shape::show(&grad.dims()),
+                base::shape::show(&self.tensor.dims())
             )));
         }
         self.tensor.set_grad(Some(grad.clone()));

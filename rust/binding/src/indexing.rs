@@ -3,7 +3,7 @@
 //! Ints, slices, None, Ellipsis and bools become a chain of views; tensors, masks, sequences and
 //! arrays are collected for one advanced index applied to the result of that chain.
 
-use crate::convert::{int, number};
+use crate::convert::{int, number, overflow};
 use crate::error::IntoPy;
 use crate::overrides::{hand_over_method, intercepted};
 use crate::tensor::{PyTensor, wrap};
@@ -99,13 +99,14 @@ fn item<'py>(value: &Bound<'py, PyAny>) -> PyResult<Item<'py>> {
             return Ok(Item::Int(i));
         }
         if value.hasattr("__index__").unwrap_or(false) {
-            return Ok(Item::Int(value.call_method0("__index__")?.extract()?));
+            let index = value.call_method0("__index__")?.extract();
+            return index.map(Item::Int).map_err(|_| overflow());
         }
     }
     let sequence = value.is_instance_of::<PyList>()
         || value.is_instance_of::<PyTuple>()
         || is_array(value)
-        || (value.cast::<PySequence>().is_ok() && !value.is_instance_of::<PyString>());
+        || value.cast::<PySequence>().is_ok();
     if sequence {
         return sequence_item(value).map(Item::Tensor);
     }

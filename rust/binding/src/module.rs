@@ -55,11 +55,16 @@ fn get_num_threads() -> usize {
 
 /// Changes how many threads kernels use.
 #[pyfunction]
-fn set_num_threads(n: usize) -> PyResult<()> {
-    if n == 0 {
-        return Err(PyRuntimeError::new_err("expected a positive integer"));
+fn set_num_threads(n: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Some(count) = crate::convert::int(n) else {
+        let kind = crate::convert::type_name(n);
+        let text = format!("set_num_threads expects an int, but got {kind}");
+        return Err(PyRuntimeError::new_err(text));
+    };
+    match usize::try_from(count) {
+        Ok(count) if count > 0 => cpu::set_num_threads(count),
+        _ => return Err(PyRuntimeError::new_err("set_num_threads expects a positive integer")),
     }
-    cpu::set_num_threads(n);
     Ok(())
 }
 

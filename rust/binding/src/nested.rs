@@ -175,6 +175,9 @@ impl Walk {
         if value.is_instance_of::<PyInt>() {
             return PyValueError::new_err("Overflow when unpacking long long");
         }
+        if value.is_instance_of::<PyString>() && !self.values.is_empty() {
+            return invalid_data(value);
+        }
         if self.values.is_empty() && self.wanted.is_none() {
             return PyRuntimeError::new_err(format!("Could not infer dtype of {kind}"));
         }

@@ -1,14 +1,17 @@
 //! Argument parsing by schema: one parser for every op and spelling, with PyTorch's rules (names,
 //! defaults, sizes as separate arguments, overloads) and its message for calls that fit nothing.
 
-use crate::convert::{argument, type_name};
+use crate::convert::{argument, overflow, type_name};
+use crate::dtype::to_device;
 use base::{DType, Scalar};
 use ops::Value;
 use ops::call::OpDef;
 use ops::schema::{Parameter, Schema, Type};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyInt, PyString};
 use smallvec::SmallVec;
+use std::sync::Arc;
 use tape::Tensor;
 
 /// The arguments of a call as Python passed them.
@@ -86,12 +89,15 @@ enum Reason {
     Call(String),
     /// Of one argument: `add(): argument ...`.
     Argument(String),
+    /// A value that no overload takes.
+    Value(Arc<PyErr>),
 }
 
 impl Reason {
     fn text(&self) -> &str {
         match self {
             Reason::Call(text) | Reason::Argument(text) => text,
+            Reason::Value(_) => "",
         }
     }
 }
@@ -202,8 +208,10 @@ fn is_spread(rest: Option<&[Borrowed<'_, '_, PyAny>]>) -> bool {
 
 fn sizes(p: &Parameter, rest: &[Borrowed<'_, '_, PyAny>]) -> Result<Value, Reason> {
     let list: Option<Vec<i64>> = rest.iter().map(|value| crate::convert::int(value)).collect();
-    list.map(Value::Ints)
-        .ok_or_else(|| Reason::Argument(format!("argument '{}' must be tuple of ints", p.name)))
+    list.map(Value::Ints).ok_or_else(|| {
+        let items: Vec<_> = rest.iter().map(|&value| value.to_owned()).collect();
+        unpacking(p, &items, Some(1))
+    })
 }
 
 fn take_named<'a, 'py>(
@@ -224,14 +232,70 @@ fn convert(p: &Parameter, value: &Bound<'_, PyAny>, at: Option<usize>) -> Result
     if value.is_none() && (p.optional || p.default == Some("None")) {
         return Ok(Value::None);
     }
-    argument(value, p.ty).ok_or_else(|| {
-        Reason::Argument(format!(
-            "argument '{}'{} must be {}, not {}",
-            shown_name(p),
-            at.map_or_else(String::new, |at| format!(" (position {at})")),
-            type_text(p.ty),
-            type_name(value)
-        ))
+    argument(value, p.ty).ok_or_else(|| unfit(p, value, at))
+}
+
+/// Why a value does not fit: its type, or what is inside.
+#[cold]
+fn unfit(p: &Parameter, value: &Bound<'_, PyAny>, at: Option<usize>) -> Reason {
+    let too_large = value.is_instance_of::<PyInt>() && value.extract::<i64>().is_err();
+    match (p.ty, crate::convert::sequence(value)) {
+        (Type::Device, _) if value.is_instance_of::<PyString>() => {
+            if let Err(error) = to_device(value) {
+                return Reason::Value(Arc::new(error));
+            }
+        }
+        (Type::Int, _) if too_large => return Reason::Value(Arc::new(overflow())),
+        (Type::Ints(_), None) if too_large => return unpacking(p, &[value.clone()], at),
+        (Type::Ints(_), Some(items)) if !items.is_empty() => return unpacking(p, &items, at),
+        (Type::Tensors, Some(items)) => {
+            let odd = |item: &Bound<'_, PyAny>| argument(item, Type::Tensor).is_none();
+            if let Some(i) = items.iter().position(odd) {
+                let (place, kind) = (at.unwrap_or(1) - 1, type_name(&items[i]));
+                let text =
+                    format!("expected Tensor as element {i} in argument {place}, but got {kind}");
+                return Reason::Value(Arc::new(PyTypeError::new_err(text)));
+            }
+        }
+        _ => {}
+    }
+    Reason::Argument(format!(
+        "argument '{}'{} must be {}, not {}",
+        shown_name(p),
+        position(at),
+        type_text(p.ty),
+        type_name(value)
+    ))
+}
+
+fn position(at: Option<usize>) -> String {
+    at.map_or_else(String::new, |at| format!(" (position {at})"))
+}
+
+/// Which of several ints is none; PyTorch looks at the first to tell what the argument is.
+#[cold]
+fn unpacking(p: &Parameter, items: &[Bound<'_, PyAny>], at: Option<usize>) -> Reason {
+    let name = shown_name(p);
+    let odd = items.iter().position(|item| crate::convert::int(item).is_none());
+    let Some((i, item)) = odd.map(|i| (i, &items[i])) else {
+        return Reason::Argument(format!("argument '{name}' must be tuple of ints"));
+    };
+    let kind = type_name(item);
+    Reason::Argument(if item.is_instance_of::<PyInt>() && !item.is_instance_of::<PyBool>() {
+        format!(
+            "argument '{name}' failed to unpack the object at pos {} with error \"Overflow when unpacking long long",
+            i + 1
+        )
+    } else if i == 0 {
+        let place = position(at);
+        format!(
+            "argument '{name}'{place} must be tuple of ints, but found element of type {kind} at pos 0"
+        )
+    } else {
+        format!(
+            "argument '{name}' failed to unpack the object at pos {} with error \"type must be tuple of ints,but got {kind}\"",
+            i + 1
+        )
     })
 }
 
@@ -363,11 +427,17 @@ fn refuse(
     method: bool,
     reasons: &[Reason],
 ) -> PyErr {
-    if let ([reason], [_]) = (reasons, overloads) {
-        return PyTypeError::new_err(match reason {
-            Reason::Call(text) => format!("{name}() {text}"),
-            Reason::Argument(text) => format!("{name}(): {text}"),
-        });
+    for reason in reasons {
+        if let Reason::Value(error) = reason {
+            return Python::attach(|py| error.clone_ref(py));
+        }
+    }
+    match (reasons, overloads) {
+        ([Reason::Call(text)], [_]) => return PyTypeError::new_err(format!("{name}() {text}")),
+        ([Reason::Argument(text)], [_]) => {
+            return PyTypeError::new_err(format!("{name}(): {text}"));
+        }
+        _ => {}
     }
     let got = shown_call(given, usize::from(method));
     let mut text = format!(
