@@ -34,6 +34,7 @@ class Stream:
         self.priority = priority
         self.stream_id = next(_numbers) if _number is None else _number
         self._entered: list[stream] = []
+        self._mark: tuple[int, _C._Event] | None = None
 
     def wait_event(self, event: Event) -> None:
         """Later work of the stream comes after the event, as it does in one queue."""
@@ -52,11 +53,19 @@ class Stream:
 
     def query(self) -> bool:
         """Whether all its work is done."""
-        return _C._Event(self.device_index, False).query()
+        return self._end().query()
 
     def synchronize(self) -> None:
         """Waits for its work; errors of that work are raised here."""
+        self._end()
         synchronize(self.device)
+
+    def _end(self) -> _C._Event:
+        """The mark behind all its work: a new one only where there was more since the last."""
+        asked = _C._gpu_counts(self.device_index)[0]
+        if self._mark is None or self._mark[0] != asked:
+            self._mark = asked, _C._Event(self.device_index, False)
+        return self._mark[1]
 
     def __enter__(self) -> Stream:
         context = stream(self)
