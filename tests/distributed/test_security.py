@@ -111,7 +111,7 @@ say(x.item())
 
 
 def test_a_group_across_hosts_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pyrite.distributed.process_group import _check_hosts
+    from pyrite.distributed.formation import _check_hosts
 
     monkeypatch.delenv("PYRITE_GROUP_KEY")
     with pytest.raises(dist.DistNetworkError, match=re.escape("several hosts (a, b)")):

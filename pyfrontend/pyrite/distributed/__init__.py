@@ -11,6 +11,7 @@ from pyrite.distributed.availability import *
 from pyrite.distributed.collectives import *
 from pyrite.distributed.device_mesh import *
 from pyrite.distributed.errors import *
+from pyrite.distributed.formation import *
 from pyrite.distributed.objects import *
 from pyrite.distributed.point_to_point import *
 from pyrite.distributed.process_group import *

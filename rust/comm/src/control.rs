@@ -262,6 +262,9 @@ impl Control {
 
     /// Ends the group over two descriptions that do not fit.
     pub fn mismatch(&self, peer: usize, ours: Call, theirs: Call) -> Error {
+        // A rank that is ahead still owes the other part of the earlier call.
+        let same = |call: &&Call| call.sequence == theirs.sequence && !call.agrees(&theirs);
+        let ours = lock(&self.state).history.iter().find(same).copied().unwrap_or(ours);
         let ((a, x), (b, y)) = if peer < self.rank {
             ((peer, theirs), (self.rank, ours))
         } else {
@@ -340,25 +343,28 @@ impl<'a> Thread<'a> {
             return;
         };
         let mut bytes = [0; 4096];
-        loop {
+        let mut end = None;
+        while end.is_none() {
             match (&peer.stream).read(&mut bytes) {
-                Ok(0) => return self.ended(rank, "its process ended (connection closed)"),
+                Ok(0) => end = Some("its process ended (connection closed)".to_string()),
                 Ok(count) => {
                     self.heard[rank] = Instant::now();
                     self.arrived[rank].extend(&bytes[..count]);
                 }
                 Err(error) if waits(&error) => break,
-                Err(error) => {
-                    return self.ended(rank, &format!("its connection broke ({error})"));
-                }
+                Err(error) => end = Some(format!("its connection broke ({error})")),
             }
         }
+        // Last words come before the end: they may say whose fault it is.
         loop {
             match Frame::take(&mut self.arrived[rank]) {
                 Ok(Some(frame)) => self.obey(rank, frame),
-                Ok(None) => return,
+                Ok(None) => break,
                 Err(what) => return self.ended(rank, what),
             }
+        }
+        if let Some(reason) = end {
+            self.ended(rank, &reason);
         }
     }
 

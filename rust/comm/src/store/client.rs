@@ -10,9 +10,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// A connection to a store's server.
+/// A way to a store's server: a connection for every thread that asks at the same time.
 pub struct Client {
-    stream: Mutex<Option<TcpStream>>,
+    server: (String, u16),
+    secret: Secret,
+    timeout: Duration,
+    idle: Mutex<Vec<TcpStream>>,
     local: SocketAddr,
 }
 
@@ -25,11 +28,11 @@ impl Client {
         timeout: Duration,
         pause: Pause<'_>,
     ) -> Result<Client> {
-        let hello = Hello { purpose: Purpose::Store, rank: 0, world: 0, topic: topic("store") };
-        let deadline = Instant::now() + timeout;
-        let stream = handshake::connect((host, port), &hello, secret, deadline, pause)?;
+        let server = (host.to_string(), port);
+        let stream = dial(&server, secret, timeout, pause)?;
         let local = stream.local_addr().map_err(address::broken)?;
-        Ok(Client { stream: Mutex::new(Some(stream)), local })
+        let idle = Mutex::new(vec![stream]);
+        Ok(Client { server, secret: secret.clone(), timeout, idle, local })
     }
 
     /// This end's address: where other ranks can reach this host.
@@ -44,22 +47,26 @@ impl Client {
             let text = format!("a store holds values up to {LIMIT} bytes; got {length}");
             return Err(Error::Store(text));
         }
-        let mut stream = self.borrow(pause)?;
+        let free = lock(&self.idle).pop();
+        let mut stream = match free {
+            Some(stream) => stream,
+            None => dial(&self.server, &self.secret, self.timeout, pause)?,
+        };
         let answer = converse(&mut stream, request, timeout, pause);
-        *lock(&self.stream) = Some(stream);
+        // After an error of the connection, later requests say so as well.
+        lock(&self.idle).push(stream);
         answer
     }
+}
 
-    /// The connection, once no other thread uses it.
-    fn borrow(&self, pause: Pause<'_>) -> Result<TcpStream> {
-        loop {
-            if let Some(stream) = lock(&self.stream).take() {
-                return Ok(stream);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-            pause()?;
-        }
-    }
+fn dial(
+    (host, port): &(String, u16),
+    secret: &Secret,
+    timeout: Duration,
+    pause: Pause<'_>,
+) -> Result<TcpStream> {
+    let hello = Hello { purpose: Purpose::Store, rank: 0, world: 0, topic: topic("store") };
+    handshake::connect((host, *port), &hello, secret, Instant::now() + timeout, pause)
 }
 
 fn lost(error: std::io::Error) -> Error {
