@@ -86,7 +86,7 @@ impl Arena {
     }
 
     fn word(&self, rank: usize) -> &Word {
-        let place = self.part(rank * LINE, LINE).ptr();
+        let place: *const () = self.part(rank * LINE, LINE).ptr().cast();
         // SAFETY: the place is inside the mapping, aligned to a page plus a multiple of LINE, zero
         // when new; all processes access it by atomics only.
         unsafe { &*place.cast::<Word>() }
@@ -150,8 +150,7 @@ impl Drop for Arena {
 /// Makes the file, with a name that nobody can guess.
 fn make(world: usize, name: &mut [u8; NAME]) -> Option<OwnedFd> {
     let random = secret::nonce().ok()?;
-    let hex: String = random[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    name.copy_from_slice(format!("/pyrite-{hex}").as_bytes());
+    name.copy_from_slice(format!("/pyrite-{}", secret::hex(&random)).as_bytes());
     let text = std::str::from_utf8(name).ok()?;
     let flags = shm::OFlags::CREATE | shm::OFlags::EXCL | shm::OFlags::RDWR;
     let file = shm::open(text, flags, Mode::RUSR | Mode::WUSR).ok()?;

@@ -257,6 +257,9 @@ unsafe fn zip<T: Number>(
 /// `into[i] = parts[0][i] . parts[1][i] . ...`, divided by `average` where that is given; the order
 /// of the parts is the order of the ranks. `into` may coincide with a part.
 pub fn fold(reduce: Reduce, dtype: DType, into: View, parts: &[View], average: Option<usize>) {
+    if let (&[lower, upper], None, false) = (parts, average, is_narrow(dtype)) {
+        return combine(reduce, dtype, into, lower, upper);
+    }
     with_element!(dtype, T, blocks::<T>(reduce, into, parts, average));
 }
 

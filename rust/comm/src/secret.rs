@@ -82,6 +82,12 @@ pub fn nonce() -> Result<[u8; SIZE]> {
     Ok(bytes)
 }
 
+/// Sixteen hexadecimal digits of a nonce, for names of files.
+pub fn hex(nonce: &[u8; SIZE]) -> String {
+    let (head, _) = nonce.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+    format!("{:016x}", u64::from_le_bytes(*head))
+}
+
 /// The name of a group in handshakes: connections of one group mean nothing to another.
 pub fn topic(name: &str) -> [u8; SIZE] {
     Sha256::digest(name.as_bytes()).into()
@@ -116,8 +122,7 @@ fn private(_file: &fs::File) -> std::io::Result<()> {
 fn make(folder: &Path, path: &Path) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     let name = nonce().map_err(std::io::Error::other)?;
-    let hex: String = name[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    let draft = folder.join(format!("group.key.{hex}"));
+    let draft = folder.join(format!("group.key.{}", hex(&name)));
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
