@@ -51,3 +51,42 @@ def test_register_kl_adds_a_pair() -> None:
 
     assert D.kl_divergence(Constant(0.0, 1.0), Constant(0.0, 1.0)).item() == 42.0
     assert D.kl_divergence(Constant(0.0, 1.0), D.Normal(0.0, 1.0)).item() == 0.0
+
+
+# Expected values whose derivatives by the parameters are known: E[x], written with them.
+MEANS = {
+    "Gamma": (D.Gamma, (2.0, 3.0), lambda a, b: a / b),
+    "Beta": (D.Beta, (2.0, 3.0), lambda a, b: a / (a + b)),
+    "Chi2": (D.Chi2, (3.0,), lambda k: k),
+    "InverseGamma": (D.InverseGamma, (6.0, 2.0), lambda a, b: b / (a - 1)),
+}
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_draws_of_gammas_are_differentiable(name: str) -> None:
+    kind, values, mean = MEANS[name]
+    torch.manual_seed(0)
+    drawn = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in values]
+    kind(*drawn).rsample((40_000,)).mean().backward()
+    exact = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in values]
+    mean(*exact).backward()
+    for found, wanted in zip(drawn, exact, strict=True):
+        assert torch.allclose(found.grad, wanted.grad, rtol=0.05), (found.grad, wanted.grad)
+
+
+def test_a_dirichlet_draw_is_the_same_with_gradients() -> None:
+    concentration = torch.tensor([[0.5, 2.0, 3.0], [4.0, 1.0, 0.2]], requires_grad=True)
+    torch.manual_seed(0)
+    plain = D.Dirichlet(concentration).sample((100,))
+    torch.manual_seed(0)
+    drawn = D.Dirichlet(concentration).rsample((100,))
+    assert torch.allclose(drawn, plain, rtol=1e-5)
+    drawn.sum().backward()  # each draw sums to one, whatever the concentrations are
+    assert torch.allclose(concentration.grad, torch.zeros(2, 3), atol=1e-4)
+
+
+def test_a_gamma_draw_has_no_second_derivative() -> None:
+    shape = torch.tensor(2.0, requires_grad=True)
+    (slope,) = torch.autograd.grad(D.Gamma(shape, 1.0).rsample(), shape, create_graph=True)
+    with pytest.raises(NotImplementedError, match="_standard_gamma_grad"):
+        torch.autograd.grad(slope, shape)

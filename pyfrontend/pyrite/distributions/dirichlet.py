@@ -58,7 +58,10 @@ class Dirichlet(Distribution):
         return new
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> _C.Tensor:
-        """Draws; their gradients are not available yet."""
+        """Draws with gradients: shares of gammas.
+
+        Gradients have the expectation of PyTorch's, which follows another path to the same draws.
+        """
         shape = self._extended_shape(sample_shape)
         return _C._sample_dirichlet(self.concentration.expand(shape))
 

@@ -35,6 +35,7 @@ pub mod extremum;
 pub mod fft;
 pub mod fractional;
 pub mod fused;
+pub mod gamma;
 pub mod gate;
 pub mod grid;
 pub mod histogram;

@@ -242,6 +242,10 @@ fn from_rates(
     (kernel, node): (&str, &'static str),
     generator: Source<'_>,
 ) -> Result<Tensor> {
+    recorded(drawn_from(x, kind, kernel, generator)?, x, node)
+}
+
+fn drawn_from(x: &Tensor, kind: PerElement, kernel: &str, generator: Source<'_>) -> Result<Array> {
     ensure!(
         x.dtype().is_float(),
         NotImplemented,
@@ -251,7 +255,7 @@ fn from_rates(
     let layout = crate::create::like_layout(&x.layout(), None)?;
     let out = Array::empty(layout, x.dtype(), x.device())?;
     dispatch::random::draw_from(&out, kind, &x.array(), source(generator))?;
-    recorded(out, x, node)
+    Ok(out)
 }
 
 /// Category numbers drawn from rows of weights.
@@ -285,13 +289,14 @@ fn multinomial(
     Ok(Tensor::new(out))
 }
 
-/// Rows drawn from Dirichlet distributions.
+/// Rows drawn from Dirichlet distributions. To be differentiated, the shares of gamma variates, which
+/// are the same draws.
 fn dirichlet(x: &Tensor, generator: Source<'_>) -> Result<Tensor> {
-    ensure!(
-        !needs_history(&[x]),
-        NotImplemented,
-        "the derivative for '_sample_dirichlet' is not implemented."
-    );
+    if needs_history(&[x]) {
+        let gammas = Var::from(standard_gamma(x, generator)?);
+        let total = gammas.clone().then(|g| crate::reduce::sum(g, Some(&[-1]), true, None));
+        return (gammas / total).tensor();
+    }
     let out = Array::empty_contiguous(&x.dims(), x.dtype(), x.device())?;
     dispatch::random::dirichlet(&out, &x.array(), source(generator))?;
     Ok(Tensor::new(out))
@@ -391,12 +396,7 @@ crate::ops! {
     m "log_normal_(Tensor self, float mean=1, float std=2, *, Generator? generator=None) -> Tensor" => |x, mean, std, generator| redraw(x, "LogNormalBackward0", Draw::LogNormal { mean, std }, generator);
 }
 
-/// Gamma variates. Their derivative by implicit reparametrisation is not written yet.
+/// Gamma variates, differentiable by their shapes.
 fn standard_gamma(x: &Tensor, generator: Source<'_>) -> Result<Tensor> {
-    ensure!(
-        !needs_history(&[x]),
-        NotImplemented,
-        "the derivative for '_standard_gamma' is not implemented."
-    );
-    from_rates(x, PerElement::StandardGamma, ("gamma_cpu", "StandardGammaBackward0"), generator)
+    crate::gamma::recorded(drawn_from(x, PerElement::StandardGamma, "gamma_cpu", generator)?, x)
 }
