@@ -267,6 +267,35 @@ D.Normal(0.,1.).log_prob(T([1.,float('nan')]))
 D.Normal(T([0.,1]),T([1.,2.])).log_prob(T([1.,2,3]))
 D.Normal(T([0]),T([1]))
 D.Normal(T([0.]).double(),1.).sample((2,)).dtype
+D.VonMises(T([0.5,-1.]),T([0.7,9.])).log_prob(T([0.2,1.]))
+D.VonMises(T([0.5,-1.]),T([0.7,9.])).sample((3,))
+D.VonMises(T([0.5,-1.]),T([1e-7,200.])).sample((2,))
+D.VonMises(T([0.5,-1.]),T([0.7,9.])).variance
+D.VonMises(T([0.5,-1.]),T([0.7,9.])).mean
+D.VonMises(T(0.5),T(2.)).expand((2,)).sample()
+D.VonMises(T(0.5),T(-2.))
+D.LowRankMultivariateNormal(torch.zeros(3),T([[1.],[2.],[0.5]]),T([1.,2.,0.5])).log_prob(T([0.2,1.,-1.]))
+D.LowRankMultivariateNormal(torch.zeros(3),T([[1.],[2.],[0.5]]),T([1.,2.,0.5])).rsample((2,))
+D.LowRankMultivariateNormal(torch.zeros(3),T([[1.],[2.],[0.5]]),T([1.,2.,0.5])).covariance_matrix
+D.LowRankMultivariateNormal(torch.zeros(3),T([[1.],[2.],[0.5]]),T([1.,2.,0.5])).precision_matrix
+D.LowRankMultivariateNormal(torch.zeros(3),T([[1.],[2.],[0.5]]),T([1.,2.,0.5])).scale_tril
+D.LowRankMultivariateNormal(torch.zeros(3),T([[1.],[2.],[0.5]]),T([1.,2.,0.5])).variance
+D.LowRankMultivariateNormal(torch.zeros(3),T([[1.],[2.],[0.5]]),T([1.,2.,0.5])).entropy()
+D.LowRankMultivariateNormal(torch.zeros(2,3),T([[1.],[2.],[0.5]]),T([1.,2.,0.5])).batch_shape
+D.LowRankMultivariateNormal(torch.zeros(3),T([[1.],[2.],[0.5]]),T([1.,2.,0.5])).expand((2,)).log_prob(torch.ones(2,3))
+D.LowRankMultivariateNormal(torch.zeros(3),T([1.,2.,0.5]),T([1.,2.,0.5]))
+D.LowRankMultivariateNormal(torch.zeros(3),torch.ones(2,1),T([1.,2.,0.5]))
+D.LowRankMultivariateNormal(torch.zeros(3),torch.ones(3,1),torch.ones(2))
+D.GeneralizedPareto(0.,2.,T([-0.5,0.,0.3])).log_prob(T([0.2,1.,4.]))
+D.GeneralizedPareto(0.,2.,T([-0.5,0.,0.3])).rsample((2,))
+D.GeneralizedPareto(0.,2.,T([-0.5,0.,0.3])).cdf(T([0.2,1.,4.]))
+D.GeneralizedPareto(0.,2.,T([-0.5,0.,0.3])).icdf(T([0.2,0.5,0.9]))
+D.GeneralizedPareto(0.,2.,T([-0.5,0.3,0.7,1.5])).mean
+D.GeneralizedPareto(0.,2.,T([-0.5,0.3,0.7,1.5])).variance
+D.GeneralizedPareto(0.,2.,T([-0.5,0.,0.3])).entropy()
+D.GeneralizedPareto(0.,2.,T(-0.5)).log_prob(T(9.))
+D.GeneralizedPareto(1.,2.,T(0.5)).log_prob(T(0.))
+D.GeneralizedPareto(0.,-2.,T(0.5))
 D.Normal(0.,1.).has_rsample, D.Categorical(T([1.])).has_rsample
 D.Exponential(T([2.5, .1])).sample((3,))
 D.Exponential(2.).log_prob(T([.5, 1.])), D.Exponential(2.).cdf(T(.3)), D.Exponential(2.).icdf(T(.3))
