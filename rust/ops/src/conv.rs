@@ -11,7 +11,7 @@ use crate::{Var, cast, complex, reduce, view};
 use array::Array;
 use array::dispatch::{self, ConvGeometry};
 use base::{DType, Dims, Layout, Result, bail, ensure, shape};
-use check::{check_bias, check_dtypes, check_operands, is_number, joined};
+use check::{check_bias, check_dtypes, check_operands, is_number, joined, per_dim, reach};
 use std::sync::Arc;
 use tape::Tensor;
 
@@ -148,29 +148,6 @@ struct Settings<'a> {
     groups: i64,
 }
 
-/// A list with one entry for each spatial dimension.
-pub(crate) fn per_dim(values: &[i64], rank: usize, what: &str, op: &str) -> Result<Dims> {
-    let list: Vec<i64> = if values.len() == 1 { vec![values[0]; rank] } else { values.to_vec() };
-    ensure!(
-        list.len() == rank,
-        Runtime,
-        "expected {what} to be a single integer value or a list of {rank} values to match the convolution dimensions, but got {what}={}",
-        shape::show(values)
-    );
-    let (least, refused) = match what {
-        "stride" => (1, "non-positive stride is not supported".to_string()),
-        "dilation" => (1, "dilation should be greater than zero".to_string()),
-        _ => (0, format!("negative {what} is not supported")),
-    };
-    ensure!(
-        list.iter().all(|&v| v >= least),
-        Runtime,
-        "{refused}\n  {op}: got {what} {}",
-        shape::show(values)
-    );
-    Ok(list.iter().map(|&v| v as usize).collect())
-}
-
 /// A convolution of input, weight and bias.
 type Convolve<'a> = dyn Fn(&Tensor, &Tensor, Option<&Tensor>) -> Result<Tensor> + 'a;
 
@@ -261,13 +238,14 @@ fn convolve(
     let xd = x.dims();
     let mut out = Dims::from_slice(&[xd[0], wd[0]]);
     for d in 0..rank {
-        let (window, space) = (dilation[d] * (wd[d + 2] - 1) + 1, xd[d + 2] + 2 * padding[d]);
+        let window = reach(wd[d + 2], dilation[d]);
+        let space = xd[d + 2].saturating_add(padding[d].saturating_mul(2));
         ensure!(
             space >= window,
             Runtime,
             "Calculated padded input size per channel: ({}). Kernel size: ({}). Kernel size can't be greater than actual input size",
-            joined((0..rank).map(|d| xd[d + 2] + 2 * padding[d])),
-            joined((0..rank).map(|d| dilation[d] * (wd[d + 2] - 1) + 1))
+            joined((0..rank).map(|d| xd[d + 2].saturating_add(padding[d].saturating_mul(2)))),
+            joined((0..rank).map(|d| reach(wd[d + 2], dilation[d])))
         );
         out.push((space - window) / stride[d] + 1);
     }
@@ -365,9 +343,11 @@ fn convolve_transposed(
             shape::show(&stride),
             shape::show(&dilation)
         );
-        let whole = (xd[d + 2] - 1) * stride[d] + dilation[d] * (wd[d + 2] - 1) + extra[d] + 1;
+        let before_last = xd[d + 2].saturating_sub(1).saturating_mul(stride[d]);
+        let whole =
+            before_last.saturating_add(reach(wd[d + 2], dilation[d])).saturating_add(extra[d]);
         ensure!(
-            whole > 2 * padding[d],
+            whole > padding[d].saturating_mul(2),
             Runtime,
             "Given input size per channel: ({}). Calculated output size per channel is too small",
             joined(xd[2..].iter().copied())

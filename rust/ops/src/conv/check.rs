@@ -1,7 +1,32 @@
 //! What a convolution asks of its operands, in PyTorch's words.
 
-use base::{DType, Result, ensure, shape};
+use base::{DType, Dims, Result, ensure, shape};
 use tape::Tensor;
+
+/// A list with one entry for each spatial dimension.
+pub(super) fn per_dim(values: &[i64], rank: usize, what: &str, op: &str) -> Result<Dims> {
+    let list: Vec<i64> = if values.len() == 1 { vec![values[0]; rank] } else { values.to_vec() };
+    ensure!(
+        list.len() == rank,
+        Runtime,
+        "expected {what} to be a single integer value or a list of {rank} values to match the convolution dimensions, but got {what}={}",
+        shape::show(values)
+    );
+    let (least, refused) = match what {
+        "stride" => (1, "non-positive stride is not supported".to_string()),
+        "dilation" => {
+            (1, format!("dilation should be greater than zero, but got {}", shape::show(&list)))
+        }
+        _ => (0, format!("negative {what} is not supported")),
+    };
+    ensure!(
+        list.iter().all(|&v| v >= least),
+        Runtime,
+        "{refused}\n  {op}: got {what} {}",
+        shape::show(values)
+    );
+    Ok(list.iter().map(|&v| v as usize).collect())
+}
 
 pub(super) fn check_operands(x: &Tensor, weight: &Tensor, rank: usize, groups: i64) -> Result<()> {
     let (xd, wd) = (x.dims(), weight.dims());
@@ -25,11 +50,27 @@ pub(super) fn check_operands(x: &Tensor, weight: &Tensor, rank: usize, groups: i
         xd.len(),
         shape::show(&xd)
     );
+    check_kernel(&wd[2..])?;
     ensure!(
         x.dtype().is_float() || is_number(x.dtype()),
         NotImplemented,
         "\"slow_conv{rank}d_cpu\" not implemented for '{}'",
         x.dtype().type_name()
+    );
+    Ok(())
+}
+
+/// PyTorch runs one dimension as two, the first of size 1.
+fn check_kernel(sizes: &[usize]) -> Result<()> {
+    let shown = match *sizes {
+        [d, h, w] => format!(": {d} x {h} x {w} (TxHxW)"),
+        [h, w] => format!(" kernel_height: {h} kernel_width: {w}"),
+        _ => format!(" kernel_height: 1 kernel_width: {}", joined(sizes.iter().copied())),
+    };
+    ensure!(
+        sizes.iter().all(|&size| size > 0),
+        Runtime,
+        "kernel size should be greater than zero, but got{shown}"
     );
     Ok(())
 }
@@ -57,6 +98,11 @@ pub(super) fn check_dtypes(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -
 /// An integer type, but not bool.
 pub(super) fn is_number(dtype: DType) -> bool {
     dtype.is_integral() && dtype != DType::Bool
+}
+
+/// How far a dilated kernel reaches.
+pub(super) fn reach(kernel: usize, dilation: usize) -> usize {
+    dilation.saturating_mul(kernel.saturating_sub(1)).saturating_add(1)
 }
 
 fn tensor_type(x: &Tensor) -> String {
