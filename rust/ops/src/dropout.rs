@@ -43,6 +43,12 @@ fn dropout_by(x: &Tensor, p: f64, train: bool, by_feature: bool) -> Result<Tenso
     if p == 1.0 {
         return (Var::from(x) * 0.0).tensor();
     }
+    ensure!(
+        !x.dtype().is_integral(),
+        Runtime,
+        "result type Float can't be cast to the desired output type {}",
+        x.dtype().type_name()
+    );
     let mask = Var::from(mask(x, p, by_feature)?) / Var::from(1.0 - p);
     (Var::from(x) * mask).tensor()
 }

@@ -189,6 +189,17 @@ struct BagSettings {
     padding: Option<i64>,
 }
 
+fn check_rows(numbers: &[i64], rows: i64) -> Result<()> {
+    for (i, number) in numbers.iter().enumerate() {
+        ensure!(
+            (0..rows).contains(number),
+            Runtime,
+            "Index {i} of input takes value {number} which is not in the valid range [0, {rows})"
+        );
+    }
+    Ok(())
+}
+
 /// Rows of each bag summed, averaged or maximised; also the bag of each index, its size and, for
 /// maxima, the rows that won.
 fn embedding_bag(
@@ -224,6 +235,7 @@ fn embedding_bag(
     let rows = weight.dims()[0] as i64;
     let padding = by.padding.map_or(-1, |p| if p < 0 { p + rows } else { p });
     let numbers = ints(indices)?;
+    check_rows(&numbers, rows)?;
     let bags = bags_of(&numbers, &ints(offsets)?, padding, by.include_last)?;
     let count = bags.counts.len();
     let (owner, sizes, starts) =

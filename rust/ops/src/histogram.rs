@@ -32,7 +32,11 @@ fn ends(x: &Tensor, low: f64, high: f64, op: &str) -> Result<(f64, f64)> {
 
 /// Counts in bins of one width; elements outside are left out.
 fn histc(x: &Tensor, bins: i64, low: f64, high: f64) -> Result<Tensor> {
-    ensure!(bins > 0, Runtime, "bins must be > 0");
+    ensure!(
+        bins > 0,
+        Runtime,
+        "torch.histogram(): bins must be > 0, but got {bins} for dimension 0"
+    );
     ensure!(
         x.dtype().is_float(),
         NotImplemented,

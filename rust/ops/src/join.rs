@@ -14,7 +14,7 @@ fn is_skipped(dims: &[usize]) -> bool {
 
 /// Tensors one after the other along a dimension.
 pub fn cat(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
-    ensure!(!tensors.is_empty(), Value, "expected a non-empty list of Tensors");
+    ensure!(!tensors.is_empty(), Value, "torch.cat(): expected a non-empty list of Tensors");
     for (i, t) in tensors.iter().enumerate() {
         ensure!(
             t.rank() > 0,

@@ -167,6 +167,12 @@ crate::binary! { ERRORS:
 
 /// The squared error.
 pub fn mse_loss(x: &Tensor, target: &Tensor, reduction: i64) -> Result<Tensor> {
+    ensure!(
+        !(x.dtype().is_integral() && target.dtype().is_integral()),
+        NotImplemented,
+        "\"mse_cpu\" not implemented for '{}'",
+        x.dtype().type_name()
+    );
     let row = &squared_error::OP;
     pointwise(
         Pointwise { node: "MseLossBackward0", row, params: map::NONE },
@@ -209,6 +215,13 @@ pub fn binary_cross_entropy(
     weight: Option<&Tensor>,
     reduction: i64,
 ) -> Result<Tensor> {
+    ensure!(
+        target.dtype() == x.dtype(),
+        Runtime,
+        "Found dtype {} but expected {}",
+        target.dtype().type_name(),
+        x.dtype().type_name()
+    );
     check_probabilities(x)?;
     let (node, row) = ("BinaryCrossEntropyBackward0", &cross_entropy_error::OP);
     pointwise(Pointwise { node, row, params: map::NONE }, x, target, weight, reduction)
@@ -219,10 +232,10 @@ fn check_probabilities(x: &Tensor) -> Result<()> {
         return Ok(());
     }
     let x = Var::T(x.detach());
-    let outside = x.clone().lt(0.0).logical_or(x.gt(1.0));
-    let any = outside.then(|m| reduce::any(m, None, false)).tensor()?;
+    let inside = x.clone().ge(0.0).logical_and(x.le(1.0)); // NaN is not
+    let all = inside.then(|m| reduce::all(m, None, false)).tensor()?;
     ensure!(
-        !array::dispatch::item(&any.array())?.to_bool(),
+        array::dispatch::item(&all.array())?.to_bool(),
         Runtime,
         "all elements of input should be between 0 and 1"
     );

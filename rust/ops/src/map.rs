@@ -122,7 +122,12 @@ fn plan(row: &MapRow, ins: &[Var]) -> Result<Plan> {
         }
     }
     let promoted = promotion.result();
-    let compute = if row.to_float() && promoted.is_integral() { default_dtype() } else { promoted };
+    let compute = if row.to_float() && promoted.is_integral() {
+        crate::refuse::integers(row.op.name, promoted)?;
+        default_dtype()
+    } else {
+        promoted
+    };
     crate::refuse::check(row, compute)?;
     let result = match row.out {
         Out::Same => compute,

@@ -21,6 +21,32 @@ static REFUSALS: &[(&str, Category, &str)] = &[
     ("fmin", Category::Complex, "fmin not implemented for complex tensors."),
 ];
 
+/// Activations that integers are not promoted for, and PyTorch's name of the kernel.
+static FLOAT_ONLY: &[(&str, &str)] = &[
+    ("elu", "elu_cpu"),
+    ("gelu", "GeluKernelImpl"),
+    ("gelu_tanh", "GeluKernelImpl"),
+    ("hardshrink", "hardshrink_cpu"),
+    ("hardsigmoid", "hardsigmoid_cpu"),
+    ("hardswish", "hardswish_cpu"),
+    ("leaky_relu", "leaky_relu_cpu"),
+    ("log_sigmoid", "log_sigmoid_cpu"),
+    ("mish", "mish_cpu"),
+    ("silu", "silu_cpu"),
+    ("softplus", "softplus_cpu"),
+    ("softshrink", "softshrink_check"),
+];
+
+/// Fails where PyTorch does not promote integers to the default dtype.
+#[cold]
+pub fn integers(op: &str, dtype: DType) -> Result<()> {
+    let kernel = FLOAT_ONLY.iter().find(|(name, _)| *name == op);
+    kernel.map_or(Ok(()), |(_, kernel)| {
+        let text = format!("\"{kernel}\" not implemented for '{}'", dtype.type_name());
+        Err(Error::new(Kind::NotImplemented, text))
+    })
+}
+
 /// Fails where PyTorch's result is complex32, which does not exist here.
 pub(crate) fn half_complex(promotion: Promotion, op: &str) -> Result<()> {
     ensure!(

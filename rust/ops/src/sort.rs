@@ -67,7 +67,7 @@ fn ranked(
         Rank::Kth(k) => ensure!(
             (1..=size).contains(&k),
             Runtime,
-            "selected number k out of range for dimension {d}"
+            "kthvalue(): selected number k out of range for dimension {d}"
         ),
         _ => ensure!(size > 0, Index, "{op}(): Expected reduction dim {d} to have non-zero size."),
     }

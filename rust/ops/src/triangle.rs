@@ -132,10 +132,12 @@ fn trace(x: &Tensor) -> Result<Tensor> {
 fn bincount(x: &Tensor, weights: Option<&Tensor>, minlength: i64) -> Result<Tensor> {
     ensure!(minlength >= 0, Runtime, "minlength should be >= 0");
     ensure!(
-        x.rank() == 1 && x.dtype().is_integral() && x.dtype() != DType::Bool,
-        Runtime,
-        "bincount only supports 1-d non-negative integral inputs."
+        x.dtype().is_integral() && x.dtype() != DType::Bool,
+        NotImplemented,
+        "\"bincount_cpu\" not implemented for '{}'",
+        x.dtype().type_name()
     );
+    ensure!(x.rank() == 1, Runtime, "bincount only supports 1-d non-negative integral inputs.");
     ensure!(
         weights.is_none_or(|w| w.dims() == x.dims()),
         Runtime,
