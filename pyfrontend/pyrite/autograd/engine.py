@@ -64,6 +64,9 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, "
             "but got: allow_unused=False."
         )
+    given = (outputs,) if isinstance(outputs, Tensor) else outputs
+    if not all(isinstance(output, Tensor) for output in given):
+        raise AssertionError("Expected output to be a torch.Tensor")
     unused = materialize_grads if allow_unused is None else allow_unused
     grads = _C._grad(outputs, inputs, grad_outputs, retain_graph, create_graph, unused)
     if materialize_grads:

@@ -114,6 +114,11 @@ class set_grad_enabled(_Mode):
     """Turns recording on or off at once; as a context manager, until its end."""
 
     def __init__(self, mode: bool) -> None:
+        if not isinstance(mode, bool):
+            kind = type(mode).__name__
+            raise TypeError(
+                f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {kind}"
+            )
         self.prev = is_grad_enabled()
         self.mode = mode
         _C._set_grad_enabled(mode)

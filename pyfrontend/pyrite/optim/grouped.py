@@ -31,7 +31,7 @@ def require(condition: object, message: str) -> None:
 def check_lr(lr: float | Tensor, text: str = "Invalid learning rate: {}") -> None:
     """A learning rate is a number >= 0 or a tensor of one element."""
     require(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
-    require(lr >= 0.0, text.format(lr))
+    require(0.0 <= lr, text.format(lr))
 
 
 def check_betas(betas: tuple[Any, Any]) -> None:
@@ -97,7 +97,7 @@ class GroupedOptimizer(Optimizer):
             NotImplementedError: `differentiable` or `capturable` is set.
         """
         for option in ("differentiable", "capturable"):
-            if param_group.get(option, self.defaults.get(option)):
+            if isinstance(param_group, dict) and param_group.get(option, self.defaults.get(option)):
                 raise NotImplementedError(
                     f"{type(self).__name__}: {option}=True is not available; updates are fused "
                     "calls that autograd and graph capture do not see"

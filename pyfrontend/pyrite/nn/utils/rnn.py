@@ -300,6 +300,10 @@ def pad_sequence(
         raise RuntimeError(
             f"Expected padding_side to be one of left or right, but got {padding_side}."
         )
+    for i, sequence in enumerate(listed):
+        if not isinstance(sequence, _C.Tensor):
+            kind = type(sequence).__name__
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {kind}")
     first = listed[0]
     sizes = [sequence.size(0) for sequence in listed]
     steps = max(sizes)
