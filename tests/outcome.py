@@ -13,8 +13,8 @@ from typing import Any
 import numpy
 
 
-def outcome(expression: str, package: Any) -> dict[str, Any]:
-    """Evaluates `expression`, in which `torch` is `package`, from seed 0."""
+def outcome(expression: str, package: Any, known: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Evaluates `expression`, in which `torch` is `package`, with more names, from seed 0."""
     package.manual_seed(0)
     names = {"torch": package, "T": package.tensor, "D": package.distributions, "math": math}
     names["assert_close"] = package.testing.assert_close
@@ -26,6 +26,7 @@ def outcome(expression: str, package: Any) -> dict[str, Any]:
     names["leaf"] = lambda: package.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
     names["chain"] = lambda op: chain(op(names["leaf"]()))
     names["grad"] = partial(gradient, package)
+    names |= known or {}
     try:
         return {"value": plain(eval(expression, names))}
     except Exception as error:
