@@ -77,6 +77,7 @@ def test_dlpack_both_ways(name: str) -> None:
 
 
 def test_dlpack_capsules_are_used_once_and_given_back() -> None:
+    gc.collect()
     before = torch._C._live_counts()
     x = torch.ones(3, dtype=torch.bfloat16)
     capsule = x.__dlpack__(max_version=(1, 0))
