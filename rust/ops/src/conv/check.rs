@@ -14,9 +14,11 @@ pub(super) fn per_dim(values: &[i64], rank: usize, what: &str, op: &str) -> Resu
     );
     let (least, refused) = match what {
         "stride" => (1, "non-positive stride is not supported".to_string()),
-        "dilation" => {
-            (1, format!("dilation should be greater than zero, but got {}", shape::show(&list)))
+        "dilation" if list.contains(&0) && list.iter().all(|&v| v >= 0) => {
+            let whole = if rank == 1 { vec![1, 0] } else { list.clone() }; // one as two
+            (1, format!("dilation should be greater than zero, but got {}", shape::show(&whole)))
         }
+        "dilation" => (1, "dilation should be greater than zero".to_string()),
         _ => (0, format!("negative {what} is not supported")),
     };
     ensure!(
