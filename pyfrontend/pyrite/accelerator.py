@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from pyrite import _C, gpu
+from pyrite import _C
+from pyrite.cuda.where import gpu
 
 __all__ = [
     "current_accelerator",
@@ -56,7 +57,7 @@ def device_count() -> int:
 
 def current_accelerator(check_available: bool = False) -> _C.device | None:
     """The kind of accelerator this machine has, without a number; None without one."""
-    return _C.device("gpu") if gpu.is_available() else None
+    return _C.device("cuda" if _C._cuda_on_cpu() else "gpu") if gpu.is_available() else None
 
 
 def empty_cache() -> None:

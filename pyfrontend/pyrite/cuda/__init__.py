@@ -3,7 +3,7 @@
 With `PYRITE_CUDA_ALIAS=1`, which `pyrite run` sets, programs written for CUDA find the GPUs here,
 whoever made them. Without it questions have the answers of a PyTorch build without CUDA (no device,
 zero bytes), and what needs a device raises that build's error. `device="cuda"` means the GPU either
-way.
+way, but for `PYRITE_CUDA_ALIAS=cpu:N`: then there are N devices, places on the CPU (see `on_cpu`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which CUDA devices there are: those of `pyrite.gpu` where they are shown here, else none.
 
-They are shown under `PYRITE_CUDA_ALIAS=1`, which `pyrite run` sets.
+They are shown under `PYRITE_CUDA_ALIAS=1`, which `pyrite run` sets; `cpu:N` shows places on the CPU.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pyrite import _C, gpu
+from pyrite import _C
+
+from .where import gpu
 
 
 def not_enabled(name: str) -> AssertionError:
@@ -20,7 +22,9 @@ def not_enabled(name: str) -> AssertionError:
 
 
 def enabled() -> bool:
-    """Whether GPUs are shown here."""
+    """Whether devices are shown here."""
+    if _C._cuda_on_cpu():
+        return True
     return os.environ.get("PYRITE_CUDA_ALIAS") == "1" and gpu.is_available()
 
 

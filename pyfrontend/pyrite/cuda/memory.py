@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from pyrite import gpu
 from pyrite._C import OutOfMemoryError as OutOfMemoryError
 
 from .devices import enabled, need
+from .where import gpu
 
 
 def memory_allocated(device: Any = None) -> int:

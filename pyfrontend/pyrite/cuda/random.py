@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pyrite import _C, gpu
+from pyrite import _C
 
 from .devices import enabled, need
+from .where import gpu
 
 default_generators: tuple[_C.Generator, ...] = ()
 

@@ -50,11 +50,20 @@ def _place(storage: UntypedStorage, tag: str) -> Any:
     if device.type == "meta":
         return MetaStorage(storage.nbytes())
     kind = device.type
+    if kind == "cuda" and _has_cuda():
+        size = storage.nbytes()
+        return _C._tensor_over(storage, _C.uint8, 0, (size,), (1,)).to(device).untyped_storage()
     raise RuntimeError(
         f"Attempting to deserialize object on a {kind.upper()} device but "
         f"torch.{kind}.is_available() is False. If you are running on a CPU-only machine, please "
         "use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
     )
+
+
+def _has_cuda() -> bool:
+    from pyrite import cuda
+
+    return cuda.is_available()
 
 
 class MetaStorage:

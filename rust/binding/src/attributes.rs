@@ -123,7 +123,7 @@ impl PyTensor {
     /// Whether it lives on a GPU.
     #[getter]
     fn is_cuda(&self) -> bool {
-        self.tensor.device().kind == base::DeviceKind::Gpu
+        self.tensor.device().is_cuda()
     }
 
     /// Whether it has a shape but no data.

@@ -1,7 +1,7 @@
 //! The small value types: dtype, device, layout, memory_format, Generator.
 
 use crate::error::IntoPy;
-use base::{DType, Device, DeviceKind, MemoryFormat};
+use base::{DType, Device, MemoryFormat};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -187,7 +187,7 @@ pub fn to_device(value: &Bound<'_, PyAny>) -> PyResult<Device> {
         return Device::parse(&text.to_cow()?).py();
     }
     if let Ok(index) = value.extract::<u8>() {
-        return Ok(Device { kind: DeviceKind::Gpu, index: Some(index), spelling: "cuda" });
+        return Device::cuda(Some(index)).py();
     }
     Err(PyTypeError::new_err(format!(
         "device(): argument 'device' must be torch.device, str or int, not {}",

@@ -2,7 +2,7 @@
 
 use crate::error::{IntoPy, from_python};
 use array::accelerator;
-use base::device::{current_gpu, set_current_gpu};
+use base::device::{cuda_on_cpu, current_gpu, set_current_gpu};
 use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -26,10 +26,14 @@ fn _gpu_current() -> u8 {
     current_gpu()
 }
 
-/// Changes the current GPU; it must exist.
+/// Changes the current GPU, or place called `cuda`; it must exist.
 #[pyfunction]
 fn _gpu_set_current(index: u8) -> PyResult<()> {
-    accelerator::adapter(index.into()).py()?;
+    if cuda_on_cpu() == 0 {
+        accelerator::adapter(index.into()).py()?;
+    } else {
+        base::Device::cuda(Some(index)).py()?;
+    }
     set_current_gpu(index);
     Ok(())
 }

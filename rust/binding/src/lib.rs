@@ -24,6 +24,7 @@ mod comm_error;
 mod comm_store;
 mod construct;
 mod convert;
+mod cuda;
 mod dlpack;
 mod dtype;
 mod error;
@@ -63,6 +64,7 @@ fn _C(module: &Bound<'_, PyModule>) -> PyResult<()> {
     autocast::fill(module)?;
     capability::fill(module)?;
     comm::fill(module)?;
+    cuda::fill(module)?;
     gpu::fill(module)?;
     io::fill(module)?;
     rebuild::fill(module)?;

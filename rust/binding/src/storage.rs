@@ -161,7 +161,7 @@ impl PyStorage {
     /// Whether it lies on a GPU.
     #[getter]
     fn is_cuda(&self) -> bool {
-        self.0.device().kind == base::DeviceKind::Gpu
+        self.0.device().is_cuda()
     }
 
     /// Two objects may stand for one storage.
