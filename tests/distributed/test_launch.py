@@ -18,7 +18,7 @@ import pytest
 from pyrite.cli.options import UsageError
 from pyrite.distributed.elastic.multiprocessing.errors import Report
 from pyrite.distributed.launcher import options, ranks
-from pyrite.distributed.launcher.agent import first_failure
+from pyrite.distributed.launcher.agent import first_failure, free_port
 
 
 def start(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
@@ -196,6 +196,36 @@ def test_module_and_command_and_the_module_that_launches(tmp_path: Path) -> None
     assert result.returncode == 1 and "failed with exit code 4" in result.stderr
 
 
+def test_launchers_of_two_nodes_meet_and_fail_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYRITE_GROUP_KEY", "0123456789abcdef")
+    name = script(
+        tmp_path,
+        """\
+        import os, sys, time
+        told = " ".join(os.environ[name] for name in ("WORLD_SIZE", "MASTER_PORT"))
+        attempt, rank = os.environ["TORCHELASTIC_RESTART_COUNT"], os.environ["RANK"]
+        with open(f"{attempt}.{rank}", "w") as file:
+            file.write(told)
+        while not os.path.exists(f"{attempt}.{1 - int(rank)}"):
+            time.sleep(0.01)
+        if attempt == "0":
+            sys.exit(3) if rank == "1" else time.sleep(60)
+        """,
+    )
+    endpoint = f"127.0.0.1:{free_port('127.0.0.1')}"
+    options = ["--nnodes=2", "--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", "--rdzv-id=x"]
+    nodes = [start(tmp_path, [*options, "--max-restarts=1", name]) for _ in range(2)]
+    errors = [node.communicate(timeout=60)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], errors
+    assert sorted(path.name for path in tmp_path.glob("?.?")) == ["0.0", "0.1", "1.0", "1.1"]
+    assert (tmp_path / "1.0").read_text() == (tmp_path / "1.1").read_text()
+    assert (tmp_path / "1.0").read_text().startswith("2 ")
+    assert any("a rank failed on another host" in error for error in errors)
+    assert any("rank 1 failed with exit code 3" in error for error in errors)
+
+
 def ended(rank: int, seen: float, report: Report | None) -> ranks.Ended:
     return ranks.Ended(rank, 100 + rank, 1, seen, report)
 
@@ -245,6 +275,7 @@ def test_options_and_their_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--rdzv-backend", "etcd"], "expected static or c10d"),
         (["--rdzv-endpoint", "host:x"], "expected HOST:PORT"),
         (["--no-python", "-m"], "contradict each other"),
+        (["--no-python"], "no such command: job.py"),
         (["--signals-to-handle", "SIGNOT"], "no signal is called 'SIGNOT'"),
     ],
 )

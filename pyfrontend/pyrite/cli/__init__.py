@@ -31,9 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="pyrite", description="Deep learning with PyTorch's Python API and a Rust core."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    argv = sys.argv[1:] if argv is None else argv
     for name, module in _COMMANDS.items():
         summary = (module.__doc__ or "").partition("\n")[0].partition(": ")[2].removesuffix(".")
-        module.add_arguments(commands.add_parser(name, help=summary, description=summary))
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name in argv[:1]:  # so that no command loads what another one needs
+            module.add_arguments(command)
     arguments = parser.parse_args(argv)
     try:
         status: int = _COMMANDS[arguments.command].run(arguments)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 
-from pyrite.distributed.launcher.options import add_arguments
 
-__all__ = ["add_arguments", "run"]
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares torchrun's command line."""
+    from pyrite.distributed.launcher import options
+
+    options.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

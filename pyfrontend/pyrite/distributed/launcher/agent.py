@@ -14,13 +14,17 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
+
+from pyrite.distributed.errors import DistError
 
 from .guard import Guard
 from .options import Job
 from .ranks import Ended, Ranks
+from .rendezvous import Alone, meet
 
 _FAILED = 1
 _SETTLE = 0.3  # seconds in which other ranks may still say what went wrong before
@@ -68,40 +72,59 @@ def run(job: Job) -> int:
     try:
         with Signals(job.signals) as signals, _log_folder(job) as folder:
             return _attempts(job, signals, guard, folder)
+    except DistError as error:
+        _say(f"the launchers of the other hosts cannot be reached\n{error}")
+        return _FAILED
     finally:
         guard.close()
 
 
 def _attempts(job: Job, signals: Signals, guard: Guard, folder: Path) -> int:
+    meeting = meet(job)
+    job = meeting.job
     attempt = 0
     while True:
-        ranks = Ranks(job, attempt, job.master_port or free_port(job.master_addr), guard, folder)
-        failed = _watch(ranks, signals, job.monitor_interval)
+        ranks = Ranks(job, attempt, meeting.port(attempt, free_port), guard, folder)
+        failed = _watch(ranks, signals, partial(meeting.failed, attempt), job.monitor_interval)
         if signals.asked_to_end is not None:
             name = signal.Signals(signals.asked_to_end).name
             _say(f"{name} received, ending {len(ranks)} ranks")
+            meeting.fail(attempt)
             ranks.end(signals.asked_to_end, job.shutdown_timeout, signals.wait)
             return _FAILED
-        if not failed:
+        if not failed and not len(ranks) and _all_well(meeting, attempt, signals, job):
             ranks.close()
             return 0
-        failed += [e for e in _settle(ranks, signals) if e.status]
-        first = first_failure(failed)
+        meeting.fail(attempt)
+        failed += [ended for ended in _settle(ranks, signals) if ended.status]
         ranks.end(signal.SIGTERM, job.shutdown_timeout, signals.wait)
+        cause = describe(first_failure(failed)) if failed else "a rank failed on another host"
         if attempt == job.max_restarts:
-            _say(describe(first))
+            _say(cause)
             return _FAILED
         attempt += 1
-        _say(f"{describe(first)}\nrestarting all ranks ({attempt} of {job.max_restarts})")
+        _say(f"{cause}\nrestarting all ranks ({attempt} of {job.max_restarts})")
 
 
-def _watch(ranks: Ranks, signals: Signals, interval: float) -> list[Ended]:
-    """Waits for the first failure, the end of all ranks or a signal; the ranks that failed."""
+def _watch(
+    ranks: Ranks, signals: Signals, failed_elsewhere: Callable[[], bool], interval: float
+) -> list[Ended]:
+    """Waits for a failure, the end of all ranks or a signal; the ranks that failed here."""
     while True:
         failed = [ended for ended in ranks.reap() if ended.status]
-        if failed or not len(ranks) or signals.asked_to_end is not None:
+        if failed or not len(ranks) or signals.asked_to_end is not None or failed_elsewhere():
             return failed
         signals.wait(interval)
+
+
+def _all_well(meeting: Alone, attempt: int, signals: Signals, job: Job) -> bool:
+    """After this node's ranks have ended well: waits for those of the others."""
+    meeting.well(attempt)
+    while not meeting.finished(attempt):
+        if meeting.failed(attempt) or signals.asked_to_end is not None:
+            return False
+        signals.wait(job.monitor_interval)
+    return True
 
 
 def _settle(ranks: Ranks, signals: Signals) -> list[Ended]:

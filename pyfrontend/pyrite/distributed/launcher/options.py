@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import shutil
 import signal
 import sys
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class Job:
         key: the secret that ranks prove to each other.
         shutdown_timeout: seconds between SIGTERM and SIGKILL.
         shown: the local ranks whose output is shown; None means all.
+        dynamic: whether node ranks are given out by a store at the meeting point.
         devices: what `cuda` means to the ranks, as in PYRITE_CUDA_ALIAS.
     """
 
@@ -89,6 +91,7 @@ class Job:
     redirects: Streams = field(default_factory=Streams)
     tee: Streams = field(default_factory=Streams)
     shown: frozenset[int] | None = None
+    dynamic: bool = False
     devices: str | None = None
 
 
@@ -159,6 +162,7 @@ def job(arguments: argparse.Namespace) -> Job:
         redirects=arguments.redirects,
         tee=arguments.tee,
         shown=frozenset(int(rank) for rank in shown.split(",")) if shown else None,
+        dynamic=arguments.rdzv_backend == "c10d" and not arguments.standalone,
         devices=arguments.devices,
     )
 
@@ -231,6 +235,8 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     if arguments.no_python:
         if arguments.module:
             raise UsageError("--no-python and --module contradict each other")
+        if shutil.which(arguments.training_script) is None:
+            raise UsageError(f"no such command: {arguments.training_script}")
         return program
     python = os.environ.get("PYTHON_EXEC", sys.executable)
     return [python, "-u", "-m", "pyrite", "run", *(["-m"] if arguments.module else []), *program]
