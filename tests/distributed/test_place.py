@@ -54,6 +54,17 @@ def test_place(environ: dict[str, str], place: Place | None) -> None:
     assert from_environ(environ) == place
 
 
+def test_a_place_says_what_torchrun_would() -> None:
+    place = from_environ(SLURM)
+    assert place is not None and place.variables() == {
+        "RANK": "5",
+        "WORLD_SIZE": "8",
+        "LOCAL_RANK": "1",
+        "MASTER_ADDR": "gpu07",
+        "MASTER_PORT": "22759",
+    }
+
+
 @pytest.mark.parametrize(
     ("nodes", "host"),
     [

@@ -38,6 +38,17 @@ class Place:
     master_addr: str | None
     master_port: int | None
 
+    def variables(self) -> dict[str, str]:
+        """What torchrun would have set, as far as it is known."""
+        known = {
+            "RANK": self.rank,
+            "WORLD_SIZE": self.world_size,
+            "LOCAL_RANK": self.local_rank,
+            "MASTER_ADDR": self.master_addr,
+            "MASTER_PORT": self.master_port,
+        }
+        return {name: str(value) for name, value in known.items() if value is not None}
+
 
 # Launcher: rank, world size, local rank, ranks on the host, what names the job.
 _VARIABLES = {

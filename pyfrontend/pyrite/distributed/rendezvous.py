@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+from pyrite.distributed._place import from_environ
 from pyrite.distributed.store import FileStore, Store, TCPStore
 
 __all__ = ["register_rendezvous_handler", "rendezvous"]
@@ -106,9 +107,11 @@ def _by_file(url: str, timeout: timedelta = timedelta(minutes=30)) -> Iterator[_
 
 def _by_environment(url: str, timeout: timedelta = timedelta(minutes=30)) -> Iterator[_Meeting]:
     _, query = _read(url)
+    place = from_environ(os.environ)
+    found = {} if place is None else place.variables()
 
     def variable(name: str) -> str:
-        value = os.environ.get(name)
+        value = os.environ.get(name) or found.get(name)
         if value is None:
             raise ValueError(
                 "Error initializing torch.distributed using env:// rendezvous: environment "
