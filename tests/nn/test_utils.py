@@ -312,8 +312,8 @@ def test_data_parallel_on_one_device():
         nn.DataParallel(model, device_ids=[0, 1])
 
 
-def test_distributed_data_parallel_says_what_is_missing():
-    with pytest.raises(NotImplementedError, match="process groups are missing"):
+def test_distributed_data_parallel_needs_a_group():
+    with pytest.raises(ValueError, match="Default process group has not been initialized"):
         nn.parallel.DistributedDataParallel(nn.Linear(1, 1))
     assert issubclass(nn.parallel.DistributedDataParallel, nn.Module)
 

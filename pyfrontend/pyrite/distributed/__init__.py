@@ -12,6 +12,7 @@ from pyrite.distributed.collectives import *
 from pyrite.distributed.device_mesh import *
 from pyrite.distributed.errors import *
 from pyrite.distributed.formation import *
+from pyrite.distributed.notebook import *
 from pyrite.distributed.objects import *
 from pyrite.distributed.point_to_point import *
 from pyrite.distributed.process_group import *

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
+
+from pyrite import _C
 
 __all__ = [
+    "get_default_backend_for_device",
     "get_node_local_rank",
     "is_available",
     "is_backend_available",
@@ -38,6 +42,11 @@ def is_mpi_available() -> bool:
 def is_backend_available(backend: str) -> bool:
     """Whether a backend's name is accepted."""
     return backend.lower() in ("tcp", "gloo", "nccl")
+
+
+def get_default_backend_for_device(device: Any) -> str:
+    """The name that programs expect for tensors of a device; each stands for the same backend."""
+    return "gloo" if _C.device(device).type == "cpu" else "nccl"
 
 
 def is_torchelastic_launched() -> bool:

@@ -149,7 +149,9 @@ class ProcessGroup:
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    return tensor.device.type == "cpu" and tensor.is_contiguous()
+    place = tensor.device.type
+    on_host = place == "cpu" or (place == "cuda" and _C._cuda_on_cpu() > 0)
+    return on_host and tensor.is_contiguous()
 
 
 def _staged(tensor: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""What training over several ranks is made of, above the collectives."""
