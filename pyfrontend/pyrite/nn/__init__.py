@@ -149,6 +149,7 @@ from pyrite.nn.pool import (
 )
 from pyrite.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from pyrite.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from pyrite.nn.sync_batch_norm import SyncBatchNorm
 from pyrite.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from pyrite.nn.transformer_layer import TransformerDecoderLayer, TransformerEncoderLayer
 from pyrite.nn.upsample import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
@@ -299,6 +300,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",

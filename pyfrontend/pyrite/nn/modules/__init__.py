@@ -16,7 +16,7 @@ from typing import Any
 _SOURCES: dict[str, tuple[str, ...]] = {
     "activation": ("activation", "attention"),
     "adaptive": ("adaptive",),
-    "batchnorm": ("norm", "lazy_layers"),
+    "batchnorm": ("norm", "lazy_layers", "sync_batch_norm"),
     "channelshuffle": ("pixelshuffle",),
     "container": ("container", "parameter_container"),
     "conv": ("conv", "lazy_layers"),

@@ -1,7 +1,8 @@
 """The sampler that gives each rank of a distributed job its own part of a dataset.
 
 Python layer. The permutation is drawn from a private generator seeded with seed + epoch, so that
-all ranks agree on it without talking. Invariant: all ranks get the same number of indices.
+all ranks agree on it without talking. Invariant: all ranks get the same number of indices,
+unless that would repeat some and the caller does not want it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ class DistributedSampler(Sampler[int]):
         shuffle: permute anew each epoch (call `set_epoch`).
         seed: the same on all ranks.
         drop_last: drop the tail to make the parts equal, instead of repeating some indices.
+        pad: False repeats and drops none, for evaluation: parts may differ by one index. (Not in
+            PyTorch, whose evaluation over ranks counts the repeated samples twice.)
 
     Raises:
         ValueError: `rank` is outside [0, num_replicas - 1].
@@ -41,6 +44,8 @@ class DistributedSampler(Sampler[int]):
         shuffle: bool = True,
         seed: int = 0,
         drop_last: bool = False,
+        *,
+        pad: bool = True,
     ) -> None:
         self.num_replicas = int(_group().get_world_size()) if num_replicas is None else num_replicas
         self.rank = int(_group().get_rank()) if rank is None else rank
@@ -55,6 +60,10 @@ class DistributedSampler(Sampler[int]):
         self.seed = seed
         self.drop_last = drop_last
         full, rest = divmod(len(dataset), self.num_replicas)
+        if not pad and not drop_last:
+            self.num_samples = full + (1 if self.rank < rest else 0)
+            self.total_size = len(dataset)
+            return
         self.num_samples = full + (1 if rest and not drop_last else 0)
         self.total_size = self.num_samples * self.num_replicas
 

@@ -1,10 +1,13 @@
-"""Optimizers over several processes: a door."""
+"""Optimizers over several processes."""
 
 from __future__ import annotations
 
 from pyrite._doors import door_class
 
+from .zero_redundancy_optimizer import ZeroRedundancyOptimizer
+
+__all__ = ["DistributedOptimizer", "ZeroRedundancyOptimizer"]
+
 DistributedOptimizer = door_class(
     "distributed.optim.DistributedOptimizer", "remote procedure calls"
 )
-ZeroRedundancyOptimizer = door_class("distributed.optim.ZeroRedundancyOptimizer", "process groups")
