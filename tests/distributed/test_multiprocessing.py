@@ -81,6 +81,36 @@ def test_pipe_keeps_what_a_parameter_is() -> None:
         left.send(leaf * 2)
 
 
+def receive(index: int, own: Any, shared: Any, results: Any) -> None:
+    shared[0].add_(1)
+    results.put((index, own.sum().item(), shared[1].sum().item()))
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_arguments_of_a_process_may_be_tensors(method: str) -> None:
+    context = mp.get_context(method)
+    left, right = mp.Pipe()
+    left.send(torch.zeros(3))
+    shared = right.recv()
+    results = context.SimpleQueue()
+    arguments = (0, torch.ones(1000), (shared, shared[1:]), results)
+    process = context.Process(target=receive, args=arguments)
+    process.start()
+    assert results.get() == (0, 1000.0, 2.0)
+    process.join(30)
+    assert shared.tolist() == [1, 1, 1]
+
+
+def test_without_shared_memory_tensors_travel_as_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(size: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pyrite.multiprocessing.reductions.Segment", full)
+    left, right = mp.Pipe()
+    left.send(torch.arange(5.0))
+    assert right.recv().tolist() == [0, 1, 2, 3, 4]
+
+
 def test_sharing_strategies() -> None:
     assert mp.get_all_sharing_strategies() == {"file_descriptor", "file_system"}
     assert mp.get_sharing_strategy() == "file_descriptor"

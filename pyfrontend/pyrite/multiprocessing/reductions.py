@@ -1,21 +1,22 @@
 """Tensors in queues, pipes and process arguments: a description and a descriptor of shared memory.
 
-Layer above `_shm`. The memory of a tensor that is not shared yet is copied into a segment once; a
-received tensor lies in its segment, so that passing it on copies nothing. Invariant: a receiver may
-write to what it got, and processes that got the same tensor see it.
+Layer above `_shm`. A tensor that is not shared yet is copied into a segment when it is sent; a
+received tensor lies in its segment, so that passing it on copies nothing. Arguments of a process
+that is being started, and tensors for which there is no shared memory left, travel as bytes.
+Invariant: a receiver may write to what it got, and processes that got the same tensor see it.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import pickle
 import weakref
-from multiprocessing import reduction
+from multiprocessing import context, reduction
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from pyrite import _C
-from pyrite.nn.parameter import Parameter
 
 from ._shm import Segment
 
@@ -52,8 +53,7 @@ _by_file: weakref.WeakValueDictionary[tuple[int, int], SharedMemory] = weakref.W
 
 def init_reductions() -> None:
     """Lets every pickle that `multiprocessing` makes carry tensors this way."""
-    for cls in (_C.Tensor, Parameter):
-        ForkingPickler.register(cls, reduce_tensor)
+    ForkingPickler.register(_C.Tensor, reduce_tensor)  # a parameter is pickled as one, and more
 
 
 def reduce_tensor(tensor: _C.Tensor) -> Any:
@@ -68,36 +68,57 @@ def reduce_tensor(tensor: _C.Tensor) -> Any:
             "does not support crossing process boundaries.  If you just want to transfer the data, "
             "call detach() on the tensor before serializing (e.g., putting it on the queue)."
         )
-    device = tensor.device
     host = tensor.detach().cpu().resolve_conj().resolve_neg()
-    if host.untyped_storage().nbytes() == 0:
-        place: Any = None
-    else:
-        memory = _by_address.get(host.untyped_storage().data_ptr()) or SharedMemory.holding(host)
-        place = (reduction.DupFd(memory.fd), len(memory))
+    memory = _memory_of(host)
+    if memory is None:
+        return tensor.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+    place = (_handle(memory.fd), len(memory))
     geometry = (tuple(host.shape), host.stride(), host.storage_offset())
-    made = (type(tensor), tensor.requires_grad, str(device))
-    return rebuild_tensor, (place, host.dtype, geometry, made)
+    return rebuild_tensor, (place, host.dtype, geometry, tensor.requires_grad, str(tensor.device))
 
 
-def rebuild_tensor(place: Any, dtype: Any, geometry: Any, made: Any) -> Any:
+def _handle(fd: int) -> Any:
+    """What stands for a descriptor in a pickle; a process is started with each of them once."""
+    starting: Any = context.get_spawning_popen()
+    if starting is None:
+        return reduction.DupFd(fd)
+    handles = starting.__dict__.setdefault("_pyrite_handles", {})
+    if fd not in handles:
+        handles[fd] = reduction.DupFd(fd)
+    return handles[fd]
+
+
+def _memory_of(host: _C.Tensor) -> SharedMemory | None:
+    """Shared memory with the tensor's storage; None where bytes have to do."""
+    storage = host.untyped_storage()
+    if storage.nbytes() == 0:
+        return None
+    memory = _by_address.get(storage.data_ptr())
+    # What is made for a process that is being started would be gone before the process is there.
+    if memory is not None or context.get_spawning_popen() is not None:
+        return memory
+    try:
+        return SharedMemory.holding(host)
+    except OSError:  # no space, no descriptors
+        return None
+
+
+def rebuild_tensor(
+    place: Any, dtype: Any, geometry: Any, requires_grad: bool, device: str
+) -> _C.Tensor:
     """The tensor that `reduce_tensor` described, in the receiving process.
 
     Args:
-        place: descriptor and size of its memory; None for none.
+        place: descriptor and size of its memory.
         dtype: of its elements.
         geometry: shape, strides and offset.
-        made: class, whether it requires gradients, device.
+        requires_grad: whether it does.
+        device: where it was.
     """
     shape, strides, offset = geometry
-    cls, requires_grad, device = made
-    if place is None:
-        tensor = _C.empty(shape, dtype=dtype)
-    else:
-        storage = _bytes_of(_received(place[0].detach(), place[1])).untyped_storage()
-        tensor = _C._tensor_over(storage, dtype, offset, shape, strides)
-    tensor = tensor.to(device)
-    return cls(tensor, requires_grad) if cls is Parameter else tensor.requires_grad_(requires_grad)
+    storage = _bytes_of(_received(place[0].detach(), place[1])).untyped_storage()
+    tensor = _C._tensor_over(storage, dtype, offset, shape, strides)
+    return tensor.to(device).requires_grad_(requires_grad)
 
 
 def _received(fd: int, size: int) -> SharedMemory:
@@ -106,7 +127,8 @@ def _received(fd: int, size: int) -> SharedMemory:
     file = (status.st_dev, status.st_ino)
     memory = _by_file.get(file)
     if memory is not None:
-        os.close(fd)
+        if memory.fd != fd:  # a process that was just started has one for all its tensors there
+            os.close(fd)
         return memory
     memory = SharedMemory.adopt(fd, size)
     _by_file[file] = memory
