@@ -256,6 +256,14 @@ def hooked(name: str) -> Any:
     if name == "powersgd":
         state = powerSGD_hook.PowerSGDState(None, 3, start_powerSGD_iter=2, min_compression_rate=1)
         wrapped.register_comm_hook(state, powerSGD_hook.powerSGD_hook)
+    elif name == "own":
+        own = torch.float16
+
+        def hook(state: Any, bucket: Any) -> Any:
+            work = dist.all_reduce(bucket.buffer().to(own) / dist.get_world_size(), async_op=True)
+            return work.get_future().then(lambda future: future.value()[0].float())
+
+        wrapped.register_comm_hook(None, hook)
     elif name == "wrapped":
         hook = default_hooks.bf16_compress_wrapper(default_hooks.allreduce_hook)
         wrapped.register_comm_hook(None, hook)
@@ -265,7 +273,8 @@ def hooked(name: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "tolerance"), [("fp16", 1e-3), ("bf16", 1e-2), ("wrapped", 1e-2), ("powersgd", 0.1)]
+    ("name", "tolerance"),
+    [("fp16", 1e-3), ("own", 1e-3), ("bf16", 1e-2), ("wrapped", 1e-2), ("powersgd", 0.1)],
 )
 def test_compressed_gradients_are_close(tmp_path: Path, name: str, tolerance: float) -> None:
     alone = model(torch.float32)

@@ -1,6 +1,7 @@
 """Which CUDA devices there are: those of `pyrite.gpu` where they are shown here, else none.
 
-They are shown under `PYRITE_CUDA_ALIAS=1`, which `pyrite run` sets; `cpu:N` shows places on the CPU.
+They are shown under `PYRITE_CUDA_ALIAS=1`, which `pyrite run` sets; under `cpu:N` there are N
+places on the CPU instead.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from pyrite import _C
+from pyrite.futures import Future
 
 __all__ = ["Work"]
 
@@ -71,6 +72,15 @@ class Work:
     def _source_rank(self) -> int:
         """The rank in the group that a message came from."""
         return self._native.source
+
+    def get_future(self) -> Future[list[Any]]:
+        """Its output tensors, once somebody waits for them; what communication hooks return."""
+
+        def result() -> list[Any]:
+            self.wait()
+            return self.result()
+
+        return Future.of(result)
 
     def _complete(self) -> None:
         steps, self._finish = self._finish, []
