@@ -180,3 +180,48 @@ def test_attention(kind: str, keys: int) -> None:
         return F.scaled_dot_product_attention(q, k, v, **moved)
 
     compare(attend, q, k, v, tol=1e-4)
+OPTIMIZERS: dict[str, list[dict[str, object]]] = {
+    "RMSprop": [{}, {"centered": True}, {"momentum": 0.9}, {"momentum": 0.9, "centered": True}],
+    "Adagrad": [{"lr_decay": 0.1, "weight_decay": 0.1}],
+    "Adadelta": [{"lr": 1.0}],
+    "Adamax": [{"weight_decay": 0.1}],
+    "NAdam": [{}, {"decoupled_weight_decay": True, "weight_decay": 0.1}],
+    "RAdam": [{"betas": (0.5, 0.6)}],
+    "ASGD": [{"t0": 2.0}],
+    "Rprop": [{}],
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers(name: str) -> None:
+    for options in OPTIMIZERS[name]:
+        weights = []
+        for device in ["cpu", "gpu"]:
+            torch.manual_seed(1)
+            w = torch.randn(7, 3).to(device).requires_grad_()
+            update = getattr(torch.optim, name)([w], **{"lr": 0.05, **options})
+            for _ in range(8):
+                update.zero_grad()
+                (w.sin() * w).sum().backward()
+                update.step()
+            weights.append(w.detach().cpu())
+        torch.testing.assert_close(weights[1], weights[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_recurrent_layers(cell: str) -> None:
+    torch.manual_seed(2)
+    layer = getattr(nn, cell)(4, 6, num_layers=2, bidirectional=True)
+    x = torch.randn(5, 3, 4)
+    results = []
+    for device in ["cpu", "gpu"]:
+        layer = layer.to(device)
+        layer.zero_grad()
+        out = layer(x.to(device))[0]
+        out.square().sum().backward()
+        grads = [p.grad.cpu().clone() for p in layer.parameters()]
+        results.append([out.detach().cpu(), *grads])
+    for expected, actual in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+
+
