@@ -1,6 +1,6 @@
 //! Normalisations with learnt factors and offsets.
 
-use super::{gpu_view, on_cpu, on_device, view, view_mut};
+use super::{gpu_view, on_device, view, view_mut};
 use crate::Array;
 use base::Result;
 use cpu::norm as kernels;
@@ -120,7 +120,7 @@ pub fn layer_norm(
             kernels::layer_norm(target, mean, scale, view(x)?, affine.on_host()?, (width, eps))
         },
         |target| {
-            let by = (Rows { width, groups: 1, spatial: 1 }, eps);
+            let by = (Rows { width, groups: 1, spatial: 1, centred: true }, eps);
             gpu::norm::row_norm(target, moments.on_gpu()?, gpu_view(x)?, affine.on_gpu()?, by)
         },
     )
@@ -144,7 +144,7 @@ pub fn layer_norm_backward(
             kernels::layer_norm_backward(to.on_host()?, grad, x, saved, weight, width)
         },
         |_| {
-            let by = (maybe_gpu(weight)?, Rows { width, groups: 1, spatial: 1 });
+            let by = (maybe_gpu(weight)?, Rows { width, groups: 1, spatial: 1, centred: true });
             let (grad, x) = (gpu_view(grad)?, gpu_view(x)?);
             gpu::norm::row_norm_backward(&to.on_gpu()?, grad, x, moments.on_gpu()?, by)
         },
@@ -159,9 +159,14 @@ pub fn rms_norm(
     weight: Option<&Array>,
     (width, eps): (usize, f64),
 ) -> Result<()> {
-    on_cpu("rms_norm", out, |target| {
-        kernels::rms_norm(target, view_mut(rstd)?, view(x)?, maybe(weight)?, (width, eps))
-    })
+    on_device(
+        out,
+        |target| kernels::rms_norm(target, view_mut(rstd)?, view(x)?, maybe(weight)?, (width, eps)),
+        |target| {
+            let weight = maybe_gpu(weight)?;
+            gpu::norm::rms_norm(target, gpu_view(rstd)?, gpu_view(x)?, weight, (width, eps))
+        },
+    )
 }
 
 /// Gradients of [`rms_norm`].
@@ -174,16 +179,17 @@ pub fn rms_norm_backward(
     width: usize,
 ) -> Result<()> {
     let Some(any) = to.any() else { return Ok(()) };
-    on_cpu("rms_norm_backward", any, |_| {
-        kernels::rms_norm_backward(
-            to.on_host()?,
-            view(grad)?,
-            view(x)?,
-            view(rstd)?,
-            maybe(weight)?,
-            width,
-        )
-    })
+    on_device(
+        any,
+        |_| {
+            let (grad, x, rstd) = (view(grad)?, view(x)?, view(rstd)?);
+            kernels::rms_norm_backward(to.on_host()?, grad, x, rstd, maybe(weight)?, width)
+        },
+        |_| {
+            let (grad, x, rstd) = (gpu_view(grad)?, gpu_view(x)?, gpu_view(rstd)?);
+            gpu::norm::rms_norm_backward(&to.on_gpu()?, grad, x, rstd, (maybe_gpu(weight)?, width))
+        },
+    )
 }
 
 /// Group norm; fills `moments`, one entry a sample and group.
@@ -234,7 +240,7 @@ pub fn group_norm_backward(
 /// The rows of a group norm: a group of channels of one sample each.
 fn group_rows(x: &Array, groups: usize) -> Rows {
     let spatial: usize = x.dims()[2..].iter().product();
-    Rows { width: x.dims()[1] / groups * spatial, groups, spatial }
+    Rows { width: x.dims()[1] / groups * spatial, groups, spatial, centred: true }
 }
 
 /// Batch norm; fills `saved` with the mean and reciprocal standard deviation used and, in training,
