@@ -19,6 +19,9 @@ fn max_nan(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, is_nan(b)
 
 fn min_nan(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, is_nan(b)), a, is_nan(a)); }
 
+// In sorted order NaN comes last.
+fn sorts_before(a: f32, b: f32) -> bool { return !is_nan(a) && (is_nan(b) || a < b); }
+
 fn relu(v: f32) -> f32 { return select(max(v, 0.0), v, is_nan(v)); }
 
 fn magnitude(v: f32) -> f32 { return bitcast<f32>(bitcast<u32>(v) & 0x7fffffffu); }
@@ -229,7 +232,7 @@ fn sinc(x: f32) -> f32 {
 
 fn softplus(x: f32, beta: f32, limit: f32) -> f32 {
   let scaled = x * beta;
-  return select(log1p(exp(min(scaled, 80.0))) / beta, x, scaled > limit);
+  return select(log1p(exp(min(scaled, 80.0))) / beta, x, scaled > limit || is_nan(x));
 }
 
 // log(1 + exp(x)), linear where exp would overflow.
@@ -276,4 +279,34 @@ fn huber_error(a: f32, b: f32, delta: f32) -> f32 {
 
 fn cross_entropy_error(x: f32, t: f32) -> f32 {
   return (t - 1.0) * max_nan(log1p(-x), -100.0) - t * max_nan(log(x), -100.0);
+}
+
+// Drivers' asin is good to 1e-3 only: a minimax polynomial on [0, 0.5] (Cephes), beyond that by half angles.
+fn asin_of(x: f32) -> f32 {
+  let a = abs(x);
+  if (a > 1.0) { return nan(); }
+  let far = a > 0.5;
+  let z = select(x * x, 0.5 * (1.0 - a), far);
+  let s = select(a, sqrt(z), far);
+  let y = s + s * z * ((((4.2163199e-2 * z + 2.4181311e-2) * z + 4.5470026e-2) * z + 7.4953003e-2) * z + 1.6666752e-1);
+  return select(copysign(select(y, 1.5707964 - 2.0 * y, far), x), x, is_nan(x));
+}
+
+fn acos_of(x: f32) -> f32 {
+  if (x > 0.5) { return 2.0 * asin_of(sqrt(0.5 * (1.0 - x))) + select(0.0, nan(), x > 1.0); }
+  if (x < -0.5) { return 3.1415927 - 2.0 * asin_of(sqrt(0.5 * (1.0 + x))) + select(0.0, nan(), x < -1.0); }
+  return 1.5707964 - asin_of(x);
+}
+
+fn nextafter(x: f32, toward: f32) -> f32 {
+  if (is_nan(x) || is_nan(toward)) { return nan(); }
+  if (x == toward) { return toward; }
+  let bits = bitcast<u32>(x);
+  if (is_zero(x)) { return bitcast<f32>((bitcast<u32>(toward) & 0x80000000u) | 1u); }
+  return bitcast<f32>(select(bits - 1u, bits + 1u, (x < toward) == (x > 0.0)));
+}
+
+fn round_decimals(x: f32, digits: f32) -> f32 {
+  let scale = round(pow(10.0, abs(digits)));
+  return select(round(x * scale) / scale, round(x / scale) * scale, digits < 0.0);
 }
