@@ -342,10 +342,8 @@ pub fn matmul_add(
             cpu::matmul::matmul(target, view(a)?, view(b)?, alpha, Some(addend))
         },
         |target| {
-            if !(beta.equals_int(1) && alpha.equals_int(1)) {
-                return not_on_gpu("addmm with beta or alpha", out.device());
-            }
-            gpu::matmul::matmul(target, gpu_view(a)?, gpu_view(b)?, Some(gpu_view(addend)?))
+            let addend = gpu::matmul::Addend { view: gpu_view(addend)?, beta, alpha };
+            gpu::matmul::matmul(target, gpu_view(a)?, gpu_view(b)?, Some(addend))
         },
     )
 }
