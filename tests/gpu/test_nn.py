@@ -8,7 +8,7 @@ import pytest
 
 import pyrite as torch
 import pyrite.nn.functional as F
-from on_both import compare
+from on_both import compare, same
 from pyrite import nn
 
 
@@ -56,6 +56,41 @@ def test_layer_norm(width: int) -> None:
     x, w, b = torch.randn(3, 4, width), torch.randn(width), torch.randn(width)
     compare(lambda x, w, b: F.layer_norm(x, (width,), w, b), x, w, b, tol=2e-4)
     compare(lambda x: F.layer_norm(x, (width,)), x, tol=2e-4)
+
+
+@pytest.mark.parametrize("width", [5, 200])
+def test_rms_norm(width: int) -> None:
+    x, w = torch.randn(3, 4, width), torch.randn(width)
+    compare(lambda x, w: F.rms_norm(x, (width,), w), x, w, tol=2e-4)
+    compare(lambda x: F.rms_norm(x, (width,)), x, tol=2e-4)
+
+
+def test_parameters_of_norms_may_be_strided() -> None:
+    x, w, b = torch.randn(3, 4, 5), torch.randn(5, 4), torch.randn(5, 8)
+    compare(lambda x, w, b: F.layer_norm(x, (4, 5), w.t(), b[:, ::2].t()), x, w, b, tol=2e-4)
+    channels = torch.randn(8)
+    compare(lambda x, w: F.batch_norm(x, None, None, w[::2], training=True), x, channels, tol=2e-4)
+
+
+MODES = ["nearest", "nearest-exact", "bilinear", "bicubic", "area"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_interpolation(mode: str) -> None:
+    x = torch.randn(2, 3, 5, 4)
+    compare(lambda x: F.interpolate(x, (7, 9), mode=mode), x, tol=1e-4)
+    compare(lambda x: F.interpolate(x, (3, 2), mode=mode), x, tol=1e-4)
+    if mode.startswith("bi"):
+        compare(lambda x: F.interpolate(x, scale_factor=1.7, mode=mode, align_corners=True), x,
+                tol=1e-4)  # fmt: skip
+        compare(lambda x: F.interpolate(x, (7, 9), mode=mode).half().float(), x, tol=1e-2)
+
+
+def test_windows_over_whole_numbers() -> None:
+    x = torch.randint(-20, 20, (1, 2, 6, 6))
+    same(F.avg_pool2d(x.to("gpu"), 3, 1), F.avg_pool2d(x, 3, 1))
+    w = torch.randint(-3, 3, (4, 2, 3, 3))
+    same(F.conv2d(x.to("gpu"), w.to("gpu")), F.conv2d(x, w))
 
 
 def test_group_norm() -> None:
@@ -167,19 +202,6 @@ def test_training_equals_the_cpu(build: Callable[[], nn.Module], optimizer: str)
     assert actual == pytest.approx(expected, abs=1e-3)
 
 
-@pytest.mark.parametrize("kind", ["plain", "causal", "bool", "added"])
-@pytest.mark.parametrize("keys", [5, 70])
-def test_attention(kind: str, keys: int) -> None:
-    q, k, v = torch.randn(2, 2, 5, 8), torch.randn(2, 2, keys, 8), torch.randn(2, 2, keys, 6)
-    mask = torch.randn(5, keys)
-    options = {"plain": {}, "causal": {"is_causal": True}, "bool": {"attn_mask": mask > 0},
-               "added": {"attn_mask": mask}}[kind]  # fmt: skip
-
-    def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        moved = {n: o.to(q.device) if n == "attn_mask" else o for n, o in options.items()}
-        return F.scaled_dot_product_attention(q, k, v, **moved)
-
-    compare(attend, q, k, v, tol=1e-4)
 OPTIMIZERS: dict[str, list[dict[str, object]]] = {
     "RMSprop": [{}, {"centered": True}, {"momentum": 0.9}, {"momentum": 0.9, "centered": True}],
     "Adagrad": [{"lr_decay": 0.1, "weight_decay": 0.1}],
@@ -225,3 +247,16 @@ def test_recurrent_layers(cell: str) -> None:
         torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["plain", "causal", "bool", "added"])
+@pytest.mark.parametrize("keys", [5, 70])
+def test_attention(kind: str, keys: int) -> None:
+    q, k, v = torch.randn(2, 2, 5, 8), torch.randn(2, 2, keys, 8), torch.randn(2, 2, keys, 6)
+    mask = torch.randn(5, keys)
+    options = {"plain": {}, "causal": {"is_causal": True}, "bool": {"attn_mask": mask > 0},
+               "added": {"attn_mask": mask}}[kind]  # fmt: skip
+
+    def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        moved = {n: o.to(q.device) if n == "attn_mask" else o for n, o in options.items()}
+        return F.scaled_dot_product_attention(q, k, v, **moved)
+
+    compare(attend, q, k, v, tol=1e-4)

@@ -2,6 +2,7 @@
 //! PyTorch has one, and detail lines follow: `op: rule; got values; hint`.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ struct Inner {
     kind: Kind,
     message: String,
     foreign: Option<Arc<dyn Any + Send + Sync>>,
+    missing_kernel: Option<Cow<'static, str>>,
 }
 
 /// The result of anything that can fail.
@@ -44,14 +46,34 @@ impl Error {
     /// An error with its whole text.
     #[cold]
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error(Box::new(Inner { kind, message: message.into(), foreign: None }))
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            foreign: None,
+            missing_kernel: None,
+        }))
     }
 
     /// Carries an exception of a layer above through this one (a Python error raised in a hook).
     #[cold]
     pub fn foreign(exception: Arc<dyn Any + Send + Sync>) -> Error {
         let message = "exception raised by a callback".to_string();
-        Error(Box::new(Inner { kind: Kind::Runtime, message, foreign: Some(exception) }))
+        let mut error = Error::new(Kind::Runtime, message);
+        error.0.foreign = Some(exception);
+        error
+    }
+
+    /// The device has no kernel for what `op` was asked; another device may have one.
+    #[cold]
+    pub fn no_kernel(op: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Error {
+        let mut error = Error::new(Kind::NotImplemented, message);
+        error.0.missing_kernel = Some(op.into());
+        error
+    }
+
+    /// The op given to [`Error::no_kernel`].
+    pub fn missing_kernel(&self) -> Option<&Cow<'static, str>> {
+        self.0.missing_kernel.as_ref()
     }
 
     /// The exception given to [`Error::foreign`].

@@ -4,7 +4,7 @@ use super::{on_cpu, view};
 use crate::Array;
 use base::Result;
 use cpu::interpolate as kernels;
-pub use kernels::Interpolation;
+pub use kernels::{Interpolation, taps};
 
 /// `out` = `x` resampled to the sizes of `out`; factors override the ratio of sizes.
 pub fn interpolate(

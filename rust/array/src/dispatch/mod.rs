@@ -27,7 +27,7 @@ pub use conv::{ConvGeometry, conv, conv_input, conv_weight};
 pub use embedding::{embedding, embedding_backward};
 pub use fft::fft;
 pub use fractional::fractional_max_pool;
-pub use interpolate::{Interpolation, interpolate, interpolate_backward};
+pub use interpolate::{Interpolation, interpolate, interpolate_backward, taps};
 pub use loss::{LossReduction, NllLoss, nll_loss, nll_loss_backward};
 pub use norm::{
     Affine, BatchNorm, Moments, NormGradients, batch_norm, batch_norm_backward, group_norm,
@@ -170,10 +170,12 @@ pub(crate) fn on_device(
 
 #[cold]
 pub(crate) fn not_on_gpu<T>(op: &str, device: Device) -> Result<T> {
-    bail!(
-        NotImplemented,
-        "The operator 'aten::{op}' is not currently implemented for the GPU device.\n  {op}: on {device}; hint: use .cpu()"
-    )
+    Err(base::Error::no_kernel(
+        op.to_string(),
+        format!(
+            "The operator 'aten::{op}' is not currently implemented for the GPU device.\n  {op}: on {device}; hint: use .cpu()"
+        ),
+    ))
 }
 
 /// `out[i] = op(ins[i]..)`, broadcasting, computing in `compute`.
@@ -299,7 +301,12 @@ pub fn linspace(out: &Array, start: Scalar, end: Scalar) -> Result<()> {
     on_device(
         out,
         |target| cpu::range::linspace(target, start, end),
-        |target| gpu::range::linspace(target, start, end),
+        |target| {
+            if out.dtype().is_float() {
+                return gpu::range::linspace(target, start, end);
+            }
+            from_host(out, |host| linspace(host, start, end))
+        },
     )
 }
 
@@ -310,12 +317,33 @@ pub fn check_alignment(array: &Array) -> Result<()> {
 
 /// `base` to the power of evenly spaced exponents.
 pub fn logspace(out: &Array, start: Scalar, end: Scalar, base: f64) -> Result<()> {
-    on_cpu("logspace", out, |target| cpu::range::logspace(target, start, end, base))
+    on_device(
+        out,
+        |target| cpu::range::logspace(target, start, end, base),
+        |_| from_host(out, |host| logspace(host, start, end, base)),
+    )
 }
 
 /// Row and column numbers of a triangle of a matrix.
 pub fn triangle(out: &Array, size: (usize, usize), offset: i64, lower: bool) -> Result<()> {
-    on_cpu("triangle", out, |target| cpu::range::triangle(target, size, offset, lower))
+    on_device(
+        out,
+        |target| cpu::range::triangle(target, size, offset, lower),
+        |_| from_host(out, |host| triangle(host, size, offset, lower)),
+    )
+}
+
+/// Numbers made from no array (which may need the precision of doubles) come from the host.
+fn from_host(out: &Array, make: impl FnOnce(&Array) -> Result<()>) -> Result<()> {
+    let host = Array::empty_contiguous(out.dims(), out.dtype(), Device::CPU)?;
+    make(&host)?;
+    copy(out, &host)
+}
+
+/// The dtype in which convolutions and pools of whole numbers are exact on a device: doubles are up
+/// to 2^53, and the GPU's kernels take integers.
+pub fn exact_dtype(device: Device) -> base::DType {
+    if device.kind == base::DeviceKind::Gpu { base::DType::I64 } else { base::DType::F64 }
 }
 
 /// Matrix products with equal batch dimensions.
@@ -353,10 +381,6 @@ pub fn store(out: &Array, values: &[Scalar]) -> Result<()> {
     on_device(
         out,
         |target| cpu::scalar::store(target, values),
-        |_| {
-            let host = Array::empty_contiguous(out.dims(), out.dtype(), Device::CPU)?;
-            store(&host, values)?;
-            copy(out, &host)
-        },
+        |_| from_host(out, |host| store(host, values)),
     )
 }
