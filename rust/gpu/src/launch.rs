@@ -3,7 +3,7 @@
 
 use crate::adapter::{MAX_BINDINGS, PARAMETER_BYTES};
 use crate::buffer::Block;
-use crate::shader::{Access, Slot, Variant};
+use crate::shader::{Access, Join, Slot, Variant};
 use crate::{Buffer, Device, View};
 use base::{DType, Result, bail, ensure};
 
@@ -149,8 +149,8 @@ impl<'a> Kernel<'a> {
         self
     }
 
-    pub fn add(mut self, view: View<'a>) -> Self {
-        self.slots.push((view.dtype, Access::Add));
+    pub fn join(mut self, view: View<'a>, join: Join) -> Self {
+        self.slots.push((view.dtype, Access::Join(join)));
         self.writes.push(view.buffer);
         self.params.push(view.offset());
         self

@@ -1,6 +1,6 @@
 //! Running folds along one dimension.
 
-use super::{gpu_view, on_cpu, on_device, view, view_mut};
+use super::{gpu_view, on_device, view, view_mut};
 use crate::Array;
 use base::Result;
 use cpu::scan as kernels;
@@ -45,5 +45,12 @@ pub fn running_extreme(
         super::Extreme::Largest => kernels::cummax,
         super::Extreme::Smallest => kernels::cummin,
     };
-    on_cpu("running_extreme", values, |target| kernel(target, view_mut(indices)?, view(x)?, dim))
+    on_device(
+        values,
+        |target| kernel(target, view_mut(indices)?, view(x)?, dim),
+        |target| {
+            let largest = side == super::Extreme::Largest;
+            gpu::scan::running_extreme(largest, target, gpu_view(indices)?, gpu_view(x)?, dim)
+        },
+    )
 }

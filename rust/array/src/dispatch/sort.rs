@@ -1,10 +1,9 @@
 //! Order along one dimension, groups of equal elements, places in sorted sequences.
 
-use super::{on_cpu, view, view_mut};
+use super::{Place, gpu_view, on_device, place, store, view, view_mut};
 use crate::Array;
-use base::Result;
+use base::{DType, Device, Result, Scalar};
 use cpu::sort as kernels;
-pub use cpu::sort::Groups;
 
 /// The elements in order along `dim` and where they were; stable.
 pub fn sort(
@@ -14,9 +13,11 @@ pub fn sort(
     dim: usize,
     descending: bool,
 ) -> Result<()> {
-    on_cpu("sort", values, |target| {
-        kernels::sort(Some(target), Some(view_mut(indices)?), view(x)?, dim, descending)
-    })
+    on_device(
+        values,
+        |target| kernels::sort(Some(target), Some(view_mut(indices)?), view(x)?, dim, descending),
+        |target| gpu::sort::sort(target, gpu_view(indices)?, gpu_view(x)?, dim, descending),
+    )
 }
 
 /// The `k` largest or smallest elements along `dim`, best first, and where they were.
@@ -28,9 +29,11 @@ pub fn topk(
     k: usize,
     largest: bool,
 ) -> Result<()> {
-    on_cpu("topk", values, |target| {
-        kernels::topk(target, view_mut(indices)?, view(x)?, dim, k, largest)
-    })
+    on_device(
+        values,
+        |target| kernels::topk(target, view_mut(indices)?, view(x)?, dim, k, largest),
+        |target| gpu::sort::sort(target, gpu_view(indices)?, gpu_view(x)?, dim, largest),
+    )
 }
 
 /// One element of the order along a dimension.
@@ -48,7 +51,7 @@ pub enum Rank {
 
 /// The element of that rank along `dim` and where it was.
 pub fn rank(kind: Rank, values: &Array, indices: &Array, x: &Array, dim: usize) -> Result<()> {
-    on_cpu("rank", values, |target| {
+    let on_host = |target: cpu::ViewMut<'_>| {
         let (indices, x) = (view_mut(indices)?, view(x)?);
         match kind {
             Rank::Kth(k) => kernels::kthvalue(target, indices, x, dim, k),
@@ -56,6 +59,15 @@ pub fn rank(kind: Rank, values: &Array, indices: &Array, x: &Array, dim: usize) 
             Rank::NanMedian => kernels::median(target, indices, x, dim, true),
             Rank::Mode => kernels::mode(target, indices, x, dim),
         }
+    };
+    on_device(values, on_host, |target| {
+        let kind = match kind {
+            Rank::Kth(k) => gpu::sort::Rank::Kth(k),
+            Rank::Median => gpu::sort::Rank::Median,
+            Rank::NanMedian => gpu::sort::Rank::NanMedian,
+            Rank::Mode => gpu::sort::Rank::Mode,
+        };
+        gpu::sort::rank(kind, target, gpu_view(indices)?, gpu_view(x)?, dim)
     })
 }
 
@@ -67,18 +79,69 @@ pub fn searchsorted(
     sorter: Option<&Array>,
     right: bool,
 ) -> Result<()> {
-    on_cpu("searchsorted", out, |target| {
-        let sorter = sorter.map(view).transpose()?;
-        kernels::searchsorted(target, view(sequence)?, view(values)?, sorter, right)
-    })
+    on_device(
+        out,
+        |target| {
+            let sorter = sorter.map(view).transpose()?;
+            kernels::searchsorted(target, view(sequence)?, view(values)?, sorter, right)
+        },
+        |target| {
+            let sorter = sorter.map(gpu_view).transpose()?;
+            let (sequence, values) = (gpu_view(sequence)?, gpu_view(values)?);
+            gpu::sort::searchsorted(target, sequence, values, sorter, right)
+        },
+    )
+}
+
+/// Equal elements or slices, group by group; all int64 vectors.
+pub struct Groups {
+    /// Position of the first one of each group.
+    pub first: Array,
+    /// The group of each one.
+    pub inverse: Array,
+    /// How many each group has.
+    pub counts: Array,
+}
+
+impl Groups {
+    fn empty(len: usize, count: usize, device: Device) -> Result<Groups> {
+        let vector = |n| Array::empty_contiguous(&[n], DType::I64, device);
+        Ok(Groups { first: vector(len)?, inverse: vector(count)?, counts: vector(len)? })
+    }
+
+    fn from_host(found: &kernels::Groups, device: Device) -> Result<Groups> {
+        let groups = Groups::empty(found.first.len(), found.inverse.len(), device)?;
+        let lists = [&found.first, &found.inverse, &found.counts];
+        for (to, list) in [&groups.first, &groups.inverse, &groups.counts].into_iter().zip(lists) {
+            store(to, &list.iter().map(|&v| Scalar::Int(v)).collect::<Vec<_>>())?;
+        }
+        Ok(groups)
+    }
+
+    fn from_gpu(found: &gpu::compact::Groups, count: usize, device: Device) -> Result<Groups> {
+        let groups = Groups::empty(found.len, count, device)?;
+        let [first, inverse, counts] =
+            [&groups.first, &groups.inverse, &groups.counts].map(gpu_view);
+        found.write(first?, inverse?, counts?)?;
+        Ok(groups)
+    }
 }
 
 /// Groups of equal elements of the flattened array: in ascending order, or of neighbours only.
 pub fn unique(x: &Array, sorted: bool) -> Result<Groups> {
-    if sorted { kernels::unique(view(x)?) } else { kernels::unique_consecutive(view(x)?) }
+    if let Place::Gpu(_) = place(x) {
+        let found = gpu::compact::Groups::of_elements(gpu_view(x)?, sorted)?;
+        return Groups::from_gpu(&found, x.numel(), x.device());
+    }
+    let kernel = if sorted { kernels::unique } else { kernels::unique_consecutive };
+    Groups::from_host(&kernel(view(x)?)?, x.device())
 }
 
 /// Groups of equal rows of a matrix.
 pub fn unique_rows(x: &Array, sorted: bool) -> Result<Groups> {
-    kernels::unique_rows(view(x)?, sorted)
+    if let Place::Gpu(_) = place(x) {
+        let found = gpu::compact::Groups::of_rows(gpu_view(x)?, sorted)?;
+        return Groups::from_gpu(&found, x.dims()[0], x.device());
+    }
+    Groups::from_host(&kernels::unique_rows(view(x)?, sorted)?, x.device())
 }
