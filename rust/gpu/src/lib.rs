@@ -23,6 +23,7 @@ mod launch;
 pub mod loss;
 pub mod map;
 pub mod matmul;
+pub mod multinomial;
 pub mod norm;
 pub mod optim;
 mod pipeline;
@@ -35,8 +36,8 @@ mod runtime;
 pub mod scan;
 pub mod shader;
 pub mod softmax;
-mod translate;
 pub mod sort;
+mod translate;
 mod view;
 
 pub use adapter::{Adapter, Refusal};

@@ -1,7 +1,7 @@
 //! Random fills. The generator's stream is locked for one fill; an output without memory or without
 //! elements draws nothing.
 
-use super::{on_cpu, on_device, view};
+use super::{gpu_view, not_on_gpu, on_cpu, on_device, view};
 use crate::{Array, overlap};
 use base::Result;
 use base::rng::{Draw, Generator, Sampling};
@@ -30,14 +30,20 @@ pub fn draw_from(
     generator: &Generator,
 ) -> Result<()> {
     overlap::check_output(out)?;
-    on_cpu("draw_from", out, |target| {
-        random::fill_from(target, &mut generator.lock(), kind, view(parameter)?)
-    })
+    on_device(
+        out,
+        |target| random::fill_from(target, &mut generator.lock(), kind, view(parameter)?),
+        |target| match kind {
+            PerElement::Bernoulli => gpu::multinomial::bernoulli(target, gpu_view(parameter)?),
+            PerElement::Poisson => not_on_gpu("poisson", out.device()),
+            PerElement::StandardGamma => not_on_gpu("_standard_gamma", out.device()),
+        },
+    )
 }
 
 /// Fails unless all elements are probabilities.
 pub fn check_probabilities(p: &Array) -> Result<()> {
-    on_cpu("check_probabilities", p, |_| random::check_probabilities(view(p)?))
+    on_device(p, |_| random::check_probabilities(view(p)?), gpu::multinomial::check_probabilities)
 }
 
 /// Draws category numbers from rows of weights.
@@ -48,9 +54,11 @@ pub fn multinomial(
     generator: &Generator,
 ) -> Result<()> {
     let weights = weights.contiguous()?;
-    on_cpu("multinomial", out, |target| {
-        random::multinomial(target, &mut generator.lock(), view(&weights)?, sampling)
-    })
+    on_device(
+        out,
+        |target| random::multinomial(target, &mut generator.lock(), view(&weights)?, sampling),
+        |target| gpu::multinomial::multinomial(target, gpu_view(&weights)?, sampling),
+    )
 }
 
 /// Draws the rows of a row-major output from Dirichlet distributions.
@@ -71,5 +79,9 @@ pub fn binomial(out: &Array, count: &Array, p: &Array, generator: &Generator) ->
 
 /// Fills a vector with a random permutation of `0..n`.
 pub fn permutation(out: &Array, generator: &Generator) -> Result<()> {
-    on_cpu("permutation", out, |target| random::permutation(target, &mut generator.lock()))
+    on_device(
+        out,
+        |target| random::permutation(target, &mut generator.lock()),
+        gpu::multinomial::permutation,
+    )
 }
