@@ -52,7 +52,7 @@ crate::unary! { UNARY:
     /// The inverse cosine, in radians.
     acos { out: Same, unary: [Field => |x| Field::acos(x)], wgsl: "acos_of(x)", vjp: [|g, x| g * -(1.0 - x.square()).rsqrt().conj()], sample: -0.9..0.9 }
     /// The inverse tangent, in radians.
-    atan { out: Same, unary: [Field => |x| Field::atan(x)], wgsl: "atan(x)", vjp: [|g, x| g / (x.square() + 1.0).conj()], sample: -4.0..4.0 }
+    atan { out: Same, unary: [Field => |x| Field::atan(x)], wgsl: "atan_of(x)", vjp: [|g, x| g / (x.square() + 1.0).conj()], sample: -4.0..4.0 }
     /// The hyperbolic sine.
     sinh { out: Same, unary: [Field => |x| Field::sinh(x)], wgsl: "sinh_of(x)", vjp: [|g, x| g * x.cosh().conj()], sample: -4.0..4.0 }
     /// The hyperbolic cosine.
@@ -108,9 +108,9 @@ crate::unary! { UNARY:
     /// Whether each element is plus or minus infinity.
     isinf { out: Bool, unary: [Field => |x| Field::is_inf(x).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "is_inf(x)", vjp: [none], sample: -4.0..4.0 }
     /// Whether each element is plus infinity.
-    isposinf { out: Bool, unary: [Float => |x| (x == f64::INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "", vjp: [none], sample: -4.0..4.0 }
+    isposinf { out: Bool, unary: [Float => |x| (x == f64::INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "is_inf(x) && !signbit(x)", vjp: [none], sample: -4.0..4.0 }
     /// Whether each element is minus infinity.
-    isneginf { out: Bool, unary: [Float => |x| (x == f64::NEG_INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "", vjp: [none], sample: -4.0..4.0 }
+    isneginf { out: Bool, unary: [Float => |x| (x == f64::NEG_INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "is_inf(x) && signbit(x)", vjp: [none], sample: -4.0..4.0 }
     /// Whether the sign bit of each element is set.
     signbit { out: Bool, unary: [Float => |x| x.is_sign_negative().into(), Int => |x| (x < Number::ZERO).into(), Bool => |_| false.into()], wgsl: "signbit(x)", vjp: [none], sample: -4.0..4.0 }
 }
