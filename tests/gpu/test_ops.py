@@ -377,6 +377,35 @@ def test_draws_by_weight() -> None:
         torch.bernoulli(torch.tensor([1.5], device="gpu"))
 
 
+def test_indices_in_host_memory_address_the_gpu() -> None:
+    x, i = torch.randn(4, 5), torch.tensor([3, 0])
+    y = x.to("gpu")
+    same(y[i], x[i])
+    same(y[x > 0], x[x > 0])
+    y[i] = 1.0
+    x[i] = 1.0
+    same(y, x)
+    point = torch.tensor(2.0)
+    index = torch.tensor([0])
+    same(point.to("gpu").index_fill(0, index.to("gpu"), 3.0), point.index_fill(0, index, 3.0))
+
+
+def test_functions_at_special_numbers() -> None:
+    nan, inf = float("nan"), float("inf")
+    line = torch.tensor([0.0, -0.0, 1.0, -1.0, 0.3, -0.7, inf, -inf, nan])
+    a, b = line.repeat_interleave(9), line.repeat(9)
+    for name in ("atan2", "hypot", "fmax", "fmin", "logaddexp2"):
+        op = getattr(torch, name)
+        same(op(a.to("gpu"), b.to("gpu")), op(a, b))
+    for name in ("atan", "asin", "acos", "lgamma", "isposinf", "isneginf", "logit"):
+        op = getattr(torch, name)
+        same(op(line.to("gpu")), op(line))
+    same(torch.special.ndtr(line.to("gpu")), torch.special.ndtr(line))
+    same(torch.digamma(torch.tensor([-6.99, -2.01]).to("gpu")),
+         torch.digamma(torch.tensor([-6.99, -2.01])), 1e-3)  # fmt: skip
+    same(torch.nextafter(a.to("gpu"), b.to("gpu")), torch.nextafter(a, b))
+
+
 def test_products_with_factors() -> None:
     m, a, b = torch.randn(3, 5), torch.randn(3, 4), torch.randn(4, 5)
     compare(lambda m, a, b: torch.addmm(m, a, b, beta=0.5, alpha=-2.0), m, a, b, tol=1e-4)

@@ -92,7 +92,9 @@ pub fn index_fill(out: &Array, dim: usize, index: &Array, value: Scalar) -> Resu
         |target| kernels::index_fill(target, dim, view(index)?, value),
         |_| {
             let mut dims = Dims::from_slice(out.dims());
-            dims[dim] = index.numel();
+            if let Some(size) = dims.get_mut(dim) {
+                *size = index.numel();
+            }
             let index = spread(index, &dims, dim);
             scatter_on_gpu("index_fill", Action::Write, out, (&index, dim), Operand::Scalar(value))
         },
