@@ -72,3 +72,56 @@ def test_what_is_not_built_says_so(tmp_path: Path) -> None:
     with SummaryWriter(tmp_path) as writer:
         with pytest.raises(NotImplementedError, match=r"SummaryWriter\.add_graph"):
             writer.add_graph(torch.nn.Linear(1, 1))
+
+
+def test_hyperparameters_are_a_run_of_their_own(tmp_path: Path) -> None:
+    from tensorboard.plugins.hparams import metadata
+
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_hparams(
+            {"lr": 0.1, "deep": True, "kind": "a", "none": None, "size": torch.tensor(3)},
+            {"accuracy": torch.tensor(0.5)},
+            hparam_domain_discrete={"kind": ["a", "b"]},
+            run_name="first",
+        )
+        with pytest.raises(TypeError, match="should be dictionary"):
+            writer.add_hparams([], {})
+        with pytest.raises(TypeError, match="should be a list of same type"):
+            writer.add_hparams({"lr": 0.1}, {}, {"lr": ["a"]})
+        with pytest.raises(ValueError, match="value should be one of"):
+            writer.add_hparams({"lr": []}, {})
+    events = read(tmp_path / "first")
+    assert events.Scalars("accuracy")[0].value == 0.5
+    contents = events.PluginTagToContent(metadata.PLUGIN_NAME)
+    start = metadata.parse_session_start_info_plugin_data(contents[metadata.SESSION_START_INFO_TAG])
+    assert start.hparams["lr"].number_value == 0.1 and start.hparams["deep"].bool_value
+    assert start.hparams["size"].number_value == 3 and "none" not in start.hparams
+    experiment = metadata.parse_experiment_plugin_data(contents[metadata.EXPERIMENT_TAG])
+    domains = {
+        info.name: [v.string_value for v in info.domain_discrete.values]
+        for info in experiment.hparam_infos
+    }
+    assert domains["kind"] == ["a", "b"]
+    assert [info.name.tag for info in experiment.metric_infos] == ["accuracy"]
+
+
+def test_precision_and_recall(tmp_path: Path) -> None:
+    labels, chances = torch.tensor([1, 1, 0, 0]), torch.tensor([0.9, 0.4, 0.6, 0.1])
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_pr_curve("curve", labels, chances, 0, num_thresholds=3)
+    (event,) = read(tmp_path).Tensors("curve")
+    # Thresholds 0, 0.5 and 1: hits, alarms, passed, missed, precision, recall.
+    assert list(event.tensor_proto.float_val) == pytest.approx(
+        [2, 1, 0, 2, 1, 0, 0, 1, 2, 0, 1, 2, 0.5, 0.5, 0, 1, 0.5, 0]
+    )
+
+
+def test_figures(tmp_path: Path) -> None:
+    figures = pytest.importorskip("matplotlib.figure")
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_figure("one", figures.Figure(figsize=(1, 0.5), dpi=40, facecolor="red"), 0)
+        writer.add_figure("two", [figures.Figure(figsize=(1, 1), dpi=20) for _ in range(2)], 0)
+    one = Image.open(BytesIO(read(tmp_path).Images("one")[0].encoded_image_string))
+    assert one.size == (40, 20) and one.getpixel((0, 0)) == (255, 0, 0)
+    two = Image.open(BytesIO(read(tmp_path).Images("two")[0].encoded_image_string))
+    assert two.size == (40, 20)

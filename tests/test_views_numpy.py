@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as np_st
@@ -99,4 +100,78 @@ def test_masks_read_and_write(data):
     assert tensor[here].tolist() == array[mask].tolist()
     array[mask] += 10.0
     tensor[here] += 10.0
+    assert tensor.tolist() == array.tolist()
+
+
+@given(st.data())
+@settings(max_examples=50, deadline=None)
+def test_negative_steps_are_refused_and_change_nothing(data):
+    array, tensor = pair(data.draw(np_st.array_shapes(min_dims=1, max_dims=3, max_side=4)))
+    dim = data.draw(st.integers(0, array.ndim - 1))
+    ends = st.none() | st.integers(-5, 5)
+    part = slice(data.draw(ends), data.draw(ends), data.draw(st.integers(-3, 0)))
+    key = (slice(None),) * dim + (part,)
+    with pytest.raises(ValueError, match="step"):
+        tensor[key]
+    with pytest.raises(ValueError, match="step"):
+        tensor[key] = -1.0
+    assert tensor.tolist() == array.tolist()
+
+
+@st.composite
+def mixed_keys(draw, shape):
+    """Slices, integer arrays of one shape, masks, new axes and at most one ellipsis."""
+    lines = draw(np_st.array_shapes(min_dims=1, max_dims=2, min_side=1, max_side=3))
+    key, masked = [], False
+    for side in shape:
+        kind = draw(st.sampled_from(["slice", "array", "mask", "new", "all"]))
+        if kind == "new":
+            key.append(None)
+        if kind == "array" and not masked:
+            key.append(
+                draw(np_st.arrays(numpy.int64, lines, elements=st.integers(-side, side - 1)))
+            )
+        elif kind == "mask" and not any(isinstance(part, numpy.ndarray) for part in key):
+            key.append(draw(np_st.arrays(bool, (side,))))
+            masked = True
+        else:
+            ends = st.none() | st.integers(-5, 5)
+            key.append(slice(draw(ends), draw(ends), draw(st.integers(1, 3))))
+    if draw(st.booleans()):
+        at = draw(st.integers(0, len(key)))
+        key[at : at + draw(st.integers(0, 1))] = [...]
+    return tuple(key)
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_mixed_indexing_reads_and_writes(data):
+    shape = data.draw(np_st.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=4))
+    array, tensor = pair(shape)
+    key = data.draw(mixed_keys(shape))
+    here = tuple(pyrite.tensor(part) if isinstance(part, numpy.ndarray) else part for part in key)
+    picked = array[key]
+    assert tuple(tensor[here].shape) == picked.shape
+    assert tensor[here].tolist() == picked.tolist()
+    rank = data.draw(st.integers(0, picked.ndim))
+    value = -1.0 - numpy.arange(float(numpy.prod(picked.shape[rank:], dtype=int)))
+    value = value.reshape(picked.shape[rank:])
+    if len(numpy.unique(numpy.arange(array.size).reshape(shape)[key])) < picked.size:
+        value = numpy.float64(-1.0)  # the same element twice: which write is last is open
+    array[key] = value
+    tensor[here] = pyrite.tensor(value)
+    assert tensor.tolist() == array.tolist()
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_masks_of_leading_dimensions(data):
+    shape = data.draw(np_st.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=4))
+    array, tensor = pair(shape)
+    rank = data.draw(st.integers(0, len(shape)))
+    mask = data.draw(np_st.arrays(bool, shape[:rank]))
+    here = pyrite.tensor(mask)
+    assert tuple(tensor[here].shape) == array[mask].shape
+    assert tensor[here].tolist() == array[mask].tolist()
+    array[mask], tensor[here] = -2.0, -2.0
     assert tensor.tolist() == array.tolist()

@@ -22,6 +22,7 @@ from pyrite._C import (
     DTypeError as DTypeError,
     Generator as Generator,
     InternalError as InternalError,
+    OutOfMemoryError as OutOfMemoryError,
     ShapeError as ShapeError,
     Tensor as Tensor,
     device as device,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         multiprocessing as multiprocessing,
         nn as nn,
         onnx as onnx,
+        ops as ops,
         optim as optim,
         profiler as profiler,
         serialization as serialization,
@@ -100,6 +102,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         is_autocast_available as is_autocast_available,
     )
     from pyrite.compiler import compile as compile
+    from pyrite.func import vmap as vmap
     from pyrite.serialization import (
         load as load,
         save as save,
@@ -108,8 +111,8 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
 _LAZY = frozenset(
     """
     accelerator amp autograd backends compat compiler cpu cuda datasets distributed
-    distributions fft func fx gpu hub jit linalg masked mps multiprocessing nn onnx optim profiler
-    serialization signal special testing utils version
+    distributions fft func fx gpu hub jit linalg masked mps multiprocessing nn onnx ops optim
+    profiler serialization signal special testing utils version
     """.split()
 )
 _FROM = {
@@ -119,6 +122,7 @@ _FROM = {
     "get_printoptions": "_tensor_str",
     "printoptions": "_tensor_str",
     "compile": "compiler",
+    "vmap": "func",
     "autocast": "amp",
     "is_autocast_available": "amp",
 }

@@ -1,16 +1,15 @@
 """The accelerator of this machine: its GPUs.
 
 Without one questions have honest answers (no device, zero bytes); what needs a device raises
-PyTorch's error. Work goes to a device in one order, so there are no streams to choose from.
+PyTorch's error.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, NoReturn
+from typing import Any
 
 from pyrite import _C, gpu
-from pyrite._doors import not_built
 
 __all__ = [
     "current_accelerator",
@@ -19,12 +18,14 @@ __all__ = [
     "device_count",
     "device_index",
     "empty_cache",
+    "get_memory_info",
     "is_available",
     "max_memory_allocated",
     "max_memory_reserved",
     "memory_allocated",
     "memory_reserved",
     "memory_stats",
+    "reset_peak_memory_stats",
     "set_device_index",
     "set_stream",
     "synchronize",
@@ -87,16 +88,19 @@ def memory_stats(device_index: Any = None, /) -> OrderedDict[str, Any]:
     """The allocator's statistics by PyTorch's names; empty without an accelerator."""
     if not gpu.is_available():
         return OrderedDict()
-    figures = {"allocated": memory_allocated, "reserved": memory_reserved}
-    peaks = {"allocated": max_memory_allocated, "reserved": max_memory_reserved}
-    return OrderedDict(
-        entry
-        for kind, now in figures.items()
-        for entry in (
-            (f"{kind}_bytes.all.current", now(device_index)),
-            (f"{kind}_bytes.all.peak", peaks[kind](device_index)),
-        )
-    )
+    return gpu.memory_stats(device_index)
+
+
+def get_memory_info(device_index: Any = None, /) -> tuple[int, int]:
+    """Bytes that this process has not taken, and bytes in all; raises without an accelerator."""
+    _need("get_memory_info")
+    return gpu.mem_get_info(device_index)
+
+
+def reset_peak_memory_stats(device_index: Any = None, /) -> None:
+    """Starts the peak figures anew; without an accelerator there are none."""
+    if gpu.is_available():
+        gpu.reset_peak_memory_stats(device_index)
 
 
 def current_device_index() -> int:
@@ -111,16 +115,17 @@ def set_device_index(device: Any, /) -> None:
     gpu.set_device(device)
 
 
-def current_stream(device: Any = None, /) -> NoReturn:
-    """The accelerator's current stream; not built."""
+def current_stream(device: Any = None, /) -> gpu.Stream:
+    """The accelerator's current stream; raises `RuntimeError` without one."""
     _need("current_stream")
-    raise not_built("accelerator.current_stream", "streams")
+    return gpu.current_stream(device)
 
 
-def set_stream(stream: Any, /) -> NoReturn:
-    """Makes a stream current; not built."""
+def set_stream(stream: gpu.Stream, /) -> None:
+    """Makes a stream, and its accelerator, current; raises `RuntimeError` without one."""
     _need("set_stream")
-    raise not_built("accelerator.set_stream", "streams")
+    gpu.set_stream(stream)
+    gpu.set_device(stream.device)
 
 
 def synchronize(device: Any = None, /) -> None:
@@ -129,18 +134,10 @@ def synchronize(device: Any = None, /) -> None:
     gpu.synchronize(device)
 
 
-class device_index:
+class device_index(gpu.device):
     """Context in which an accelerator is current; entering it with an index raises without one."""
 
-    def __init__(self, device: int | None, /) -> None:
-        self.idx = device
-        self._before = -1
-
     def __enter__(self) -> None:
-        if self.idx is not None:
+        if self.idx >= 0:
             _need("device_index")
-            self._before = gpu.current_device()
-            gpu.set_device(self.idx)
-
-    def __exit__(self, *exception: object) -> None:
-        gpu.set_device(self._before)
+        super().__enter__()

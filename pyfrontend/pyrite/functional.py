@@ -7,8 +7,10 @@ from typing import Any
 from pyrite import _C
 from pyrite._C import Tensor
 from pyrite._native import add_methods
+from pyrite.overrides import overridable
 
 __all__ = [
+    "_assert",
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
@@ -37,21 +39,34 @@ def is_tensor(obj: object) -> bool:
     return isinstance(obj, Tensor)
 
 
+@overridable
+def _assert(condition: Any, message: str) -> None:
+    """An assertion that a tracer can record.
+
+    Raises:
+        AssertionError: the condition is false.
+    """
+    assert condition, message
+
+
 def is_storage(obj: object) -> bool:
     """Whether `obj` is a storage."""
     return type(obj).__name__.endswith("Storage")
 
 
+@overridable
 def is_floating_point(input: Tensor) -> bool:
     """Whether the dtype is a real floating-point type."""
     return input.is_floating_point()
 
 
+@overridable
 def is_complex(input: Tensor) -> bool:
     """Whether the dtype is complex."""
     return input.is_complex()
 
 
+@overridable
 def is_nonzero(input: Tensor) -> bool:
     """Whether the only element is not zero.
 
@@ -61,6 +76,7 @@ def is_nonzero(input: Tensor) -> bool:
     return bool(input)
 
 
+@overridable
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()
@@ -73,16 +89,26 @@ def _tensors(given: tuple[Any, ...]) -> list[Tensor]:
     return list(given)
 
 
+@overridable
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """Coordinate tensors of the grid that vectors span; `indexing` is "ij" (rows first) or "xy"."""
+    """Coordinate tensors of the grid that vectors span; `indexing` is "ij" (rows first) or "xy".
+
+    Example:
+        >>> rows, columns = pyrite.meshgrid(pyrite.arange(2), pyrite.arange(3), indexing="ij")
+        >>> rows
+        tensor([[0, 0, 0],
+                [1, 1, 1]])
+    """
     return _C._meshgrid(_tensors(tensors), indexing="ij" if indexing is None else indexing)
 
 
+@overridable
 def cartesian_prod(*tensors: Tensor) -> Tensor:
     """All combinations of the elements of vectors, one a row: `(n1 * n2 * ..., count)`."""
     return _C._cartesian_prod(_tensors(tensors))
 
 
+@overridable
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """The tensors expanded to their common shape."""
     return _C._broadcast_tensors(_tensors(tensors))
@@ -114,31 +140,37 @@ def broadcast_shapes(*shapes: Any) -> Any:
     return Size(common)
 
 
+@overridable
 def atleast_1d(*tensors: Any) -> Any:
     """The tensors with at least one dimension."""
     return _C._atleast_1d(tensors[0] if len(tensors) == 1 else tensors)
 
 
+@overridable
 def atleast_2d(*tensors: Any) -> Any:
     """The tensors with at least two dimensions."""
     return _C._atleast_2d(tensors[0] if len(tensors) == 1 else tensors)
 
 
+@overridable
 def atleast_3d(*tensors: Any) -> Any:
     """The tensors with at least three dimensions."""
     return _C._atleast_3d(tensors[0] if len(tensors) == 1 else tensors)
 
 
+@overridable
 def block_diag(*tensors: Tensor) -> Tensor:
     """One matrix with the given ones along its diagonal."""
     return _C._block_diag(_tensors(tensors))
 
 
+@overridable
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """The product of several matrices."""
     return _C._chain_matmul(_tensors(matrices))
 
 
+@overridable
 def einsum(*args: Any) -> Tensor:
     """Sums of products by index letters: `einsum("ij,jk->ik", a, b)`.
 
@@ -147,6 +179,11 @@ def einsum(*args: Any) -> Tensor:
     Raises:
         ValueError: without an equation and an operand.
         RuntimeError: if equation and operands do not fit.
+
+    Example:
+        >>> a, b = pyrite.ones(2, 3), pyrite.ones(3, 4)
+        >>> pyrite.einsum("ij,jk->ik", a, b).shape
+        pyrite.Size([2, 4])
     """
     if len(args) < 2:
         raise ValueError(
@@ -179,6 +216,7 @@ def _letters(subscripts: list[Any]) -> str:
     return text
 
 
+@overridable
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) -> Tensor:
     """Sums of products over dimensions: the last `dims` of `a` with the first of `b`, or two lists.
 
@@ -198,6 +236,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
     return _C._tensordot(a, b, of_a, of_b, out=out)
 
 
+@overridable
 def norm(
     input: Tensor,
     p: float | str | None = "fro",
@@ -230,6 +269,7 @@ def _chosen(results: tuple[Tensor, ...], inverse: bool, counts: bool) -> Any:
     return chosen[0] if len(chosen) == 1 else tuple(chosen)
 
 
+@overridable
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -248,6 +288,7 @@ def unique(
     return _chosen(results, return_inverse, return_counts)
 
 
+@overridable
 def unique_consecutive(
     input: Tensor,
     return_inverse: bool = False,
@@ -286,6 +327,10 @@ def _unique_consecutive_method(
     """See `pyrite.unique_consecutive`."""
     return unique_consecutive(self, return_inverse, return_counts, dim)
 
+
+# PyTorch has these at the top.
+for _function in (_assert, is_complex, is_floating_point, is_nonzero, numel):
+    _function.__module__ = "pyrite"
 
 add_methods(
     Tensor,

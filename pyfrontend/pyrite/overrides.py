@@ -10,9 +10,11 @@ Source: https://docs.pytorch.org/docs/stable/torch.overrides.html
 from __future__ import annotations
 
 import functools
+import inspect
+import sys
 import types
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from pyrite import _C
 from pyrite._C import Tensor
@@ -27,6 +29,8 @@ __all__ = [
     "has_torch_function_variadic",
     "is_tensor_like",
     "is_tensor_method_or_property",
+    "overridable",
+    "public_module",
     "resolve_name",
     "wrap_torch_function",
 ]
@@ -65,7 +69,7 @@ def handle_torch_function(
     result = _C._offer(public_api, relevant, args, kwargs)
     if result is not None:
         return result[0]
-    name = f"{public_api.__module__}.{public_api.__name__}".replace("pyrite", "torch", 1)
+    name = f"{public_module(public_api)}.{public_api.__name__}".replace("pyrite", "torch", 1)
     kinds = [type(value) for value in _C._overriding(relevant)]
     raise TypeError(
         f"no implementation found for '{name}' on types that implement __torch_function__: {kinds}"
@@ -92,6 +96,66 @@ def wrap_torch_function(
         return call
 
     return decorate
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def overridable(func: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let calls of a Python function be taken over, as those of native ones are.
+
+    Who takes over is given every argument: those without default by position, the others by name.
+    """
+
+    @functools.wraps(func)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if _C._has_torch_function((*args, *kwargs.values()) if kwargs else args):
+            result: _R = _hand_over(call, args, kwargs)
+            return result
+        return func(*args, **kwargs)
+
+    return call
+
+
+def _hand_over(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    bound = inspect.signature(func).bind(*args, **kwargs)
+    bound.apply_defaults()
+    by_position: list[Any] = []
+    by_name: dict[str, Any] = {}
+    for name, parameter in bound.signature.parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            by_position += bound.arguments[name]
+        elif parameter.default is parameter.empty:
+            by_position.append(bound.arguments[name])
+        else:
+            by_name[name] = bound.arguments[name]
+    relevant = (*args, *kwargs.values())
+    return handle_torch_function(func, relevant, *by_position, **by_name)
+
+
+# Native functions that PyTorch keeps in groups below its `_C`; Pyrite's `_C` holds all of them.
+_GROUPS = {"fft": "pyrite._C._fft", "linalg": "pyrite._C._linalg", "special": "pyrite._C._special"}
+_NN_GROUP = frozenset(
+    "avg_pool2d avg_pool3d elu_ gelu hardtanh_ leaky_relu_ linear log_sigmoid one_hot "
+    "scaled_dot_product_attention softplus softshrink".split()
+)
+for _group in ("_fft", "_linalg", "_nn", "_special"):
+    setattr(_C, _group, _C)
+
+
+def public_module(func: Any) -> str:
+    """The dotted name of the module in which PyTorch has a function, below `pyrite`."""
+    module, name = getattr(func, "__module__", None) or "pyrite", func.__name__
+    if isinstance(func, types.BuiltinFunctionType) and module in ("pyrite", "pyrite._C"):
+        group = _GROUPS.get(name.partition("_")[0]) if "_" in name.strip("_") else None
+        return group or ("pyrite._C._nn" if name in _NN_GROUP else "pyrite")
+    while module.count(".") > 1 and module.startswith("pyrite."):
+        above = module.rpartition(".")[0]
+        if getattr(sys.modules.get(above), name, None) is not func:
+            break
+        module = above
+    return module
 
 
 def is_tensor_like(inp: object) -> bool:

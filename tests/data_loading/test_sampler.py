@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import tracemalloc
 
 import pytest
 
@@ -23,6 +24,16 @@ def test_order_and_draws_are_pytorchs(expression, value, next_draw):
     pyrite.manual_seed(7)
     assert plain(eval(expression, {"P": pyrite, "data": data})) == value
     assert int(pyrite.randint(0, 2**31 - 1, ()).item()) == next_draw
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+def test_an_endless_random_sampler_costs_nothing_to_start(replacement):
+    # makemore's way to an endless loader: ten billion draws, of which a few are used.
+    tracemalloc.start()
+    next(iter(data.RandomSampler(range(4), replacement, num_samples=10**10)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20
 
 
 def test_sequential_and_batch_sampler():

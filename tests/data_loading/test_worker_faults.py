@@ -307,6 +307,7 @@ def script(body):
         from pyrite.utils import data
 
         multiprocessing.set_start_method("fork")
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it was ignored
 
         class Slow(data.Dataset):
             def __len__(self):

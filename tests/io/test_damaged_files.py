@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import operator
 import os
 import pickle
 import random
+import resource
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -105,6 +109,14 @@ def malicious(marker: Path) -> list[bytes]:
         pickle.dumps([{"x": (Run(open, str(marker), "w"),)}], 2),
         pickle.dumps(Run(subprocess.Popen, ["touch", str(marker)]), 2),
         pickle.dumps(Run(__import__, "os"), 2),
+        pickle.dumps(Run(operator.attrgetter, "__class__.__base__"), 2),
+        pickle.dumps(Run(functools.partial, os.system, f"touch {marker}"), 4),
+        b"\x80\2(" + text + b"ios\nsystem\n.",  # the opcodes INST, OBJ, NEWOBJ_EX and EXT1
+        b"\x80\2(cos\nsystem\n" + text + b"o.",
+        b"\x80\4cos\nsystem\n" + text + b"\x85}\x92.",
+        b"\x80\2\x82\1.",
+        b"\x80\4X\2\0\0\0osX\6\0\0\0system\x93" + text + b"\x85R.",
+        b"\x80\2ccollections\nOrderedDict\n)R}X\x0c\0\0\0__setstate__cos\nsystem\nsb.",
         b"\x80\2cpathlib\nPath\n" + text + b"\x85R.",
         b"\x80\2cpyrite\nload\n" + text + b"\x85R.",
         b"\x80\2ctorch\nload\n" + text + b"\x85R.",
@@ -135,6 +147,81 @@ def test_malicious_pickles_run_nothing(tmp_path: Path) -> None:
             pyrite.load(io.BytesIO(spliced))
         assert not marker.exists(), data
     assert not any(name in sys.modules for name in ("torch", "antigravity"))
+
+
+def peak() -> int:
+    """The most bytes this process had in memory so far."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units elsewhere")
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\4\x8d" + (1 << 60).to_bytes(8, "little") + b"x.",  # a text of 2^60 bytes
+        b"\x80\3B\xff\xff\xff\xff.",
+        b"\x80\4\x95" + (1 << 62).to_bytes(8, "little") + b"K\1.",
+        b"\x80\5\x96" + (1 << 60).to_bytes(8, "little") + b".",
+        b"\x80\2\x8b\xff\xff\xff\x7f.",  # a number of 2^31 bytes
+        b"\x80\2\x8b\xff\xff\xff\xff.",
+        b"\x80\2j\xff\xff\xff\xff.",  # memo entry 2^32
+        b"\x80\2" + b"(" * 1000,
+        b"\x80\2000.",
+        b"\x80\2.",
+    ],
+)
+def test_claims_of_a_pickle_cost_no_memory(data: bytes) -> None:
+    before = peak()
+    with pytest.raises(pickle.UnpicklingError):
+        pyrite.load(archive(data))
+    assert peak() - before < 64 << 20
+
+
+def test_recursion_in_a_file_ends() -> None:
+    loaded = pyrite.load(archive(b"\x80\2]q\0h\0a."))  # a list that holds itself
+    assert loaded[0] is loaded
+    deep = pyrite.load(archive(b"\x80\2" + b"]" * 100_000 + b"a" * 99_999 + b"."))
+    for _ in range(99_999):
+        (deep,) = deep
+    assert deep == []
+
+
+def test_a_zip_bomb_is_not_inflated() -> None:
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as out:
+        with out.open("archive/data.pkl", "w") as record:
+            for _ in range(100):
+                record.write(bytes(1 << 20))
+    assert bomb.tell() < 1 << 20
+    bomb.seek(0)
+    before = peak()
+    with pytest.raises(RuntimeError, match="is compressed"):
+        pyrite.load(bomb)
+    assert peak() - before < 64 << 20
+
+
+def lying_archives() -> dict[str, bytes]:
+    """Archives whose bytes do not fit their directory."""
+    good = archive(tensor_pickle(b"K\2\x85", b"K\1\x85"), _0=bytes(8)).getvalue()
+    entry, end = good.rindex(b"archive/data/0") - 46, good.rindex(b"PK\5\6")
+    huge = struct.pack("<I", 0xFFFFFFF0)
+
+    def with_bytes(at: int, new: bytes) -> bytes:
+        return good[:at] + new + good[at + len(new) :]
+
+    return {
+        "checksum": with_bytes(good.index(bytes(8)), b"\1"),
+        "size": with_bytes(entry + 20, huge + huge),
+        "offset": with_bytes(entry + 42, huge),
+        "count": with_bytes(end + 8, b"\xff\xff\xff\xff"),
+        "directory": with_bytes(end + 16, huge),
+    }
+
+
+@pytest.mark.parametrize("lie", lying_archives())
+def test_archives_that_lie_are_errors(lie: str) -> None:
+    with pytest.raises(RuntimeError, match="PytorchStreamReader failed reading zip archive"):
+        pyrite.load(io.BytesIO(lying_archives()[lie]))
 
 
 def test_a_refusal_says_what_to_allow() -> None:
@@ -230,7 +317,7 @@ while True:
 def test_a_killed_save_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "x.pt"
     draw = random.Random(1)
-    for _ in range(5):
+    for _ in range(8):
         with subprocess.Popen(
             [sys.executable, "-c", SAVE_FOREVER, str(path)], stdout=subprocess.PIPE
         ) as child:

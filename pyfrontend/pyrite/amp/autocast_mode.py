@@ -50,6 +50,13 @@ class autocast:
 
     Raises:
         RuntimeError: no such kind of device.
+
+    Example:
+        >>> layer = nn.Linear(2, 2)
+        >>> with pyrite.autocast("cpu", dtype=pyrite.bfloat16):
+        ...     y = layer(pyrite.ones(1, 2))
+        >>> y.dtype
+        pyrite.bfloat16
     """
 
     def __init__(

@@ -50,6 +50,12 @@ def grad(
     Raises:
         RuntimeError: if an input was not used and `allow_unused` is false.
         NotImplementedError: for `is_grads_batched`.
+
+    Example:
+        >>> x = pyrite.tensor(3.0, requires_grad=True)
+        >>> (slope,) = pyrite.autograd.grad(x**3, x, create_graph=True)
+        >>> pyrite.autograd.grad(slope, x)
+        (tensor(18.),)
     """
     if is_grads_batched:
         raise NotImplementedError("autograd.grad: is_grads_batched needs vmap, which Pyrite lacks")

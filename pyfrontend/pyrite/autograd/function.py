@@ -81,6 +81,22 @@ class Function(metaclass=FunctionMeta):
     """Base of user-written ops: define `forward` and `backward` as static methods, call `apply`.
 
     Source: https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.Function
+
+    Example:
+        >>> class Cube(pyrite.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         ctx.save_for_backward(x)
+        ...         return x**3
+        ...
+        ...     @staticmethod
+        ...     def backward(ctx, grad):
+        ...         (x,) = ctx.saved_tensors
+        ...         return 3 * x**2 * grad
+        >>> x = pyrite.tensor(2.0, requires_grad=True)
+        >>> Cube.apply(x).backward()
+        >>> x.grad
+        tensor(12.)
     """
 
     generate_vmap_rule = False

@@ -93,7 +93,15 @@ class _GradMode(_Mode):
 
 
 class no_grad(_GradMode):
-    """Ops inside are not recorded."""
+    """Ops inside are not recorded.
+
+    Example:
+        >>> w = pyrite.ones(2, requires_grad=True)
+        >>> with pyrite.no_grad():
+        ...     w -= 0.5
+        >>> w
+        tensor([0.5000, 0.5000], requires_grad=True)
+    """
 
     _on = False
 

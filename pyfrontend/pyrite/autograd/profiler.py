@@ -1,178 +1,98 @@
-"""Times named parts of a program: profile and record_function.
+"""Times operations and named parts of a program: profile and record_function.
 
-Layer L6. What is recorded is the wall time of ranges marked with `record_function`, with the time
-of nested ranges taken off for the `self` columns. Single operations, memory, shapes and devices are
-not recorded; options that ask for them raise NotImplementedError.
+Layer L6. Operations are seen by a mode of `__torch_function__`, in the thread that profiles, and
+named `aten::x` as in PyTorch; ranges are those marked with `record_function`, in all threads. What
+a backward pass does inside is not seen, nor is anything of devices.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import os
+import sys
 import threading
-from collections.abc import Iterable
-from contextlib import ContextDecorator
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
 from time import perf_counter_ns
 from typing import Any
 
+from pyrite import _C
+from pyrite._C import Tensor
+from pyrite.autograd.profiler_util import EventList, FunctionEvent
+from pyrite.overrides import TorchFunctionMode
+
 __all__ = ["EventList", "FunctionEvent", "profile", "record_function"]
 
-
-class FunctionEvent:
-    """One or several runs of a range; times in microseconds.
-
-    Attributes:
-        name, key: the range's name.
-        count: number of runs.
-        cpu_time_total: wall time within the range.
-        self_cpu_time_total: the same without nested ranges.
-        start_us: begin of the first run, since the profile began.
-        thread: the thread's identifier.
-        args: the text given to `record_function`.
-    """
-
-    def __init__(self, name: str, args: str | None, start_us: float, thread: int) -> None:
-        self.name = self.key = name
-        self.args = args
-        self.count = 1
-        self.start_us = start_us
-        self.thread = thread
-        self.cpu_time_total = 0.0
-        self.self_cpu_time_total = 0.0
-
-    @property
-    def cpu_time(self) -> float:
-        """Mean wall time of a run."""
-        return self.cpu_time_total / self.count
-
-    def __repr__(self) -> str:
-        return (
-            f"<FunctionEvent name={self.name} count={self.count} "
-            f"cpu_time={_format_time(self.cpu_time)} "
-            f"self_cpu_time={_format_time(self.self_cpu_time_total)} thread={self.thread}>"
-        )
-
-
-def _merge(name: str, events: Iterable[FunctionEvent]) -> FunctionEvent:
-    total = FunctionEvent(name, None, 0.0, 0)
-    total.count = 0
-    for event in events:
-        total.count += event.count
-        total.cpu_time_total += event.cpu_time_total
-        total.self_cpu_time_total += event.self_cpu_time_total
-    return total
-
-
-def _format_time(us: float) -> str:
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if us >= size:
-            return f"{us / size:.3f}{unit}"
-    return f"{us:.3f}us"
-
-
-class EventList(list[FunctionEvent]):
-    """Recorded ranges in the order in which they began."""
-
-    @property
-    def self_cpu_time_total(self) -> float:
-        """Wall time in any range, in microseconds."""
-        return sum(event.self_cpu_time_total for event in self)
-
-    def key_averages(self) -> EventList:
-        """One event for each name, with times added up."""
-        names = dict.fromkeys(event.key for event in self)
-        return EventList(_merge(name, (e for e in self if e.key == name)) for name in names)
-
-    def total_average(self) -> FunctionEvent:
-        """All events as one."""
-        return _merge("Total", self)
-
-    def table(
-        self, sort_by: str | None = None, row_limit: int = 100, header: str | None = None
-    ) -> str:
-        """The events as text.
-
-        Args:
-            sort_by: attribute to sort by, largest first, such as "self_cpu_time_total".
-            row_limit: number of rows; -1 for all.
-            header: a line above the table.
-        """
-        events: list[FunctionEvent] = list(self)
-        if sort_by is not None:
-            events.sort(key=lambda event: getattr(event, sort_by), reverse=True)
-        total = self.self_cpu_time_total
-        rows = [
-            ["Name", "Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "Calls"]
-        ]
-        for event in events if row_limit < 0 else events[:row_limit]:
-            rows.append([event.key, *_time_columns(event, total), str(event.count)])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            for row in rows
-        ]
-        rule = "  ".join("-" * width for width in widths)
-        body = "\n".join([rule, lines[0], rule, *lines[1:], rule])
-        title = f"{header}\n" if header else ""
-        return f"{title}{body}\nSelf CPU time total: {_format_time(total)}\n"
-
-    def export_chrome_trace(self, path: str | os.PathLike[str]) -> None:
-        """Write the events as JSON for chrome://tracing."""
-        events = [
-            {
-                "name": event.name,
-                "ph": "X",
-                "ts": event.start_us,
-                "dur": event.cpu_time_total,
-                "pid": os.getpid(),
-                "tid": event.thread,
-                "args": {} if event.args is None else {"args": event.args},
-            }
-            for event in self
-        ]
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"traceEvents": events}, file)
-
-    def __str__(self) -> str:
-        return self.table()
-
-
-def _time_columns(event: FunctionEvent, total: float) -> list[str]:
-    def share(us: float) -> str:
-        return f"{100 * us / total:.2f}%" if total else "0.00%"
-
-    return [
-        share(event.self_cpu_time_total),
-        _format_time(event.self_cpu_time_total),
-        share(event.cpu_time_total),
-        _format_time(event.cpu_time_total),
-        _format_time(event.cpu_time),
-    ]
+_NO_DEVICE = ("use_cuda", "use_device")
+_INERT = ("with_modules", "use_kineto", "use_cpu", "acc_events", "experimental_config")
 
 
 class _Stack(threading.local):
-    """The open ranges of a thread."""
+    """The open events of a thread."""
 
     def __init__(self) -> None:
-        self.events: list[tuple[profile, FunctionEvent, int]] = []
+        self.events: list[tuple[profile, FunctionEvent]] = []
 
 
 _stack = _Stack()
 _active: profile | None = None
 
 
+class _Operations(TorchFunctionMode):
+    """Records the operations of a thread."""
+
+    def __init__(self, owner: profile) -> None:
+        self._owner = owner
+
+    def __torch_function__(
+        self, func: Any, types_: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if isinstance(func, types.FunctionType):
+            # A function in Python: what counts are the operations that it calls.
+            with self:
+                return getattr(func, "__wrapped__", func)(*args, **kwargs)
+        with self._owner._recorded(f"aten::{func.__name__}", None) as event:
+            if self._owner.record_shapes:
+                event.input_shapes = [_shape(value) for value in args]
+            if self._owner.with_flops:
+                event.flops = _flops(func.__name__, args, kwargs)
+            return func(*args, **kwargs)
+
+
+def _shape(value: Any) -> list[int]:
+    return list(value.shape) if isinstance(value, Tensor) else []
+
+
+def _flops(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    """Floating-point operations of products, convolutions and elementwise sums and products."""
+    shapes = [_shape(value) for value in args]
+    if name in ("mm", "matmul", "bmm") and len(shapes) > 1:
+        return 2 * math.prod(shapes[0]) * shapes[1][-1]
+    if name == "linear" and len(shapes) > 1:
+        return 2 * math.prod(shapes[0]) * shapes[1][0]
+    if name == "addmm" and len(shapes) > 2:
+        return 2 * math.prod(shapes[1]) * shapes[2][-1]
+    if name in ("add", "mul") and shapes and shapes[0]:
+        return math.prod(shapes[0])
+    return 0
+
+
 class profile:
-    """Record the ranges that run within this context, in all threads.
+    """Record the operations and ranges that run within this context.
 
     Args:
         enabled: False records nothing.
-        use_cpu: must be True.
-        acc_events: inert.
-        options: further options of PyTorch's profile, which must be off: they need events of single
-            operations or of a device.
+        record_shapes: note the shapes of operations' arguments.
+        with_flops: count floating-point operations of products, sums and linear layers.
+        profile_memory: note how much memory of tensors was taken and given back.
+        with_stack: note where the program called.
+        options: further options of PyTorch's profile. `use_cuda` warns and is ignored where there
+            is nothing to record; the others are inert.
 
     Raises:
-        NotImplementedError: an option that is not available.
         RuntimeError: another profile is running.
     """
 
@@ -180,28 +100,26 @@ class profile:
         self,
         enabled: bool = True,
         *,
-        use_cpu: bool = True,
-        acc_events: bool = False,
+        record_shapes: bool = False,
+        with_flops: bool = False,
+        profile_memory: bool = False,
+        with_stack: bool = False,
         **options: Any,
     ) -> None:
-        known = {"use_cuda", "use_device", "record_shapes", "with_flops", "profile_memory"}
-        known |= {"with_stack", "with_modules", "use_kineto", "experimental_config"}
         for name, value in options.items():
-            if name not in known:
+            if name not in (*_NO_DEVICE, *_INERT):
                 raise TypeError(f"profile.__init__() got an unexpected keyword argument '{name}'")
-            if value:
-                raise NotImplementedError(
-                    f"profile: {name} is not available; it needs events of single operations, and "
-                    "only ranges marked with record_function are timed"
+            if name in _NO_DEVICE and value:
+                warnings.warn(
+                    f"profile: nothing is recorded of devices; {name} is ignored", stacklevel=2
                 )
-        if not use_cpu:
-            raise NotImplementedError(
-                "profile: only the CPU is timed; use_cpu=False is not available"
-            )
         self.enabled = enabled
+        self.record_shapes, self.with_flops = record_shapes, with_flops
+        self.profile_memory, self.with_stack = profile_memory, with_stack
         self._entered = False
-        self._events = EventList()
+        self._events = EventList((), profile_memory, with_flops)
         self._lock = threading.Lock()
+        self._operations = _Operations(self)
 
     def __enter__(self) -> profile:
         global _active
@@ -213,52 +131,92 @@ class profile:
             self._entered = True
             self._origin = perf_counter_ns()
             _active = self
+            self._operations.__enter__()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         global _active
         if self.enabled:
+            self._operations.__exit__(*exc_info)
             _active = None
 
-    def _begin(self, name: str, args: str | None) -> FunctionEvent:
-        now = perf_counter_ns()
-        event = FunctionEvent(name, args, (now - self._origin) / 1e3, threading.get_ident())
+    @contextmanager
+    def _recorded(self, name: str, args: str | None) -> Iterator[FunctionEvent]:
+        """Record an event while the context lasts."""
+        begin = perf_counter_ns()
+        event = FunctionEvent(name, args, (begin - self._origin) / 1e3, threading.get_ident())
+        if self.with_stack:
+            event.stack = _callers()
         with self._lock:
             self._events.append(event)
-        return event
+        bytes_before = _C._live_counts()[2] if self.profile_memory else 0
+        _stack.events.append((self, event))
+        try:
+            yield event
+        finally:
+            _stack.events.pop()
+            around = next((outer for owner, outer in _stack.events[-1:] if owner is self), None)
+            taken = _C._live_counts()[2] - bytes_before if self.profile_memory else 0
+            event.cpu_memory_usage += taken
+            event.self_cpu_memory_usage += taken
+            spent = (perf_counter_ns() - begin) / 1e3
+            event.cpu_time_total += spent
+            event.self_cpu_time_total += spent
+            if around is not None:
+                around.self_cpu_time_total -= spent
+                around.self_cpu_memory_usage -= taken
 
     @property
     def function_events(self) -> EventList:
-        """The recorded ranges; available when the context has ended."""
+        """What was recorded; available when the context has ended."""
         if self.enabled and (not self._entered or _active is self):
             raise RuntimeError("Profiler didn't finish running")
         return self._events
 
-    def key_averages(self) -> EventList:
-        """One event for each name, with times added up."""
-        return self.function_events.key_averages()
+    def key_averages(
+        self, group_by_input_shape: bool = False, group_by_stack_n: int = 0
+    ) -> EventList:
+        """One event for each name, with times added up; see `EventList.key_averages`."""
+        return self.function_events.key_averages(group_by_input_shape, group_by_stack_n)
 
     def total_average(self) -> FunctionEvent:
         """All events as one."""
         return self.function_events.total_average()
 
-    def table(
-        self, sort_by: str | None = None, row_limit: int = 100, header: str | None = None
-    ) -> str:
+    def table(self, *args: Any, **kwargs: Any) -> str:
         """The events as text; see `EventList.table`."""
-        return self.function_events.table(sort_by, row_limit, header)
+        return self.function_events.table(*args, **kwargs)
 
     def export_chrome_trace(self, path: str | os.PathLike[str]) -> None:
         """Write the events as JSON for chrome://tracing."""
         self.function_events.export_chrome_trace(path)
 
+    def export_stacks(
+        self, path: str | os.PathLike[str], metric: str = "self_cpu_time_total"
+    ) -> None:
+        """Write stacks with a metric, as flame graphs take them; needs `with_stack`."""
+        self.function_events.export_stacks(path, metric)
+
     @property
     def self_cpu_time_total(self) -> float:
-        """Wall time in any range, in microseconds."""
+        """Wall time in any event, in microseconds."""
         return self.function_events.self_cpu_time_total
 
     def __str__(self) -> str:
         return str(self.function_events) if self._entered and _active is not self else repr(self)
+
+
+def _callers() -> list[str]:
+    """The frames of the program outside the package, innermost first."""
+    frames = []
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] not in ("pyrite", "contextlib"):
+            code = frame.f_code
+            frames.append(f"{code.co_filename}({frame.f_lineno}): {code.co_name}")
+        frame = frame.f_back  # type: ignore[assignment]
+    return frames
 
 
 class record_function(ContextDecorator):
@@ -272,23 +230,19 @@ class record_function(ContextDecorator):
     def __init__(self, name: str, args: str | None = None) -> None:
         self.name = name
         self.args = args
+        self._leave: Callable[..., Any] | None = None
 
     def _recreate_cm(self) -> record_function:
         return record_function(self.name, self.args)
 
     def __enter__(self) -> record_function:
-        owner = _active
-        self._event = None if owner is None else owner._begin(self.name, self.args)
-        if owner is not None and self._event is not None:
-            _stack.events.append((owner, self._event, perf_counter_ns()))
+        self._leave = None
+        if _active is not None:
+            recorded = _active._recorded(self.name, self.args)
+            recorded.__enter__()
+            self._leave = recorded.__exit__
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._event is None:
-            return
-        owner, event, begin = _stack.events.pop()
-        spent = (perf_counter_ns() - begin) / 1e3
-        event.cpu_time_total += spent
-        event.self_cpu_time_total += spent
-        if _stack.events and _stack.events[-1][0] is owner:
-            _stack.events[-1][1].self_cpu_time_total -= spent
+        if self._leave is not None:
+            self._leave(None, None, None)

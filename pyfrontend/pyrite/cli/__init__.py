@@ -10,12 +10,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import demo, gpu, info, run, train
+from . import demo, gpu, info, launch, run, train
 from .options import UsageError
 
 __all__ = ["main"]
 
-_COMMANDS = {"demo": demo, "train": train, "info": info, "gpu": gpu, "run": run}
+_COMMANDS = {"demo": demo, "train": train, "info": info, "gpu": gpu, "run": run, "launch": launch}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

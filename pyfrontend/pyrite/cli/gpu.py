@@ -1,4 +1,4 @@
-"""`pyrite gpu`: show the GPU adapters that were tried, and why some are not used."""
+"""`pyrite gpu`: show the GPU adapters that were tried, and why some are not used; or test them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`pyrite gpu` takes no arguments."""
-    del parser
+    """Declares the command line of `pyrite gpu`."""
+    parser.add_argument(
+        "--test",
+        action="store_true",
+        help="compare a few ops of each GPU with the CPU's, and measure its speed",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints each adapter; the status is 0 if one of them can be used, else 1."""
-    del arguments
+    """Prints each adapter; the status is 0 if one can be used and no test failed, else 1."""
     from pyrite import gpu
 
     found = gpu.adapters()
@@ -24,7 +27,12 @@ def run(arguments: argparse.Namespace) -> int:
         print("Install the driver of your GPU's maker, on Linux with its Vulkan part.")
     count = gpu.device_count()
     print(f"{count} usable: " + (", ".join(f"gpu:{i}" for i in range(count)) or "none"))
-    return 0 if count else 1
+    failures = 0
+    if arguments.test:
+        from . import gpu_test
+
+        failures = sum(gpu_test.check(index) for index in range(count))
+    return 0 if count and not failures else 1
 
 
 def _show(adapter: dict[str, Any]) -> None:
@@ -32,5 +40,5 @@ def _show(adapter: dict[str, Any]) -> None:
     print(f"  {'not used: ' + adapter['refusal'] if adapter['refusal'] else 'can be used'}")
     print("  has: " + (", ".join(name for name, has in adapter["features"] if has) or "nothing"))
     print("  lacks: " + (", ".join(name for name, has in adapter["features"] if not has) or "-"))
-    for name, value in adapter["limits"]:
-        print(f"  {name}: {value}")
+    for name, value in [*adapter["limits"], ("memory (bytes)", adapter["total_memory"])]:
+        print(f"  {name}: {'not told' if value is None else value}")

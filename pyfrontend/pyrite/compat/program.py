@@ -21,7 +21,7 @@ from . import alias, notebook
 
 
 def run(program: str, arguments: Sequence[str], *, as_module: bool = False) -> int:
-    """Runs `program` with `torch` meaning Pyrite.
+    """Runs `program` with `torch` meaning Pyrite, and `torch.cuda` the GPUs if there are any.
 
     Args:
         program: a path, or with `as_module` the dotted name of a module.
@@ -38,6 +38,7 @@ def run(program: str, arguments: Sequence[str], *, as_module: bool = False) -> i
     if not as_module and not os.path.exists(program):
         raise FileNotFoundError(2, "No such file or directory", program)
     alias.install()
+    os.environ.setdefault("PYRITE_CUDA_ALIAS", "1")
     sys.argv = [program, *arguments]
     sys.path[0] = "" if as_module else str(Path(program).resolve().parent)
     try:
@@ -80,7 +81,14 @@ def call_tests(names: Mapping[str, Any]) -> int:
 
 
 def _report(error: Exception) -> None:
-    """Prints the traceback; the default hook would not know the lines of a notebook's cells."""
+    """Prints the traceback; the default hook would not know the lines of a notebook's cells.
+
+    A launcher, if this is one of its ranks, is told as well.
+    """
+    if "TORCHELASTIC_ERROR_FILE" in os.environ:
+        from pyrite.distributed.elastic.multiprocessing.errors import write_report
+
+        write_report(error)
     if sys.excepthook is sys.__excepthook__:
         traceback.print_exception(error)
     else:

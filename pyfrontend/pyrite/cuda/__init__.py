@@ -1,8 +1,9 @@
 """NVIDIA's devices, as PyTorch names them: the GPUs of `pyrite.gpu` where the user asks for that.
 
-With `PYRITE_CUDA_ALIAS=1` programs written for CUDA find the GPUs here, whoever made them. Without
-it questions have the answers of a PyTorch build without CUDA (no device, zero bytes), and what
-needs a device raises that build's error. `device="cuda"` means the GPU either way.
+With `PYRITE_CUDA_ALIAS=1`, which `pyrite run` sets, programs written for CUDA find the GPUs here,
+whoever made them. Without it questions have the answers of a PyTorch build without CUDA (no device,
+zero bytes), and what needs a device raises that build's error. `device="cuda"` means the GPU either
+way.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from .devices import (
     current_device,
     device,
     device_count,
+    device_of,
     get_arch_list,
     get_device_capability,
     get_device_name,
@@ -20,6 +22,7 @@ from .devices import (
     init,
     is_available,
     is_bf16_supported,
+    is_current_stream_capturing,
     is_initialized,
     is_tf32_supported,
     set_device,
@@ -52,13 +55,23 @@ from .random import (
     set_rng_state,
     set_rng_state_all,
 )
-from .streams import CUDAGraph, Event, Stream, current_stream, default_stream, stream
+from .streams import (
+    CUDAGraph,
+    Event,
+    Stream,
+    StreamContext,
+    current_stream,
+    default_stream,
+    set_stream,
+    stream,
+)
 
 __all__ = [
     "CUDAGraph",
     "Event",
     "OutOfMemoryError",
     "Stream",
+    "StreamContext",
     "amp",
     "can_device_access_peer",
     "current_device",
@@ -67,6 +80,7 @@ __all__ = [
     "default_stream",
     "device",
     "device_count",
+    "device_of",
     "empty_cache",
     "get_arch_list",
     "get_device_capability",
@@ -79,6 +93,7 @@ __all__ = [
     "ipc_collect",
     "is_available",
     "is_bf16_supported",
+    "is_current_stream_capturing",
     "is_initialized",
     "is_tf32_supported",
     "manual_seed",
@@ -98,6 +113,7 @@ __all__ = [
     "set_per_process_memory_fraction",
     "set_rng_state",
     "set_rng_state_all",
+    "set_stream",
     "stream",
     "synchronize",
 ]

@@ -1,11 +1,14 @@
-"""Which CUDA devices there are: those of `pyrite.gpu` under `PYRITE_CUDA_ALIAS=1`, else none."""
+"""Which CUDA devices there are: those of `pyrite.gpu` where they are shown here, else none.
+
+They are shown under `PYRITE_CUDA_ALIAS=1`, which `pyrite run` sets.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Any, NoReturn
+from typing import Any
 
-from pyrite import gpu
+from pyrite import _C, gpu
 
 
 def not_enabled(name: str) -> AssertionError:
@@ -92,33 +95,43 @@ def get_device_name(device: Any = None) -> str:
     return gpu.get_device_name(device)
 
 
-def get_device_capability(device: Any = None) -> NoReturn:
-    """A device's CUDA compute capability; raises `AssertionError`: GPUs here have none."""
-    raise not_enabled("get_device_capability")
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """A device's CUDA compute capability; raises `AssertionError` without a device.
+
+    No GPU has one here: (0, 0) fails every test for a feature of NVIDIA's.
+    """
+    properties = get_device_properties(device)
+    return properties.major, properties.minor
 
 
-def get_device_properties(device: Any = None) -> NoReturn:
-    """A device's CUDA properties; raises `AssertionError`: see `gpu.get_device_properties`."""
-    raise not_enabled("get_device_properties")
+def get_device_properties(device: Any = None) -> gpu.DeviceProperties:
+    """What is known of a device; raises `AssertionError` without one."""
+    need("get_device_properties")
+    return gpu.get_device_properties(device)
 
 
-def can_device_access_peer(device: Any, peer_device: Any) -> NoReturn:
-    """Whether one device reads another's memory; raises `AssertionError`."""
-    raise not_enabled("can_device_access_peer")
+def can_device_access_peer(device: Any, peer_device: Any) -> bool:
+    """Whether one device reads another's memory: never; raises `AssertionError` without one."""
+    need("can_device_access_peer")
+    return False
 
 
-class device:
+def is_current_stream_capturing() -> bool:
+    """Whether work is being captured into a graph: never."""
+    return False
+
+
+class device(gpu.device):
     """Context in which a device is current; entry raises unless the index is negative or None."""
 
-    def __init__(self, device: Any) -> None:
-        self.idx = device
-        self._before = -1
-
     def __enter__(self) -> None:
-        if self.idx is not None:
-            self._before = gpu.current_device()
-            set_device(self.idx)
+        if self.idx >= 0:
+            need("device")
+        super().__enter__()
 
-    def __exit__(self, *exception: object) -> None:
-        if enabled():
-            set_device(self._before)
+
+class device_of(device):
+    """Context in which the device of a tensor is current; a tensor elsewhere changes nothing."""
+
+    def __init__(self, obj: _C.Tensor) -> None:
+        super().__init__(obj.get_device() if obj.is_cuda else None)

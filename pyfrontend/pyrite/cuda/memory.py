@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, NoReturn
+from typing import Any
 
 from pyrite import gpu
+from pyrite._C import OutOfMemoryError as OutOfMemoryError
 
-from .devices import enabled, need, not_enabled
-
-
-class OutOfMemoryError(RuntimeError):
-    """A device has no memory left for an allocation."""
+from .devices import enabled, need
 
 
 def memory_allocated(device: Any = None) -> int:
@@ -35,8 +32,8 @@ def max_memory_reserved(device: Any = None) -> int:
 
 
 def memory_stats(device: Any = None) -> OrderedDict[str, Any]:
-    """The allocator's statistics: empty."""
-    return OrderedDict()
+    """The allocator's figures in bytes, by PyTorch's names; empty without a device."""
+    return gpu.memory_stats(device) if enabled() else OrderedDict()
 
 
 def empty_cache() -> None:
@@ -45,14 +42,16 @@ def empty_cache() -> None:
         gpu.empty_cache()
 
 
-def mem_get_info(device: Any = None) -> NoReturn:
-    """Free and total bytes; raises `AssertionError`."""
-    raise not_enabled("mem_get_info")
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """Bytes this process has not taken, and in all; raises `AssertionError` without a device."""
+    need("mem_get_info")
+    return gpu.mem_get_info(device)
 
 
-def memory_summary(device: Any = None, abbreviated: bool = False) -> NoReturn:
-    """A table of the allocator's statistics; raises `AssertionError`."""
-    raise not_enabled("memory_summary")
+def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
+    """The allocator's figures as a table; raises `AssertionError` without a device."""
+    need("memory_summary")
+    return gpu.memory_summary(device, abbreviated)
 
 
 def reset_peak_memory_stats(device: Any = None) -> None:
@@ -67,11 +66,12 @@ def reset_max_memory_allocated(device: Any = None) -> None:
     gpu.reset_peak_memory_stats(device)
 
 
-def set_per_process_memory_fraction(fraction: float, device: Any = None) -> NoReturn:
-    """Limits this process's share of a device's memory; raises `AssertionError`."""
-    raise not_enabled("set_per_process_memory_fraction")
+def set_per_process_memory_fraction(fraction: float, device: Any = None) -> None:
+    """Limits this process's share of a device's memory; raises `AssertionError` without one."""
+    need("set_per_process_memory_fraction")
+    gpu.set_per_process_memory_fraction(fraction, device)
 
 
-def ipc_collect() -> NoReturn:
-    """Releases memory shared with other processes; raises `AssertionError`."""
-    raise not_enabled("ipc_collect")
+def ipc_collect() -> None:
+    """Releases memory shared with other processes: none ever is; raises without a device."""
+    need("ipc_collect")

@@ -1,4 +1,4 @@
-"""The random streams of CUDA devices: those of `pyrite.gpu`; reading their state is not built.
+"""The random streams of CUDA devices: those of `pyrite.gpu`.
 
 `pyrite.manual_seed` seeds all streams; programs call the functions here beside it unchecked.
 """
@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any
 
 from pyrite import _C, gpu
 
-from .devices import not_enabled
+from .devices import enabled, need
 
 default_generators: tuple[_C.Generator, ...] = ()
 
@@ -35,31 +35,34 @@ def seed_all() -> None:
     gpu.seed_all()
 
 
-def initial_seed() -> NoReturn:
-    """The seed of the current device's generator; raises `AssertionError`."""
-    raise not_enabled("initial_seed")
+def initial_seed() -> int:
+    """The seed of the current device's stream; raises `AssertionError` without a device."""
+    need("initial_seed")
+    return gpu.initial_seed()
 
 
-def get_rng_state(device: Any = "cuda") -> NoReturn:
-    """The state of a device's generator; raises `AssertionError`."""
-    raise not_enabled("get_rng_state")
+def get_rng_state(device: Any = "cuda") -> _C.Tensor:
+    """The state of a device's stream; raises `AssertionError` without a device."""
+    need("get_rng_state")
+    return gpu.get_rng_state(device)
 
 
 def get_rng_state_all() -> list[_C.Tensor]:
-    """The state of every device's generator: an empty list."""
-    return []
+    """The state of every device's stream; an empty list without a device."""
+    return gpu.get_rng_state_all() if enabled() else []
 
 
-def set_rng_state(new_state: _C.Tensor, device: Any = "cuda") -> NoReturn:
-    """Sets the state of a device's generator; raises `AssertionError`."""
-    raise not_enabled("set_rng_state")
+def set_rng_state(new_state: _C.Tensor, device: Any = "cuda") -> None:
+    """Sets the state of a device's stream; raises `AssertionError` without a device."""
+    need("set_rng_state")
+    gpu.set_rng_state(new_state, device)
 
 
 def set_rng_state_all(new_states: Iterable[_C.Tensor]) -> None:
-    """Sets the state of every device's generator, one entry a device.
+    """Sets the state of every device's stream, one entry a device.
 
     Raises:
         AssertionError: there is an entry, and no device that it belongs to.
     """
-    for _ in new_states:
-        raise not_enabled("set_rng_state_all")
+    for index, state in enumerate(new_states):
+        set_rng_state(state, index)

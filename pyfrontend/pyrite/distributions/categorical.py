@@ -19,6 +19,11 @@ class Categorical(Distribution):
     """Class k of K with probability `probs[..., k]`, given directly or as `logits`, not both.
 
     `probs` need not sum to 1 and `logits` need not be normalised: the last dim is normalised here.
+
+    Example:
+        >>> die = pyrite.distributions.Categorical(probs=pyrite.ones(6))
+        >>> die.entropy()
+        tensor(1.7918)
     """
 
     arg_constraints = {

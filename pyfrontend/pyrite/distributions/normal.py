@@ -16,7 +16,15 @@ __all__ = ["Normal"]
 
 
 class Normal(Distribution):
-    """Normal with mean `loc` and standard deviation `scale`, numbers or broadcastable tensors."""
+    """Normal with mean `loc` and standard deviation `scale`, numbers or broadcastable tensors.
+
+    Example:
+        >>> normal = pyrite.distributions.Normal(0.0, 2.0)
+        >>> normal.log_prob(pyrite.tensor(0.0))
+        tensor(-1.6121)
+        >>> normal.sample((3,)).shape
+        pyrite.Size([3])
+    """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real

@@ -1,53 +1,45 @@
-"""Symbolic tracing of modules into graphs: a door.
+"""Symbolic tracing: programs as graphs that can be looked at, changed, and run again.
 
-`wrap` marks a function as opaque to tracing; since nothing is traced, it returns its argument.
+Source: https://docs.pytorch.org/docs/2.13/fx.html
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from pyrite._doors import door_class, door_function
+from pyrite.fx import (
+    _symbolic_trace as _symbolic_trace,
+)
+from pyrite.fx import (
+    immutable_collections as immutable_collections,
+)
+from pyrite.fx import (
+    passes as passes,
+)
+from pyrite.fx import (
+    subgraph_rewriter as subgraph_rewriter,
+)
+from pyrite.fx.graph import CodeGen, Graph
+from pyrite.fx.graph_module import GraphModule
+from pyrite.fx.interpreter import Interpreter, Transformer
+from pyrite.fx.node import Node, has_side_effect, map_arg
+from pyrite.fx.patching import wrap
+from pyrite.fx.proxy import Proxy
+from pyrite.fx.subgraph_rewriter import replace_pattern
+from pyrite.fx.tracer import PH, ProxyableClassMeta, Tracer, symbolic_trace
 
 __all__ = [
+    "PH",
     "CodeGen",
     "Graph",
     "GraphModule",
     "Interpreter",
     "Node",
     "Proxy",
+    "ProxyableClassMeta",
     "Tracer",
     "Transformer",
+    "has_side_effect",
     "map_arg",
     "replace_pattern",
     "symbolic_trace",
     "wrap",
 ]
-
-_Marked = TypeVar("_Marked")
-_MISSING = "symbolic tracer"
-
-CodeGen = door_class("fx.CodeGen", _MISSING)
-Graph = door_class("fx.Graph", _MISSING)
-GraphModule = door_class("fx.GraphModule", _MISSING)
-Interpreter = door_class("fx.Interpreter", _MISSING)
-Node = door_class("fx.Node", _MISSING)
-Proxy = door_class("fx.Proxy", _MISSING)
-Tracer = door_class("fx.Tracer", _MISSING)
-Transformer = door_class("fx.Transformer", _MISSING)
-map_arg = door_function("fx.map_arg", _MISSING)
-replace_pattern = door_function("fx.replace_pattern", _MISSING)
-symbolic_trace = door_function("fx.symbolic_trace", _MISSING)
-
-
-def wrap(fn_or_name: _Marked) -> _Marked:
-    """Marks a module-level function, or its name, as opaque to tracing: returns it.
-
-    Raises:
-        RuntimeError: neither a function nor a name.
-    """
-    if not callable(fn_or_name) and not isinstance(fn_or_name, str):
-        raise RuntimeError(
-            "Unsupported type for global function! Must be either a callable or string name"
-        )
-    return fn_or_name

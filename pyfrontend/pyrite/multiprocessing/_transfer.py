@@ -136,7 +136,8 @@ class _Pickler(ForkingPickler):
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is not _C.Tensor or obj.device.type != "cpu" or obj.requires_grad:
-            return NotImplemented
+            # not as `reductions` registered them: a parcel is all there is to a message here
+            return obj.__reduce_ex__(5) if isinstance(obj, _C.Tensor) else NotImplemented
         order = _memory_order(obj)
         dense = obj.resolve_conj().resolve_neg().permute(order).contiguous()
         shape = tuple(dense.shape)

@@ -33,7 +33,6 @@ from pyrite.nn.activation import (
     Threshold,
 )
 from pyrite.nn.adaptive import AdaptiveLogSoftmaxWithLoss
-from pyrite.nn.attention import MultiheadAttention
 from pyrite.nn.container import ModuleDict, ModuleList, Sequential
 from pyrite.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from pyrite.nn.distance import CosineSimilarity, PairwiseDistance
@@ -92,6 +91,7 @@ from pyrite.nn.margin_loss import (
     TripletMarginWithDistanceLoss,
 )
 from pyrite.nn.module import Module
+from pyrite.nn.multihead_attention import MultiheadAttention
 from pyrite.nn.norm import (
     BatchNorm1d,
     BatchNorm2d,

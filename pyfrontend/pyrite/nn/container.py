@@ -73,6 +73,13 @@ class Sequential(_Positions):
 
     Args:
         *args: the modules in order, or one OrderedDict of named modules.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> model(pyrite.ones(3, 4)).shape
+        pyrite.Size([3, 2])
+        >>> model[1]
+        ReLU()
     """
 
     def __init__(self, *args: Module | OrderedDict[str, Module]) -> None:
@@ -162,6 +169,11 @@ class ModuleList(_Positions):
 
     Args:
         modules: the modules to start with.
+
+    Example:
+        >>> layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
+        >>> len(list(layers.parameters()))
+        6
     """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
@@ -227,6 +239,11 @@ class ModuleDict(Module):
 
     Args:
         modules: a mapping, or an iterable of (name, module), to start with.
+
+    Example:
+        >>> heads = nn.ModuleDict({"word": nn.Linear(8, 100), "tag": nn.Linear(8, 5)})
+        >>> heads["tag"](pyrite.ones(1, 8)).shape
+        pyrite.Size([1, 5])
     """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:

@@ -219,6 +219,10 @@ class Conv1d(_ForwardConvNd):
     """Convolve a sequence: `(N, C_in, L) -> (N, C_out, L_out)`, or without N.
 
     `L_out = floor((L + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1`.
+
+    Example:
+        >>> nn.Conv1d(4, 8, kernel_size=3, padding=1)(pyrite.ones(2, 4, 10)).shape
+        pyrite.Size([2, 8, 10])
     """
 
     _rank = 1
@@ -226,7 +230,13 @@ class Conv1d(_ForwardConvNd):
 
 
 class Conv2d(_ForwardConvNd):
-    """Convolve an image: `(N, C_in, H, W) -> (N, C_out, H_out, W_out)`, or without N."""
+    """Convolve an image: `(N, C_in, H, W) -> (N, C_out, H_out, W_out)`, or without N.
+
+    Example:
+        >>> layer = nn.Conv2d(3, 8, kernel_size=3, stride=2, padding=1)
+        >>> layer(pyrite.ones(1, 3, 32, 32)).shape
+        pyrite.Size([1, 8, 16, 16])
+    """
 
     _rank = 2
     _function = staticmethod(F.conv2d)
@@ -333,7 +343,13 @@ class ConvTranspose1d(_ConvTransposeNd):
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """Transposed convolution of an image: `(N, C_in, H, W) -> (N, C_out, H_out, W_out)`."""
+    """Transposed convolution of an image: `(N, C_in, H, W) -> (N, C_out, H_out, W_out)`.
+
+    Example:
+        >>> layer = nn.ConvTranspose2d(8, 3, kernel_size=2, stride=2)
+        >>> layer(pyrite.ones(1, 8, 16, 16)).shape
+        pyrite.Size([1, 3, 32, 32])
+    """
 
     _rank = 2
     _function = staticmethod(F.conv_transpose2d)

@@ -42,7 +42,15 @@ class _DropoutNd(Module):
 
 
 class Dropout(_DropoutNd):
-    """Zero elements with probability `p` and scale the others by `1 / (1 - p)`."""
+    """Zero elements with probability `p` and scale the others by `1 / (1 - p)`.
+
+    Example:
+        >>> drop = nn.Dropout(0.5)
+        >>> sorted(set(drop(pyrite.ones(100)).tolist()))
+        [0.0, 2.0]
+        >>> drop.eval()(pyrite.ones(3))
+        tensor([1., 1., 1.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace)

@@ -74,6 +74,11 @@ class Embedding(_Table):
 
     Raises:
         AssertionError: if `padding_idx` is not a row.
+
+    Example:
+        >>> table = nn.Embedding(10, 4)
+        >>> table(pyrite.tensor([[1, 2, 9]])).shape
+        pyrite.Size([1, 3, 4])
     """
 
     __constants__: ClassVar[list[str]] = [

@@ -12,7 +12,12 @@ __all__ = ["Flatten", "Unflatten"]
 
 
 class Flatten(Module):
-    """Merge the dimensions `start_dim` to `end_dim`: `(N, *) -> (N, prod(*))` by default."""
+    """Merge the dimensions `start_dim` to `end_dim`: `(N, *) -> (N, prod(*))` by default.
+
+    Example:
+        >>> nn.Flatten()(pyrite.ones(8, 3, 4, 4)).shape
+        pyrite.Size([8, 48])
+    """
 
     __constants__: ClassVar[list[str]] = ["start_dim", "end_dim"]
 

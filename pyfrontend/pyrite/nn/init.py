@@ -3,7 +3,8 @@
 Layer: Python front end: bounds and fan numbers are computed here in double precision, every draw
 and every element in the core. Invariant: the number and order of random draws are PyTorch's, so
 that a seed gives the same weights. All functions work in place, under no_grad, and return the
-tensor; on the meta device they draw nothing.
+tensor; on the meta device they draw nothing. For a tensor on a GPU the draws are the CPU's all the
+same, then moved: a seed gives one curve on every device.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import functools
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import pyrite
 from pyrite import _C
@@ -47,6 +48,7 @@ __all__ = [
     "zeros_",
 ]
 
+_Fill = TypeVar("_Fill", bound=Callable[..., Tensor])
 _LINEAR = frozenset(
     "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d sigmoid".split()
 )
@@ -78,6 +80,21 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
 
 
+def _drawn_on_the_cpu(draw: _Fill) -> _Fill:
+    """The function, with what it draws for a tensor on a GPU drawn on the CPU."""
+
+    @functools.wraps(draw)
+    def fill(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if not tensor.is_cuda:
+            return draw(tensor, *args, **kwargs)
+        drawn = draw(_C.empty_like(tensor, device="cpu", requires_grad=False), *args, **kwargs)
+        with pyrite.no_grad():
+            return tensor.copy_(drawn)
+
+    return cast(_Fill, fill)
+
+
+@_drawn_on_the_cpu
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -86,6 +103,7 @@ def uniform_(
         return tensor.uniform_(a, b, generator=generator)
 
 
+@_drawn_on_the_cpu
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -94,6 +112,7 @@ def normal_(
         return tensor.normal_(mean, std, generator=generator)
 
 
+@_drawn_on_the_cpu
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -256,6 +275,11 @@ def xavier_uniform_(
 
     Raises:
         ValueError: fewer than 2 dims.
+
+    Example:
+        >>> w = nn.init.xavier_uniform_(pyrite.empty(3, 5), gain=nn.init.calculate_gain("relu"))
+        >>> w.abs().max().item() <= (2 * 6 / (3 + 5)) ** 0.5
+        True
     """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))
@@ -317,6 +341,7 @@ def kaiming_normal_(
     return normal_(tensor, 0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
+@_drawn_on_the_cpu
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """Set a matrix (dims behind the first count as one) to random orthonormal rows or columns.
 
@@ -342,6 +367,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     return tensor
 
 
+@_drawn_on_the_cpu
 def sparse_(
     tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
 ) -> Tensor:

@@ -42,6 +42,11 @@ class Linear(Module):
     Attributes:
         weight: `(out_features, in_features)`.
         bias: `(out_features)` or None.
+
+    Example:
+        >>> layer = nn.Linear(4, 2)
+        >>> layer(pyrite.ones(3, 4)).shape
+        pyrite.Size([3, 2])
     """
 
     __constants__: ClassVar[list[str]] = ["in_features", "out_features"]

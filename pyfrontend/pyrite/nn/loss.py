@@ -77,7 +77,12 @@ class L1Loss(_Loss):
 
 
 class MSELoss(_Loss):
-    """Squared differences of `(*), (*)`."""
+    """Squared differences of `(*), (*)`.
+
+    Example:
+        >>> nn.MSELoss()(pyrite.tensor([1.0, 2.0]), pyrite.tensor([0.0, 4.0]))
+        tensor(2.5000)
+    """
 
     __constants__: ClassVar[list[str]] = ["reduction"]
 
@@ -141,6 +146,11 @@ class CrossEntropyLoss(_WeightedLoss):
         reduce: deprecated, see `reduction`.
         reduction: "none" gives `(N, *)`, "mean" the mean by weight, "sum" the sum.
         label_smoothing: share of the target spread evenly over all classes, in [0, 1].
+
+    Example:
+        >>> logits = pyrite.tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 2.0]])
+        >>> nn.CrossEntropyLoss()(logits, pyrite.tensor([0, 2]))
+        tensor(0.2395)
     """
 
     __constants__: ClassVar[list[str]] = ["ignore_index", "reduction", "label_smoothing"]
@@ -326,6 +336,10 @@ class BCEWithLogitsLoss(_Loss):
         reduce: deprecated, see `reduction`.
         reduction: "none", "mean" or "sum".
         pos_weight: weight of the positive part of each class, broadcast to the input.
+
+    Example:
+        >>> nn.BCEWithLogitsLoss()(pyrite.tensor([0.0, 4.0]), pyrite.tensor([0.0, 1.0]))
+        tensor(0.3556)
     """
 
     weight: Tensor | None

@@ -93,6 +93,21 @@ class Module(Conversion, StateDict, Hooks):
         training: whether the module is in training mode.
         call_super_init: set it to True in a subclass with further base classes, to have their
             `__init__` called with the arguments.
+
+    Example:
+        >>> class Net(nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.hidden = nn.Linear(4, 8)
+        ...         self.out = nn.Linear(8, 2)
+        ...
+        ...     def forward(self, x):
+        ...         return self.out(self.hidden(x).relu())
+        >>> net = Net()
+        >>> net(pyrite.ones(3, 4)).shape
+        pyrite.Size([3, 2])
+        >>> sum(p.numel() for p in net.parameters())
+        58
     """
 
     dump_patches: bool = False

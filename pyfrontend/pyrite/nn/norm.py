@@ -188,7 +188,15 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of `(N, C, H, W)`; see BatchNorm1d."""
+    """Batch normalisation of `(N, C, H, W)`; see BatchNorm1d.
+
+    Example:
+        >>> norm = nn.BatchNorm2d(3)
+        >>> norm(pyrite.randn(8, 3, 4, 4)).mean().abs().item() < 1e-6
+        True
+        >>> norm.eval().num_batches_tracked
+        tensor(1)
+    """
 
     _ranks = (4,)
 
@@ -321,6 +329,11 @@ class LayerNorm(Module):
     Attributes:
         weight: scale, `normalized_shape`, or None without `elementwise_affine`.
         bias: shift, likewise; also None if not wanted.
+
+    Example:
+        >>> nn.LayerNorm(2)(pyrite.tensor([[1.0, 3.0], [5.0, 7.0]])).round(decimals=3)
+        tensor([[-1.,  1.],
+                [-1.,  1.]], grad_fn=<RoundBackward1>)
     """
 
     __constants__: ClassVar[list[str]] = ["normalized_shape", "eps", "elementwise_affine"]

@@ -47,6 +47,13 @@ class Parameter(Tensor, metaclass=_MarkedMeta):
     Args:
         data: the values, shared and not copied; an empty tensor by default.
         requires_grad: whether gradients are computed, also under `no_grad`.
+
+    Example:
+        >>> module = nn.Module()
+        >>> module.scale = nn.Parameter(pyrite.ones(2))
+        >>> list(module.parameters())
+        [Parameter containing:
+        tensor([1., 1.], requires_grad=True)]
     """
 
     _mark = "_is_param"

@@ -95,7 +95,13 @@ class MaxPool1d(_MaxPoolNd):
 
 
 class MaxPool2d(_MaxPoolNd):
-    """Maxima of sliding windows: `(N, C, H, W) -> (N, C, H_out, W_out)`."""
+    """Maxima of sliding windows: `(N, C, H, W) -> (N, C, H_out, W_out)`.
+
+    Example:
+        >>> nn.MaxPool2d(2)(pyrite.arange(16.0).reshape(1, 4, 4))
+        tensor([[[ 5.,  7.],
+                 [13., 15.]]])
+    """
 
     _function = staticmethod(F.max_pool2d)
 
@@ -444,7 +450,12 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
-    """Means of a grid of windows that cover `(N, C, H, W)`; None keeps a dimension."""
+    """Means of a grid of windows that cover `(N, C, H, W)`; None keeps a dimension.
+
+    Example:
+        >>> nn.AdaptiveAvgPool2d(1)(pyrite.ones(8, 3, 7, 5)).shape
+        pyrite.Size([8, 3, 1, 1])
+    """
 
     _function = staticmethod(F.adaptive_avg_pool2d)
 

@@ -366,6 +366,11 @@ class GRU(RNNBase):
 
     `r, z = sigmoid(...)`, `n = tanh(W_in x + b_in + r * (W_hn h + b_hn))`,
     `h' = (1 - z) * n + z * h`.
+
+    Example:
+        >>> output, h = nn.GRU(5, 7)(pyrite.ones(11, 3, 5))  # (L, N, input_size)
+        >>> output.shape, h.shape
+        (pyrite.Size([11, 3, 7]), pyrite.Size([1, 3, 7]))
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -378,6 +383,12 @@ class LSTM(RNNBase):
 
     `i, f, o = sigmoid(...)`, `g = tanh(...)`, `c' = f * c + i * g`, `h' = o * tanh(c')`, then
     `h' = W_hr h'` with a projection. The state is the pair (h, c).
+
+    Example:
+        >>> lstm = nn.LSTM(input_size=5, hidden_size=7, num_layers=2, batch_first=True)
+        >>> output, (h, c) = lstm(pyrite.ones(3, 11, 5))  # (N, L, input_size)
+        >>> output.shape, h.shape
+        (pyrite.Size([3, 11, 7]), pyrite.Size([2, 3, 7]))
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

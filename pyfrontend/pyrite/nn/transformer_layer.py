@@ -14,10 +14,10 @@ from pyrite._C import Tensor
 
 from . import functional as F
 from .activation import GELU, ReLU
-from .attention import MultiheadAttention
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
+from .multihead_attention import MultiheadAttention
 from .norm import LayerNorm
 
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
@@ -128,6 +128,12 @@ class TransformerEncoderLayer(_Layer):
         bias: whether linear layers and norms have biases.
         device: where the parameters live.
         dtype: their type.
+
+    Example:
+        >>> layer = nn.TransformerEncoderLayer(d_model=8, nhead=2, batch_first=True)
+        >>> mask = nn.Transformer.generate_square_subsequent_mask(5)
+        >>> layer(pyrite.ones(3, 5, 8), src_mask=mask, is_causal=True).shape
+        pyrite.Size([3, 5, 8])
     """
 
     def __init__(

@@ -48,6 +48,14 @@ class Adam(GroupedOptimizer):
         decoupled_weight_decay: decay the parameters directly, as AdamW does.
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2014.
+
+    Example:
+        >>> model = nn.Linear(4, 1)
+        >>> optimizer = optim.Adam(model.parameters(), lr=1e-2)
+        >>> for _ in range(3):
+        ...     optimizer.zero_grad()
+        ...     model(pyrite.ones(8, 4)).square().mean().backward()
+        ...     optimizer.step()
     """
 
     _sparse_hint = ", please consider SparseAdam instead"

@@ -21,6 +21,16 @@ class AdamW(Adam):
     Arguments are those of `Adam` without `decoupled_weight_decay`, which is True.
 
     Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
+        >>> groups = [
+        ...     {"params": model[0].parameters(), "weight_decay": 0.0},
+        ...     {"params": model[1].parameters(), "lr": 1e-4},
+        ... ]
+        >>> optimizer = optim.AdamW(groups, lr=1e-3)
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.001, 0.0001]
     """
 
     def __init__(

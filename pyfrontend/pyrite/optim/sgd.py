@@ -44,6 +44,14 @@ class SGD(GroupedOptimizer):
 
     Source: Sutskever et al., On the importance of initialization and momentum in deep learning,
     2013.
+
+    Example:
+        >>> w = pyrite.tensor([1.0], requires_grad=True)
+        >>> optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+        >>> (w**2).sum().backward()
+        >>> optimizer.step()
+        >>> w
+        tensor([0.8000], requires_grad=True)
     """
 
     def __init__(

@@ -1,17 +1,13 @@
-"""Profiling: a door. Ranges can be marked and schedules written; recording is not built.
+"""Profiling: what the operations and marked ranges of a program take, by name and by step.
 
-`record_function` marks a range for an active profile. There never is one, so it costs nothing,
-as in PyTorch outside `profile`.
+Source: https://docs.pytorch.org/docs/2.13/profiler.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ContextDecorator
-from enum import Enum
-from typing import Self
-
-from pyrite._doors import door_class, door_function
+from pyrite.autograd.profiler import record_function
+from pyrite.profiler.profile import profile, supported_activities, tensorboard_trace_handler
+from pyrite.profiler.schedule import ProfilerAction, ProfilerActivity, schedule
 
 __all__ = [
     "ProfilerAction",
@@ -22,89 +18,3 @@ __all__ = [
     "supported_activities",
     "tensorboard_trace_handler",
 ]
-
-_MISSING = "profiler"
-
-profile = door_class("profiler.profile", _MISSING)
-tensorboard_trace_handler = door_function("profiler.tensorboard_trace_handler", _MISSING)
-
-
-class ProfilerActivity(Enum):
-    """What a profile records."""
-
-    CPU = 0
-    XPU = 1
-    MTIA = 2
-    CUDA = 3
-    HPU = 4
-
-
-class ProfilerAction(Enum):
-    """What a profiler does during a step."""
-
-    NONE = 0
-    WARMUP = 1
-    RECORD = 2
-    RECORD_AND_SAVE = 3
-
-
-def supported_activities() -> set[ProfilerActivity]:
-    """What this build can record: nothing."""
-    return set()
-
-
-class record_function(ContextDecorator):
-    """Marks a range by name, as a context or a decorator."""
-
-    def __init__(self, name: str, args: str | None = None) -> None:
-        self.name = name
-        self.args = args
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-
-def schedule(
-    *,
-    wait: int,
-    warmup: int,
-    active: int,
-    repeat: int = 0,
-    skip_first: int = 0,
-    skip_first_wait: int = 0,
-) -> Callable[[int], ProfilerAction]:
-    """A function from a step's number to what the profiler does in it.
-
-    After `skip_first` steps come `repeat` cycles (0: no end) of `wait`, `warmup`, `active` steps.
-
-    Args:
-        wait: steps without recording.
-        warmup: steps that are recorded and thrown away.
-        active: steps that are recorded.
-        repeat: number of cycles.
-        skip_first: steps before the first cycle.
-        skip_first_wait: not 0 leaves out the first cycle's wait.
-    """
-    if min(wait, warmup, repeat, skip_first) < 0 or active <= 0:
-        raise AssertionError("Invalid profiler schedule arguments")
-
-    def action(step: int) -> ProfilerAction:
-        if step < 0:
-            raise AssertionError(f"Step must be non-negative. Got {step}.")
-        step -= skip_first
-        if step < 0:
-            return ProfilerAction.NONE
-        if skip_first_wait:
-            step += wait
-        cycle, place = divmod(step, wait + warmup + active)
-        if 0 < repeat <= cycle or place < wait:
-            return ProfilerAction.NONE
-        if place < wait + warmup:
-            return ProfilerAction.WARMUP
-        last = place == wait + warmup + active - 1
-        return ProfilerAction.RECORD_AND_SAVE if last else ProfilerAction.RECORD
-
-    return action

@@ -116,6 +116,14 @@ def load(
         RuntimeError: the archive is truncated or damaged; the message says what is missing.
         EOFError: the file is empty.
         OSError: the file cannot be read.
+
+    Example:
+        >>> import io
+        >>> file = io.BytesIO()  # or a path
+        >>> pyrite.save({"epoch": 3, "x": pyrite.ones(2)}, file)
+        >>> position = file.seek(0)
+        >>> pyrite.load(file)
+        {'epoch': 3, 'x': tensor([1., 1.])}
     """
     if weights_only and pickle_module is not None:
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")

@@ -103,6 +103,14 @@ def save(
         AttributeError: `f` is neither a path nor writable.
         RuntimeError: the folder of `f` does not exist.
         OSError: the file cannot be written.
+
+    Example:
+        >>> import io
+        >>> model, file = nn.Linear(2, 1), io.BytesIO()  # or a path
+        >>> pyrite.save(model.state_dict(), file)
+        >>> position = file.seek(0)
+        >>> model.load_state_dict(pyrite.load(file))
+        <All keys matched successfully>
     """
     if not _use_new_zipfile_serialization:
         raise NotImplementedError(

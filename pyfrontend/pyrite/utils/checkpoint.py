@@ -98,6 +98,13 @@ def checkpoint(
 
     Returns:
         What `function` returns.
+
+    Example:
+        >>> from pyrite.utils.checkpoint import checkpoint
+        >>> block, x = nn.Linear(2, 2), pyrite.ones(1, 2)
+        >>> checkpoint(block, x, use_reentrant=False).sum().backward()
+        >>> block.bias.grad
+        tensor([1., 1.])
     """
     if use_reentrant is None:
         warnings.warn(_MODE_MISSING + _MODE_ADVICE, stacklevel=2)

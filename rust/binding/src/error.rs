@@ -3,9 +3,8 @@
 use base::{Error, Kind};
 use pyo3::create_exception;
 use pyo3::exceptions::{
-    PyAssertionError, PyAttributeError, PyIndexError, PyKeyError, PyMemoryError,
-    PyNotImplementedError, PyOverflowError, PyRuntimeError, PyStopIteration, PyTypeError,
-    PyValueError,
+    PyAssertionError, PyAttributeError, PyIndexError, PyKeyError, PyNotImplementedError,
+    PyOverflowError, PyRuntimeError, PyStopIteration, PyTypeError, PyValueError,
 };
 use pyo3::prelude::*;
 use std::any::Any;
@@ -14,6 +13,7 @@ use std::sync::Arc;
 create_exception!(pyrite, ShapeError, PyRuntimeError, "Shapes that do not fit together.");
 create_exception!(pyrite, DTypeError, PyRuntimeError, "A dtype an op is not defined for.");
 create_exception!(pyrite, DeviceError, PyRuntimeError, "Tensors or memory on the wrong device.");
+create_exception!(pyrite, OutOfMemoryError, PyRuntimeError, "Memory a device cannot give.");
 create_exception!(pyrite, InternalError, PyRuntimeError, "A bug in Pyrite itself.");
 create_exception!(
     pyrite,
@@ -40,7 +40,7 @@ pub fn to_python(error: &Error) -> PyErr {
         Kind::Value => PyValueError::new_err(text),
         Kind::Type => PyTypeError::new_err(text),
         Kind::NotImplemented => PyNotImplementedError::new_err(text),
-        Kind::OutOfMemory => PyMemoryError::new_err(text),
+        Kind::OutOfMemory => OutOfMemoryError::new_err(text),
         Kind::Overflow => PyOverflowError::new_err(text),
         Kind::Attribute => PyAttributeError::new_err(text),
         Kind::Key => PyKeyError::new_err(text),

@@ -3,8 +3,10 @@
 use crate::error::{IntoPy, from_python};
 use array::accelerator;
 use base::device::{current_gpu, set_current_gpu};
+use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
+use std::ffi::CString;
 
 /// How many GPUs there are.
 #[pyfunction]
@@ -40,6 +42,7 @@ fn describe<'py>(py: Python<'py>, adapter: &accelerator::Adapter) -> PyResult<Bo
     facts.set_item("refusal", adapter.refusal.map(accelerator::Refusal::reason))?;
     facts.set_item("features", adapter.abilities())?;
     facts.set_item("limits", adapter.limits())?;
+    facts.set_item("total_memory", adapter.total_memory())?;
     Ok(facts)
 }
 
@@ -80,6 +83,94 @@ fn _gpu_empty_cache(index: usize) -> PyResult<()> {
     accelerator::empty_cache(index).py()
 }
 
+/// The GPUs that have been used.
+#[pyfunction]
+fn _gpu_opened() -> Vec<usize> {
+    accelerator::opened()
+}
+
+/// From now on takes no more than so many bytes from the driver.
+#[pyfunction]
+fn _gpu_limit_memory(index: usize, nbytes: u64) -> PyResult<()> {
+    accelerator::limit_memory(index, nbytes).py()
+}
+
+/// Brings about a fault, for tests: "lost" gives the device up, "shader" compiles nonsense.
+#[pyfunction]
+fn _gpu_provoke(index: usize, fault: &str) -> PyResult<()> {
+    accelerator::provoke(index, fault).py()
+}
+
+/// The shader files there are.
+#[pyfunction]
+fn _gpu_shaders() -> Vec<&'static str> {
+    accelerator::shaders()
+}
+
+/// From now on launches are recorded, for tests; `_gpu_recorded` ends it.
+#[pyfunction]
+fn _gpu_record(index: usize) -> PyResult<()> {
+    accelerator::record(index).py()
+}
+
+/// The launches since `_gpu_record`: shader, text, parameters, groups, buffers before and after.
+#[pyfunction]
+fn _gpu_recorded(py: Python<'_>, index: usize) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    let launches = accelerator::recorded(index).py()?;
+    let bytes = |bytes: &Vec<u8>| PyBytes::new(py, bytes);
+    launches
+        .iter()
+        .map(|launch| {
+            let facts = PyDict::new(py);
+            facts.set_item("file", launch.file)?;
+            facts.set_item("text", &launch.text)?;
+            facts.set_item("params", bytes(&launch.params))?;
+            facts.set_item("groups", launch.groups)?;
+            let before: Vec<_> = launch.before.iter().map(bytes).collect();
+            facts.set_item("before", before)?;
+            let after: Vec<_> = launch.after.iter().map(|a| (a.0.name(), bytes(&a.1))).collect();
+            facts.set_item("after", after)?;
+            Ok(facts)
+        })
+        .collect()
+}
+
+/// A mark in the queue of a GPU, behind what was asked so far.
+#[pyclass(frozen, module = "pyrite._C")]
+struct _Event {
+    mark: accelerator::Event,
+    device: usize,
+}
+
+#[pymethods]
+impl _Event {
+    #[new]
+    fn new(device: usize, timed: bool) -> PyResult<_Event> {
+        Ok(_Event { mark: accelerator::mark(device, timed).py()?, device })
+    }
+
+    /// The number of the GPU.
+    #[getter]
+    fn device(&self) -> usize {
+        self.device
+    }
+
+    /// Whether the work before the mark is done.
+    fn query(&self) -> PyResult<bool> {
+        self.mark.is_done().py()
+    }
+
+    /// Waits for the work before the mark.
+    fn synchronize(&self) -> PyResult<()> {
+        self.mark.wait().py()
+    }
+
+    /// Milliseconds from this mark to a later one.
+    fn elapsed(&self, end: &_Event) -> PyResult<f64> {
+        self.mark.elapsed(&end.mark).py()
+    }
+}
+
 /// Dispatches recorded and batches submitted so far.
 #[pyfunction]
 fn _gpu_counts(index: usize) -> PyResult<(u64, u64)> {
@@ -104,6 +195,23 @@ fn _gpu_seed(seed: i128) {
     accelerator::seed_all(seed as u64);
 }
 
+/// How often each op without a kernel for the GPU ran on the CPU instead.
+#[pyfunction]
+fn _gpu_fallbacks(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let counts = PyDict::new(py);
+    for (op, count) in accelerator::fallbacks() {
+        counts.set_item(op, count)?;
+    }
+    Ok(counts)
+}
+
+fn warn(text: &str) -> base::Result<()> {
+    Python::attach(|py| {
+        let text = CString::new(text).unwrap_or_default();
+        PyErr::warn(py, py.get_type::<PyUserWarning>().as_any(), &text, 1).map_err(from_python)
+    })
+}
+
 /// A slice of waiting: others may run Python meanwhile, and a signal ends the wait.
 fn wait(work: &mut (dyn FnMut() + Send)) -> base::Result<()> {
     Python::attach(|py| {
@@ -115,6 +223,7 @@ fn wait(work: &mut (dyn FnMut() + Send)) -> base::Result<()> {
 /// Adds the functions.
 pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     accelerator::set_wait_hook(wait);
+    accelerator::set_warning_hook(warn);
     module.add_function(wrap_pyfunction!(_gpu_count, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_is_open, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_current, module)?)?;
@@ -126,6 +235,14 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(_gpu_reset_peaks, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_empty_cache, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_counts, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_fallbacks, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_limit_memory, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_opened, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_provoke, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_record, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_recorded, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_shaders, module)?)?;
+    module.add_class::<_Event>()?;
     module.add_function(wrap_pyfunction!(_gpu_random_state, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_seed, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_set_random_state, module)?)

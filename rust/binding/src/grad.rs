@@ -6,7 +6,6 @@ use crate::hooks::{HookRemover, PyHook, PyLeafHook};
 use crate::node::{Held, node_object};
 use crate::tensor::{PyTensor, wrap};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::sync::Arc;
@@ -324,30 +323,6 @@ impl PyTensor {
     fn _bump_version(&self) {
         self.tensor.bump_version();
     }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let mut result = Ok(());
-        if !is_made(&self.tensor) {
-            return result;
-        }
-        self.tensor.visit_owned(&mut |object| {
-            if let (Ok(()), Some(held)) = (&result, object.downcast_ref::<Held>()) {
-                result = visit.call(&held.0);
-            }
-        });
-        result
-    }
-
-    fn __clear__(&self) {
-        self.tensor.clear_owned();
-    }
-}
-
-/// False while the interpreter is still making the object: it may collect garbage after it allocated
-/// the object, zeroed, and before the tensor is put there.
-fn is_made(tensor: &Tensor) -> bool {
-    // SAFETY: a tensor is one non-null pointer; its place is readable as an integer at any time.
-    unsafe { std::ptr::from_ref(tensor).cast::<usize>().read_volatile() != 0 }
 }
 
 /// Work put off to the end of the backward pass around the caller.

@@ -93,6 +93,7 @@ fn add_values(module: &Bound<'_, PyModule>) -> PyResult<()> {
 fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add_class::<PyTensor>()?;
+    crate::lifetime::install(py)?;
     module.add_class::<PyDType>()?;
     module.add_class::<PyDevice>()?;
     module.add_class::<PyLayout>()?;
@@ -104,6 +105,7 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ShapeError", py.get_type::<error::ShapeError>())?;
     module.add("DTypeError", py.get_type::<error::DTypeError>())?;
     module.add("DeviceError", py.get_type::<error::DeviceError>())?;
+    module.add("OutOfMemoryError", py.get_type::<error::OutOfMemoryError>())?;
     module.add("_LinAlgError", py.get_type::<error::_LinAlgError>())?;
     module.add("InternalError", py.get_type::<error::InternalError>())
 }

@@ -9,7 +9,6 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use std::cell::RefCell;
-use std::sync::atomic::Ordering;
 use tape::Tensor;
 
 /// A multi-dimensional array with elements of one dtype, with automatic differentiation.
@@ -17,12 +16,6 @@ use tape::Tensor;
 pub struct PyTensor {
     /// The tensor behind the object.
     pub tensor: Tensor,
-}
-
-impl Drop for PyTensor {
-    fn drop(&mut self) {
-        self.tensor.wrapper().store(0, Ordering::Release);
-    }
 }
 
 /// The one Python object of a tensor; made when there is none.
@@ -37,20 +30,23 @@ pub fn wrap(py: Python<'_>, tensor: Tensor) -> PyResult<Py<PyAny>> {
 
 /// The object a tensor already has.
 fn existing(py: Python<'_>, tensor: &Tensor) -> Option<Py<PyAny>> {
-    let address = tensor.wrapper().load(Ordering::Acquire) as *mut ffi::PyObject;
+    let address = tensor.wrapper() as *mut ffi::PyObject;
     if address.is_null() {
         return None;
     }
-    // SAFETY: the slot is set when the object is made and cleared when its Rust part is dropped,
-    // both with the interpreter attached as now; so the object's memory is valid here. A count of 0
-    // means it is being deallocated and must not be revived.
+    if tensor.take_wrapper() {
+        // SAFETY: the tensor owned a reference to its object, so it is alive, and hands it over.
+        return Some(unsafe { Bound::from_owned_ptr(py, address).unbind() });
+    }
+    // SAFETY: the slot is set when the object is made and cleared before it is freed, both with the
+    // interpreter attached as now; so the object's memory is valid here. A count of 0 means it is
+    // being deallocated and must not be revived.
     unsafe { (ffi::Py_REFCNT(address) > 0).then(|| Bound::from_borrowed_ptr(py, address).unbind()) }
 }
 
 /// Notes which object belongs to its tensor.
 pub fn remember(object: &Bound<'_, PyTensor>) {
-    let address = object.as_ptr() as usize;
-    object.get().tensor.wrapper().store(address, Ordering::Release);
+    object.get().tensor.set_wrapper(object.as_ptr() as usize);
 }
 
 thread_local! {

@@ -58,7 +58,7 @@ impl Buffer {
         let Some(block) = alloc::acquire(nbytes, zeroed) else {
             bail!(
                 OutOfMemory,
-                "DefaultCPUAllocator: not enough memory: you tried to allocate {nbytes} bytes."
+                "DefaultCPUAllocator: can't allocate memory: you tried to allocate {nbytes} bytes."
             );
         };
         LIVE_BUFFERS.fetch_add(1, Relaxed);

@@ -233,16 +233,24 @@ pub fn parallel_chunks(len: usize, chunk: usize, f: &(dyn Fn(usize, usize) + Syn
     }
 }
 
-/// How many threads a kernel may use, the caller included: the machine's, unless set.
+/// How many threads a kernel may use, the caller included: unless set, what OMP_NUM_THREADS says
+/// (launchers divide a machine among processes with it), else the machine's.
 pub fn num_threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => {
-            let count = std::thread::available_parallelism().map_or(1, usize::from);
+            let count = threads_asked_for()
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
             THREADS.store(count, Ordering::Relaxed);
             count
         }
         count => count,
     }
+}
+
+/// The first number of OMP_NUM_THREADS, which may list one a nesting level.
+fn threads_asked_for() -> Option<usize> {
+    let list = std::env::var("OMP_NUM_THREADS").ok()?;
+    list.split(',').next()?.trim().parse().ok().filter(|&count| count > 0)
 }
 
 /// Sets [`num_threads`]; 0 is taken as 1.

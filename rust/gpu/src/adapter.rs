@@ -82,6 +82,24 @@ impl Adapter {
         OPTIONAL.iter().map(|&(name, feature)| (name, have.contains(feature))).collect()
     }
 
+    /// Bytes of memory next to it, where its driver tells: Vulkan's does.
+    pub fn total_memory(&self) -> Option<u64> {
+        #[cfg(target_vendor = "apple")]
+        return None;
+        #[cfg(not(target_vendor = "apple"))]
+        {
+            const DEVICE_LOCAL: u32 = 1;
+            // SAFETY: the adapter behind it is only asked questions, and lives as long as `self`.
+            let vulkan = unsafe { self.raw.as_hal::<wgpu::hal::api::Vulkan>() }?;
+            let instance = vulkan.shared_instance().raw_instance();
+            let device = vulkan.raw_physical_device();
+            // SAFETY: the physical device belongs to the instance.
+            let memory = unsafe { instance.get_physical_device_memory_properties(device) };
+            let heaps = memory.memory_heaps.iter().take(memory.memory_heap_count as usize);
+            Some(heaps.filter(|h| h.flags.as_raw() & DEVICE_LOCAL != 0).map(|h| h.size).sum())
+        }
+    }
+
     /// Limits that decide what fits, by name.
     pub fn limits(&self) -> Vec<(&'static str, u64)> {
         let l = self.raw.limits();
@@ -105,9 +123,14 @@ const OPTIONAL: &[(&str, Features)] = &[
     ("cooperative matrices", Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
 ];
 
-/// What is asked of a device: what kernels need, and 64-bit integers where there are any.
+/// What notes the time between kernels.
+pub const TIMESTAMPS: Features =
+    Features::TIMESTAMP_QUERY.union(Features::TIMESTAMP_QUERY_INSIDE_ENCODERS);
+
+/// What is asked of a device: what kernels need; 64-bit integers and timestamps where there are any.
 pub fn wanted(have: Features) -> Features {
-    Features::IMMEDIATES | (have & Features::SHADER_INT64)
+    let timestamps = if have.contains(TIMESTAMPS) { TIMESTAMPS } else { Features::empty() };
+    Features::IMMEDIATES | timestamps | (have & Features::SHADER_INT64)
 }
 
 fn refusal(

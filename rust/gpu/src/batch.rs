@@ -5,6 +5,8 @@
 
 use crate::buffer::{Block, Pool};
 use crate::pipeline::Pipelines;
+use crate::window::Window;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wgpu::{CommandEncoder, ComputePass, ComputePipeline};
 
@@ -16,6 +18,8 @@ pub(crate) struct State {
     // Declared before the encoder: an open pass ends before its encoder goes.
     pass: Option<ComputePass<'static>>,
     encoder: Option<CommandEncoder>,
+    /// What the open pass has set.
+    pipeline: Option<Arc<ComputePipeline>>,
     /// Number of the batch being recorded.
     pub batch: u64,
     dispatches: u32,
@@ -37,6 +41,7 @@ impl State {
         State {
             pass: None,
             encoder: None,
+            pipeline: None,
             batch: 1,
             dispatches: 0,
             uploaded: 0,
@@ -50,30 +55,38 @@ impl State {
     pub fn record(
         &mut self,
         device: &wgpu::Device,
-        pipeline: &ComputePipeline,
-        (arity, blocks): (crate::pipeline::Arity, &[&Block]),
+        pipeline: &Arc<ComputePipeline>,
+        (arity, bound): (crate::pipeline::Arity, &[Window<'_>]),
         params: &[u8],
         [x, y, z]: [u32; 3],
     ) {
-        for block in blocks {
-            block.stamp.store(self.batch, Ordering::Relaxed);
+        for window in bound {
+            window.buffer.block().stamp.store(self.batch, Ordering::Relaxed);
         }
         let encoder =
             self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()));
         let pass = self.pass.get_or_insert_with(|| {
             encoder.begin_compute_pass(&Default::default()).forget_lifetime()
         });
-        pass.set_pipeline(pipeline);
-        pass.set_bind_group(0, self.pipelines.group(device, arity, blocks), &[]);
+        if self.pipeline.as_ref().is_none_or(|set| !Arc::ptr_eq(set, pipeline)) {
+            pass.set_pipeline(pipeline);
+            self.pipeline = Some(pipeline.clone());
+        }
+        pass.set_bind_group(0, &self.pipelines.group(device, arity, bound), &[]);
         pass.set_immediates(0, params);
         pass.dispatch_workgroups(x, y, z);
         self.dispatches += 1;
         self.counts.dispatches += 1;
     }
 
+    fn end_pass(&mut self) {
+        self.pass = None;
+        self.pipeline = None;
+    }
+
     /// The encoder between passes, for copies.
     pub fn encoder(&mut self, device: &wgpu::Device) -> &mut CommandEncoder {
-        self.pass = None;
+        self.end_pass();
         self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()))
     }
 
@@ -102,7 +115,7 @@ impl State {
 
     /// Hands what is recorded to the device.
     pub fn submit(&mut self, queue: &wgpu::Queue) {
-        self.pass = None;
+        self.end_pass();
         queue.submit(self.encoder.take().map(CommandEncoder::finish));
         self.batch += 1;
         self.dispatches = 0;

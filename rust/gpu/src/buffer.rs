@@ -5,7 +5,7 @@
 
 use crate::Device;
 use crate::fork;
-use std::collections::HashMap;
+use crate::pipeline::Map;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -103,7 +103,7 @@ pub(crate) fn size_class(nbytes: usize) -> u64 {
 /// Blocks that nobody holds, by size class.
 #[derive(Default)]
 pub(crate) struct Pool {
-    free: HashMap<u64, Vec<Block>>,
+    free: Map<u64, Vec<Block>>,
 }
 
 impl Pool {

@@ -4,10 +4,10 @@ use crate::adapter::{self, Adapter};
 use crate::batch::State;
 use crate::buffer::{Block, Buffer, size_class};
 use crate::fork;
-use base::{Error, Kind, Result, bail};
+use base::{Error, Kind, Result, bail, ensure};
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use wgpu::{BufferDescriptor, BufferUsages, DeviceDescriptor, ErrorFilter, MemoryHints, Trace};
 
 /// A GPU.
@@ -17,17 +17,29 @@ pub struct Device {
     raw: wgpu::Device,
     queue: wgpu::Queue,
     int64: bool,
+    timestamps: bool,
     largest_buffer: u64,
     largest_binding: u64,
+    /// The most that may be taken from the driver.
+    memory_limit: AtomicU64,
     state: Mutex<State>,
     returned: Mutex<Vec<Block>>,
     memory: Counters,
-    /// Set once by the driver; nothing works afterwards.
-    lost: Arc<Mutex<Option<String>>>,
-    /// The first error that came outside of a call.
-    fault: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Trouble>,
     random: Mutex<Random>,
     checks: Mutex<crate::readback::Pending>,
+    recording: Mutex<Option<Vec<crate::Recorded>>>,
+}
+
+/// What the driver reported outside of calls.
+#[derive(Default)]
+struct Trouble {
+    /// There is something below; what is checked before every launch.
+    any: AtomicBool,
+    /// Set once; nothing works afterwards.
+    lost: Mutex<Option<String>>,
+    /// The first error since the last check.
+    fault: Mutex<Option<String>>,
 }
 
 /// Bytes of a device's memory.
@@ -58,6 +70,19 @@ impl Counters {
     }
 }
 
+/// What one binding holds: the adapter's limit, indices of 32 bits, and, for tests of what happens
+/// above it, `PYRITE_GPU_BINDING_LIMIT`.
+fn binding_limit(adapter: u64) -> Result<u64> {
+    let limit = adapter.min(u32::MAX.into());
+    match std::env::var("PYRITE_GPU_BINDING_LIMIT") {
+        Err(_) => Ok(limit),
+        Ok(text) => match text.parse::<u64>() {
+            Ok(given) if given >= 4096 => Ok(limit.min(given)),
+            _ => bail!(Value, "PYRITE_GPU_BINDING_LIMIT must be 4096 bytes or more, got '{text}'"),
+        },
+    }
+}
+
 /// The key and position of the device's Philox stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Random {
@@ -71,6 +96,7 @@ impl Device {
     pub(crate) fn open(adapter: &Adapter, index: usize) -> Result<Device> {
         let features = adapter::wanted(adapter.raw.features());
         let limits = adapter.raw.limits();
+        let largest_binding = binding_limit(limits.max_storage_buffer_binding_size)?;
         let descriptor = DeviceDescriptor {
             label: Some("pyrite"),
             required_features: features,
@@ -84,13 +110,15 @@ impl Device {
                 let text = format!("gpu:{index}: {} cannot be opened: {error}", adapter.name());
                 Error::new(Kind::Device, text)
             })?;
-        let (lost, fault) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
-        let (on_lost, on_fault) = (lost.clone(), fault.clone());
+        let trouble = Arc::new(Trouble::default());
+        let (on_lost, on_fault) = (trouble.clone(), trouble.clone());
         raw.set_device_lost_callback(move |reason, text| {
-            *on_lost.lock() = Some(format!("{reason:?}: {text}"));
+            *on_lost.lost.lock() = Some(format!("{reason:?}: {text}"));
+            on_lost.any.store(true, Ordering::Release);
         });
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            on_fault.lock().get_or_insert_with(|| error.to_string());
+            on_fault.fault.lock().get_or_insert_with(|| error.to_string());
+            on_fault.any.store(true, Ordering::Release);
         }));
         Ok(Device {
             index,
@@ -98,15 +126,17 @@ impl Device {
             raw,
             queue,
             int64: features.contains(wgpu::Features::SHADER_INT64),
+            timestamps: features.contains(adapter::TIMESTAMPS),
             largest_buffer: limits.max_buffer_size,
-            largest_binding: limits.max_storage_buffer_binding_size,
+            largest_binding,
+            memory_limit: AtomicU64::new(u64::MAX),
             state: Mutex::new(State::new()),
             returned: Mutex::default(),
             memory: Counters::default(),
-            lost,
-            fault,
+            trouble,
             random: Mutex::new(Random { seed: crate::runtime::seed(), offset: 0 }),
             checks: Mutex::default(),
+            recording: Mutex::default(),
         })
     }
 
@@ -123,6 +153,11 @@ impl Device {
     /// Kernels can compute in 64-bit integers.
     pub fn has_int64(&self) -> bool {
         self.int64
+    }
+
+    /// The device can note times.
+    pub fn has_timestamps(&self) -> bool {
+        self.timestamps
     }
 
     /// The key and position of its random stream.
@@ -146,6 +181,10 @@ impl Device {
         self.checks.lock()
     }
 
+    pub(crate) fn recording(&self) -> MutexGuard<'_, Option<Vec<crate::Recorded>>> {
+        self.recording.lock()
+    }
+
     pub(crate) fn largest_binding(&self) -> u64 {
         self.largest_binding
     }
@@ -155,14 +194,20 @@ impl Device {
         if fork::happened() {
             crate::device(self.index)?;
         }
-        if let Some(why) = &*self.lost.lock() {
+        if self.trouble.any.load(Ordering::Acquire) { self.report() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn report(&self) -> Result<()> {
+        if let Some(why) = &*self.trouble.lost.lock() {
             bail!(
                 Device,
                 "gpu:{}: the device is lost ({why})\n  tensors on it cannot be read any more; other devices and the process live on",
                 self.index
             );
         }
-        if let Some(why) = self.fault.lock().take() {
+        self.trouble.any.store(false, Ordering::Release);
+        if let Some(why) = self.trouble.fault.lock().take() {
             bail!(Runtime, "gpu:{}: earlier work failed and was discarded\n  {why}", self.index);
         }
         Ok(())
@@ -172,9 +217,13 @@ impl Device {
     pub fn allocate(&'static self, nbytes: usize, written_next: bool) -> Result<Buffer> {
         self.check()?;
         let size = size_class(nbytes);
-        if size > self.largest_buffer {
-            return Err(self.out_of_memory(nbytes));
-        }
+        ensure!(
+            size <= self.largest_buffer,
+            OutOfMemory,
+            "CUDA out of memory. Tried to allocate {nbytes} bytes on gpu:{}, of which one tensor can have {} at most",
+            self.index,
+            self.largest_buffer
+        );
         let mut state = self.state();
         self.collect(&mut state);
         let outside = written_next.then_some(state.batch);
@@ -193,6 +242,10 @@ impl Device {
     }
 
     fn create(&self, size: u64) -> Option<Block> {
+        let reserved = self.memory.reserved.load(Ordering::Relaxed) as u64;
+        if reserved + size > self.memory_limit.load(Ordering::Relaxed) {
+            return None;
+        }
         let scope = self.raw.push_error_scope(ErrorFilter::OutOfMemory);
         let raw = self.raw.create_buffer(&BufferDescriptor {
             label: None,
@@ -237,6 +290,18 @@ impl Device {
         state.pipelines.forget_groups();
         let freed: u64 = state.pool.drain().map(|block| block.size).sum();
         self.memory.reserved.fetch_sub(freed as usize, Ordering::Relaxed);
+    }
+
+    /// From now on takes no more than this from the driver.
+    pub fn limit_memory(&self, nbytes: u64) {
+        self.memory_limit.store(nbytes, Ordering::Relaxed);
+    }
+
+    /// Gives the device up, as a driver does after a fault it cannot mend. For tests.
+    pub fn lose(&self) {
+        self.raw.destroy();
+        // The callback runs when the device is next looked at.
+        let _ = self.raw.poll(wgpu::PollType::Poll);
     }
 
     /// Counts of its memory.

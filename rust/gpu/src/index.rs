@@ -3,9 +3,10 @@
 
 use crate::launch::Kernel;
 use crate::shader::{Access, Join, Variant};
+use crate::view::{no_kernel, too_many_dims};
 use crate::{View, dense, map};
 use base::iter::Nest;
-use base::{DType, Dims, Layout, Result, Scalar, Strides, bail, ensure};
+use base::{DType, Dims, Layout, Result, Scalar, Strides};
 
 const READ: &str = "out0_put(p.out_at + near, in1_at(p.source_at + far))";
 const WRITE: &str = "out0_put(p.out_at + far, in1_at(p.source_at + near))";
@@ -73,12 +74,9 @@ pub fn indexed(
         return join_wide(op, action, out, source, (index, walk));
     }
     let nest = Nest::in_order(&walk.dims, [&walk.index, &walk.near, &walk.far]);
-    ensure!(
-        nest.dims.len() <= 4,
-        NotImplemented,
-        "gpu: {op}: more than 4 dimensions that do not merge; got {:?}",
-        &*walk.dims
-    );
+    if nest.dims.len() > 4 {
+        return Err(too_many_dims(op, &walk.dims));
+    }
     let lead = 4 - nest.dims.len();
     let word = |list: &[isize], d: usize| if d < lead { 0 } else { list[d - lead] as usize };
     let device = out.device();
@@ -110,12 +108,9 @@ fn join_wide(
     let wide = match out.dtype {
         DType::F16 | DType::BF16 => DType::F32,
         DType::U8 | DType::I8 | DType::I16 | DType::Bool => DType::I32,
-        other => bail!(
-            NotImplemented,
-            "The operator 'aten::{op}' is not currently implemented for the GPU device.\n  {op}: {action:?} of {} at indices on gpu:{}; hint: use int32",
-            other.name(),
-            out.device().index()
-        ),
+        other => {
+            return Err(no_kernel(op, format!("{action:?} of {} at indices", other.name())));
+        }
     };
     let span = Layout::contiguous(&[out.layout.end()]);
     let all = View::new(out.buffer, out.dtype, &span);

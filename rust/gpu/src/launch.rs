@@ -2,9 +2,9 @@
 //! submission would throw away the whole batch.
 
 use crate::adapter::{MAX_BINDINGS, PARAMETER_BYTES};
-use crate::buffer::Block;
 use crate::shader::{Access, Join, Slot, Variant};
-use crate::{Buffer, Device, View};
+use crate::window::Window;
+use crate::{Buffer, Device, View, no_kernel};
 use base::{DType, Result, bail, ensure};
 
 /// Workgroups along one dimension.
@@ -13,8 +13,8 @@ const MAX_GROUPS: usize = 65_535;
 /// A kernel with what it is run on.
 pub(crate) struct Launch<'a> {
     pub variant: Variant,
-    pub reads: &'a [&'a Buffer],
-    pub writes: &'a [&'a Buffer],
+    pub reads: &'a [Window<'a>],
+    pub writes: &'a [Window<'a>],
     /// The words of the shader's `Params`.
     pub params: &'a [u32],
     pub groups: [usize; 3],
@@ -28,8 +28,15 @@ pub(crate) fn spread(groups: usize) -> [usize; 3] {
 }
 
 impl Device {
-    /// Records a launch.
+    /// Adds a launch to the batch.
     pub(crate) fn launch(&'static self, launch: &Launch<'_>) -> Result<()> {
+        if self.recording().is_some() {
+            return self.launch_recorded(launch);
+        }
+        self.launch_now(launch)
+    }
+
+    pub(crate) fn launch_now(&'static self, launch: &Launch<'_>) -> Result<()> {
         self.check()?;
         let [x, y, z] = launch.groups;
         if x == 0 || y == 0 || z == 0 {
@@ -55,10 +62,9 @@ impl Device {
         );
         self.check_buffers(launch)?;
 
-        let mut blocks: [&Block; MAX_BINDINGS as usize] =
-            [launch.writes[0].block(); MAX_BINDINGS as usize];
-        for (slot, buffer) in blocks.iter_mut().zip(launch.reads.iter().chain(launch.writes)) {
-            *slot = buffer.block();
+        let mut bound = [launch.writes[0]; MAX_BINDINGS as usize];
+        for (slot, window) in bound.iter_mut().zip(launch.reads.iter().chain(launch.writes)) {
+            *slot = *window;
         }
         let mut bytes = [0; PARAMETER_BYTES as usize];
         for (slot, word) in bytes.chunks_exact_mut(4).zip(launch.params) {
@@ -68,11 +74,17 @@ impl Device {
         let mut state = self.state();
         let pipeline = state.pipelines.pipeline(self.raw(), &launch.variant, arity)?;
         let groups = [x as u32, y as u32, z as u32];
-        state.record(self.raw(), &pipeline, (arity, &blocks[..count]), &bytes, groups);
+        state.record(self.raw(), &pipeline, (arity, &bound[..count]), &bytes, groups);
         if state.is_full() {
             state.submit(self.queue());
         }
         Ok(())
+    }
+
+    /// Compiles a shader that no driver can compile. For tests.
+    pub fn compile_nonsense(&self) -> Result<()> {
+        let nonsense = Variant::new("nonsense", &[]);
+        self.state().pipelines.pipeline(self.raw(), &nonsense, (0, 1)).map(drop)
     }
 
     fn check_buffers(&'static self, launch: &Launch<'_>) -> Result<()> {
@@ -80,25 +92,25 @@ impl Device {
         ensure!(!launch.writes.is_empty(), Runtime, "internal error: {name} writes nothing");
         for (i, written) in launch.writes.iter().enumerate() {
             let elsewhere = launch.reads.iter().chain(&launch.writes[..i]);
-            if elsewhere.clone().any(|b| b.block().id == written.block().id) {
+            if elsewhere.clone().any(|w| std::ptr::eq(w.buffer, written.buffer)) {
                 bail!(Runtime, "internal error: {name} is given one buffer to read and to write");
             }
         }
-        for buffer in launch.reads.iter().chain(launch.writes) {
+        for window in launch.reads.iter().chain(launch.writes) {
+            let device = window.buffer.device();
             ensure!(
-                std::ptr::eq(buffer.device(), self),
+                std::ptr::eq(device, self),
                 Device,
                 "Expected all tensors to be on the same device, but found at least two devices, gpu:{} and gpu:{}!",
                 self.index(),
-                buffer.device().index()
+                device.index()
             );
-            ensure!(
-                buffer.block().size <= self.largest_binding(),
-                Runtime,
-                "gpu: a tensor of {} bytes is larger than one binding of this device ({} bytes)",
-                buffer.nbytes(),
-                self.largest_binding()
-            );
+            if window.size > self.largest_binding() {
+                let (size, limit) = (window.size, self.largest_binding());
+                let detail =
+                    format!("a tensor of {size} bytes, of which one binding holds {limit}");
+                return Err(no_kernel(name, detail));
+            }
         }
         Ok(())
     }
@@ -112,8 +124,8 @@ pub(crate) const GROUP: usize = 256;
 pub(crate) struct Kernel<'a> {
     variant: Variant,
     slots: Vec<Slot>,
-    reads: Vec<&'a Buffer>,
-    writes: Vec<&'a Buffer>,
+    reads: Vec<Window<'a>>,
+    writes: Vec<Window<'a>>,
     params: Vec<u32>,
 }
 
@@ -136,30 +148,34 @@ impl<'a> Kernel<'a> {
 
     /// Reads come before writes.
     pub fn read(mut self, view: View<'a>) -> Self {
-        self.slots.push((view.dtype, Access::Read));
-        self.reads.push(view.buffer);
-        self.params.push(view.offset());
+        let window = self.slot(view, Access::Read);
+        self.reads.push(window);
         self
     }
 
     pub fn write(mut self, view: View<'a>) -> Self {
-        self.slots.push((view.dtype, Access::Write));
-        self.writes.push(view.buffer);
-        self.params.push(view.offset());
+        let window = self.slot(view, Access::Write);
+        self.writes.push(window);
         self
     }
 
     pub fn join(mut self, view: View<'a>, join: Join) -> Self {
-        self.slots.push((view.dtype, Access::Join(join)));
-        self.writes.push(view.buffer);
-        self.params.push(view.offset());
+        let window = self.slot(view, Access::Join(join));
+        self.writes.push(window);
         self
+    }
+
+    fn slot(&mut self, view: View<'a>, access: Access) -> Window<'a> {
+        let window = Window::of(&[view]);
+        self.slots.push((view.dtype, access));
+        self.params.push(window.place(&view));
+        window
     }
 
     /// Where indices out of range are reported, under a code.
     pub fn flag(mut self, flag: &'a Buffer, code: u32) -> Self {
         self.slots.push((DType::I32, Access::Flag));
-        self.writes.push(flag);
+        self.writes.push(Window::whole(flag));
         self.params.push(code);
         self
     }
@@ -197,6 +213,9 @@ impl<'a> Kernel<'a> {
     }
 
     fn launch(mut self, n: usize, row: usize, groups: [usize; 3]) -> Result<()> {
+        if n > u32::MAX as usize {
+            return Err(no_kernel(self.variant.file, format!("{n} elements at once")));
+        }
         self.params[0] = n as u32;
         self.params[1] = row as u32;
         let variant = Variant { slots: Variant::new("", &self.slots).slots, ..self.variant };
@@ -207,7 +226,7 @@ impl<'a> Kernel<'a> {
             params: &self.params,
             groups,
         };
-        self.writes[0].device().launch(&launch)
+        self.writes[0].buffer.device().launch(&launch)
     }
 }
 

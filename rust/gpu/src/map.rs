@@ -6,9 +6,11 @@
 
 use crate::launch::{Launch, spread};
 use crate::shader::{self, Access, Variant, Yield, compute_type, convert, per_word};
+use crate::view::{no_kernel, too_many_dims};
+use crate::window::{self, Window};
 use crate::{Buffer, Device, View, check_dtype};
 use base::iter::Nest;
-use base::{DType, Layout, Result, Scalar, ensure};
+use base::{DType, Layout, Result, Scalar};
 use std::fmt::Write;
 
 /// An operand.
@@ -18,6 +20,15 @@ pub enum Operand<'a> {
     View(View<'a>),
     /// One number.
     Scalar(Scalar),
+}
+
+impl<'a> Operand<'a> {
+    fn view(&self) -> Option<View<'a>> {
+        match self {
+            Operand::View(view) => Some(*view),
+            Operand::Scalar(_) => None,
+        }
+    }
 }
 
 /// An elementwise op.
@@ -58,23 +69,67 @@ pub fn map(
 ) -> Result<()> {
     check_dtype(op.name, op.compute)?;
     check_dtype(op.name, out.dtype)?;
-    ensure!(
-        !op.wgsl.is_empty() && operands.len() <= MAX_OPERANDS,
-        NotImplemented,
-        "The operator 'aten::{}' is not currently implemented for the GPU device\n  {}: on gpu:{}; hint: use .cpu()",
-        op.name,
-        op.name,
-        out.device().index()
-    );
+    if op.wgsl.is_empty() || operands.len() > MAX_OPERANDS {
+        return Err(no_kernel(op.name, format!("on gpu:{}", out.device().index())));
+    }
     let n = out.numel();
     if n == 0 {
         return Ok(());
+    }
+    let views = operands.iter().filter_map(Operand::view).chain([out]);
+    if views.clone().any(|v| window::is_large(&[v])) {
+        return map_halves(op, out, operands, params);
     }
     let walk = Walk::plan(&out, operands);
     if walk.words(operands) > MAX_WORDS {
         return map_dense(op, out, operands, params);
     }
     launch(op, out, operands, params, &walk)
+}
+
+/// Of more than one binding holds: by halves, as long as it takes.
+fn map_halves(
+    op: &Expression,
+    out: View<'_>,
+    operands: &[Operand<'_>],
+    params: [f64; 4],
+) -> Result<()> {
+    let expanded: Vec<Option<Layout>> = operands
+        .iter()
+        .map(|operand| {
+            operand.view().map(|view| Layout {
+                dims: out.layout.dims.clone(),
+                strides: broadcast(&view, out.dims()),
+                offset: view.layout.offset,
+            })
+        })
+        .collect();
+    let views = operands
+        .iter()
+        .zip(&expanded)
+        .filter_map(|(operand, layout)| Some(View { layout: layout.as_ref()?, ..operand.view()? }));
+    let all: Vec<View<'_>> = views.chain([out]).collect();
+    let large = all.iter().find(|view| window::is_large(&[**view]));
+    let Some(d) = large.and_then(|view| window::widest(view, |_| true)) else {
+        return Err(too_many_dims(op.name, out.dims()));
+    };
+    for half in 0..2 {
+        let to = window::halves(out.layout, d)[half].clone();
+        let layouts: Vec<Option<Layout>> = expanded
+            .iter()
+            .map(|layout| layout.as_ref().map(|l| window::halves(l, d)[half].clone()))
+            .collect();
+        let parts: Vec<Operand<'_>> = operands
+            .iter()
+            .zip(&layouts)
+            .map(|(operand, layout)| match (operand, layout) {
+                (Operand::View(view), Some(layout)) => Operand::View(View { layout, ..*view }),
+                _ => *operand,
+            })
+            .collect();
+        map(op, View { layout: &to, ..out }, &parts, params)?;
+    }
+    Ok(())
 }
 
 /// With too many dimensions for the parameters: first brings operands into the output's order.
@@ -95,13 +150,9 @@ fn map_dense(
     let buffer = out.device().allocate(nbytes, false)?;
     let dense = View::new(&buffer, dtype, &layout);
     let Some(at) = strided else {
-        ensure!(
-            !out.layout.is_dense(),
-            NotImplemented,
-            "gpu: {}: too many dimensions that do not merge; got {:?}",
-            op.name,
-            out.dims()
-        );
+        if out.layout.is_dense() {
+            return Err(too_many_dims(op.name, out.dims()));
+        }
         map(op, dense, operands, params)?;
         return copy(out, dense);
     };
@@ -203,7 +254,15 @@ fn launch(
     let words = per > 1 && dense;
     let device = out.device();
     let mut variant = Variant::new("map", &[]).of(op.wgsl);
-    let mut reads: [&Buffer; MAX_OPERANDS] = [out.buffer; MAX_OPERANDS];
+    let shares = |view: &View<'_>| std::ptr::eq(view.buffer, out.buffer);
+    let mut sharing = [out; ALL];
+    for (slot, view) in
+        sharing.iter_mut().zip(operands.iter().filter_map(Operand::view).filter(shares))
+    {
+        *slot = view;
+    }
+    let target = Window::of(&sharing);
+    let mut reads = [target; MAX_OPERANDS];
     let (mut count, mut kinds) = (0, 0);
     let mut immediates = Immediates::new(n, params);
     for (i, operand) in operands.iter().enumerate() {
@@ -214,20 +273,21 @@ fn launch(
                 op.compute
             }
             Operand::View(view) => {
-                if std::ptr::eq(view.buffer, out.buffer) {
+                let window = if shares(view) { target } else { Window::of(&[*view]) };
+                if shares(view) {
                     kinds |= how::SHARED << (2 * i);
                 } else {
-                    reads[count] = view.buffer;
+                    reads[count] = window;
                     count += 1;
                 }
-                immediates.view(view, &walk.nest.strides[1 + i]);
+                immediates.view(window.place(view), &walk.nest.strides[1 + i]);
                 view.dtype
             }
         };
         check_dtype(op.name, dtype)?;
         variant.slots[1 + i] = Some((dtype, Access::Read));
     }
-    immediates.view(&out, &walk.nest.strides[0]);
+    immediates.view(target.place(&out), &walk.nest.strides[0]);
     immediates.dims(&walk.nest.dims);
     let access = if words { Access::Words } else { Access::Write };
     variant.slots[0] = Some((out.dtype, access));
@@ -240,7 +300,7 @@ fn launch(
     device.launch(&Launch {
         variant,
         reads: &reads[..count],
-        writes: &[out.buffer],
+        writes: &[target],
         params: immediates.used(),
         groups,
     })
@@ -278,8 +338,8 @@ impl Immediates {
         self.push((bits >> 32) as u32);
     }
 
-    fn view(&mut self, view: &View<'_>, strides: &[isize]) {
-        self.push(view.offset());
+    fn view(&mut self, place: u32, strides: &[isize]) {
+        self.push(place);
         for &step in strides {
             self.push(step as u32);
         }

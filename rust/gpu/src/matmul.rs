@@ -2,7 +2,8 @@
 
 use crate::launch::Launch;
 use crate::shader::{Access, Variant, compute_type};
-use crate::{Buffer, View, check_dtype, dense};
+use crate::window::Window;
+use crate::{View, check_dtype, dense};
 use base::{DType, Result, Scalar, bail, ensure};
 
 const MAX_BATCHES: usize = 65_535;
@@ -111,8 +112,11 @@ fn multiply(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>>)
     let count = out.numel() / (m * n);
     let side = if m.min(n) > 32 && m * n >= 64 * 64 { 4 } else { 1 };
     let tile = 16 * side;
-    let mut params = vec![m as u32, n as u32, k as u32, count as u32, inner as u32, out.offset()];
-    for (view, list) in operands.iter().zip(&lists) {
+    let target = Window::of(&[out]);
+    let sizes = [m, n, k, count, inner].map(|n| n as u32);
+    let mut params: Vec<u32> = sizes.into_iter().chain([target.place(&out)]).collect();
+    let reads: Vec<Window<'_>> = operands.iter().map(|v| Window::of(&[*v])).collect();
+    for ((view, list), window) in operands.iter().zip(&lists).zip(&reads) {
         // One merged batch dim is split at the common inner size.
         let (outer, step) = if list[0].0 > 1 {
             (list[0].1, list[1].1)
@@ -120,12 +124,11 @@ fn multiply(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>>)
             (list[1].1 * inner as isize, list[1].1)
         };
         let strides = &view.layout.strides;
-        params.push(view.offset());
+        params.push(window.place(view));
         params.extend([outer, step, strides[rank - 2], strides[rank - 1]].map(|s| s as u32));
     }
     params.resize(21, 0);
     params.push(0);
-    let reads: Vec<&Buffer> = operands.iter().map(|v| v.buffer).collect();
     let mut slots: Vec<_> = operands.iter().map(|v| (v.dtype, Access::Read)).collect();
     slots.push((out.dtype, Access::Write));
     let (expr, factors) = match &addend {
@@ -137,8 +140,7 @@ fn multiply(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>>)
     for first in (0..count).step_by(MAX_BATCHES) {
         params[21] = first as u32;
         let groups = [n.div_ceil(tile), m.div_ceil(tile), (count - first).min(MAX_BATCHES)];
-        let launch =
-            Launch { variant, reads: &reads, writes: &[out.buffer], params: &params, groups };
+        let launch = Launch { variant, reads: &reads, writes: &[target], params: &params, groups };
         out.device().launch(&launch)?;
     }
     Ok(())

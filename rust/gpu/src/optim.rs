@@ -3,7 +3,7 @@
 
 use crate::launch::Kernel;
 use crate::shader::{Access, Variant};
-use crate::{View, dense};
+use crate::{View, dense, no_kernel};
 use base::{DType, Layout, Result, ensure};
 
 /// The update rules, with what their numbers are.
@@ -199,11 +199,13 @@ pub fn update(
         "internal error: {rule:?} with {} arrays",
         targets.len()
     );
-    ensure!(
-        param.layout.is_dense() && targets.iter().all(|t| t.layout.strides == param.layout.strides),
-        NotImplemented,
-        "gpu: optimizer updates of parameters that are not dense, or whose state lies otherwise"
-    );
+    let alike = |t: &View<'_>| t.layout.strides == param.layout.strides;
+    if !(param.layout.is_dense() && targets.iter().all(alike)) {
+        return Err(no_kernel(
+            "_fused_optimizer_",
+            "a parameter with gaps, or with state in another order",
+        ));
+    }
     let same = grad.layout.strides == param.layout.strides;
     let order = Layout { offset: 0, ..param.layout.clone() };
     dense::retry_as(grad, &order, !same, |grad| {

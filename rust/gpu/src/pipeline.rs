@@ -2,19 +2,25 @@
 //! groups by buffers.
 
 use crate::adapter::PARAMETER_BYTES;
-use crate::buffer::Block;
 use crate::shader::Variant;
+use crate::window::Window;
 use base::{Error, Kind, Result};
+use rustc_hash::FxHasher;
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
-    BindGroupLayoutEntry, BindingType, BufferBindingType, ComputePipeline,
-    ComputePipelineDescriptor, PipelineCompilationOptions, PipelineLayout,
+    BindGroupLayoutEntry, BindingResource, BindingType, BufferBinding, BufferBindingType,
+    ComputePipeline, ComputePipelineDescriptor, PipelineCompilationOptions, PipelineLayout,
     PipelineLayoutDescriptor, ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource,
     ShaderStages,
 };
+
+/// Keys are our own, so their hash need not resist attacks.
+pub(crate) type Map<K, V> = HashMap<K, V, BuildHasherDefault<FxHasher>>;
 
 /// How many storage buffers a kernel reads and writes.
 pub(crate) type Arity = (u8, u8);
@@ -27,9 +33,9 @@ const MAX_GROUPS: usize = 4096;
 
 #[derive(Default)]
 pub(crate) struct Pipelines {
-    layouts: HashMap<Arity, Arc<(BindGroupLayout, PipelineLayout)>>,
-    compiled: HashMap<Variant, Arc<ComputePipeline>>,
-    groups: HashMap<(Arity, Bound), BindGroup>,
+    layouts: Map<Arity, Arc<(BindGroupLayout, PipelineLayout)>>,
+    compiled: Map<Variant, Arc<ComputePipeline>>,
+    groups: Map<(Arity, Bound), BindGroup>,
 }
 
 impl Pipelines {
@@ -49,29 +55,32 @@ impl Pipelines {
         Ok(pipeline)
     }
 
-    /// The bind group of these buffers.
-    pub fn group(&mut self, device: &wgpu::Device, arity: Arity, blocks: &[&Block]) -> &BindGroup {
-        let mut bound = Bound::default();
-        for (slot, block) in bound.iter_mut().zip(blocks) {
-            *slot = block.id;
+    /// The bind group of these buffers; those of parts of buffers are not kept.
+    pub fn group(
+        &mut self,
+        device: &wgpu::Device,
+        arity: Arity,
+        windows: &[Window<'_>],
+    ) -> BindGroup {
+        if !windows.iter().all(Window::is_whole) {
+            let layout = self.layout(device, arity);
+            return bind(device, &layout.0, windows);
         }
-        if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(&(arity, bound)) {
+        let mut bound = Bound::default();
+        for (slot, window) in bound.iter_mut().zip(windows) {
+            *slot = window.buffer.block().id;
+        }
+        let key = (arity, bound);
+        if let Some(group) = self.groups.get(&key) {
+            return group.clone();
+        }
+        if self.groups.len() >= MAX_GROUPS {
             self.groups.clear();
         }
         let layout = self.layout(device, arity);
-        self.groups.entry((arity, bound)).or_insert_with(|| {
-            let entries: Vec<BindGroupEntry<'_>> = blocks
-                .iter()
-                .enumerate()
-                .map(|(i, block)| BindGroupEntry {
-                    binding: i as u32,
-                    resource: block.raw.as_entire_binding(),
-                })
-                .collect();
-            let descriptor =
-                BindGroupDescriptor { label: None, layout: &layout.0, entries: &entries };
-            device.create_bind_group(&descriptor)
-        })
+        let group = bind(device, &layout.0, windows);
+        self.groups.insert(key, group.clone());
+        group
     }
 
     /// Forgets bind groups, which keep their buffers alive.
@@ -111,6 +120,22 @@ impl Pipelines {
         };
         self.layouts.entry(arity).or_insert_with(make).clone()
     }
+}
+
+fn bind(device: &wgpu::Device, layout: &BindGroupLayout, windows: &[Window<'_>]) -> BindGroup {
+    let entries: Vec<BindGroupEntry<'_>> = windows
+        .iter()
+        .enumerate()
+        .map(|(i, window)| BindGroupEntry {
+            binding: i as u32,
+            resource: BindingResource::Buffer(BufferBinding {
+                buffer: &window.buffer.block().raw,
+                offset: window.start,
+                size: NonZero::new(window.size),
+            }),
+        })
+        .collect();
+    device.create_bind_group(&BindGroupDescriptor { label: None, layout, entries: &entries })
 }
 
 /// Compiles a variant. naga may panic on text it should refuse; that too becomes an error.

@@ -2,9 +2,9 @@
 
 use crate::launch::Kernel;
 use crate::shader::{Access, Variant};
-use crate::{View, check_dtype, dense};
+use crate::{View, check_dtype, dense, no_kernel};
 use base::rng::Draw;
-use base::{DType, Result, ensure};
+use base::{DType, Result};
 
 const UNIFORM: &str = "p.p0 + u * (p.p1 - p.p0)";
 const NORMAL: &str = "p.p0 + normal * p.p1";
@@ -34,11 +34,9 @@ fn formula(draw: &Draw, dtype: DType) -> Result<(&'static str, [f64; 2], i64, u6
 
 fn integer(from: i64, to: i64) -> Result<(&'static str, [f64; 2], i64, u64)> {
     let count = to.wrapping_sub(from) as u64;
-    ensure!(
-        count <= 1 << 32,
-        NotImplemented,
-        "The operator 'aten::random_' is not currently implemented for the GPU device.\n  random_: ranges of more than 2^32 integers; hint: use .cpu()"
-    );
+    if count > 1 << 32 {
+        return Err(no_kernel("random_", "ranges of more than 2^32 integers"));
+    }
     Ok((INTEGER, [0.0; 2], from, count & 0xffff_ffff))
 }
 

@@ -21,7 +21,8 @@ pub fn set_wait_hook(hook: WaitHook) {
     HOOK.get_or_init(|| hook);
 }
 
-fn blocking(work: &mut (dyn FnMut() + Send)) -> Result<()> {
+/// Runs work that may take long, with the hook around it.
+pub(crate) fn blocking(work: &mut (dyn FnMut() + Send)) -> Result<()> {
     match HOOK.get() {
         Some(hook) => hook(work),
         None => {
@@ -75,7 +76,8 @@ impl Device {
         Ok(bytes)
     }
 
-    fn copy_out(
+    /// The first bytes of a buffer, and those of the flag.
+    pub(crate) fn copy_out(
         &'static self,
         buffer: &Buffer,
         nbytes: usize,

@@ -2,9 +2,11 @@
 
 use crate::launch::{Launch, spread};
 use crate::shader::{Access, Variant};
-use crate::{View, check_dtype, dense};
+use crate::view::too_many_dims;
+use crate::window::{self, Window};
+use crate::{View, check_dtype, dense, map, no_kernel};
 use base::iter::Nest;
-use base::{DType, Result, bail, ensure};
+use base::{DType, Layout, Result, bail, ensure};
 
 /// The folds there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,15 +97,66 @@ pub fn reduce(fold: Fold, out: View<'_>, x: View<'_>, mask: &[bool], number: f64
     if out.numel() == 0 {
         return Ok(());
     }
+    if window::is_large(&[out, x]) {
+        return in_halves(fold, out, x, mask, number);
+    }
     dense::output(out, |out| {
         let too_many = part(&x, mask, false).is_none() || part(&x, mask, true).is_none();
         dense::retry(x, too_many, |x| {
             let (Some(kept), Some(folded)) = (part(&x, mask, false), part(&x, mask, true)) else {
-                bail!(NotImplemented, "gpu: {name}: more than 4 dimensions that do not merge");
+                return Err(too_many_dims(name, x.dims()));
             };
             launch(parts, out, x, (kept, folded), number)
         })
     })
+}
+
+/// [`reduce`] of more than one binding holds: by halves, as long as it takes.
+fn in_halves(fold: Fold, out: View<'_>, x: View<'_>, mask: &[bool], number: f64) -> Result<()> {
+    if let Some(d) = window::widest(&x, |d| !mask[d]) {
+        let whole = out.dims().len() == x.dims().len();
+        let to = if whole { d } else { mask[..d].iter().filter(|&&folded| !folded).count() };
+        let parts = window::halves(x.layout, d).into_iter().zip(window::halves(out.layout, to));
+        for (from, to) in parts {
+            reduce(fold, View { layout: &to, ..out }, View { layout: &from, ..x }, mask, number)?;
+        }
+        return Ok(());
+    }
+    let (part, rest) = match fold {
+        Fold::Sum | Fold::NanSum | Fold::Mean => {
+            (if fold == Fold::NanSum { fold } else { Fold::Sum }, Fold::Sum)
+        }
+        Fold::CountNonzero => (fold, Fold::Sum),
+        Fold::Norm if number == 0.0 => (fold, Fold::Sum),
+        Fold::Var | Fold::Std => {
+            let detail = format!("{} bytes in one fold", x.numel() * x.dtype.size());
+            return Err(no_kernel(format!("{fold:?}").to_lowercase(), detail));
+        }
+        _ => (fold, fold),
+    };
+    let Some(d) = window::widest(&x, |d| mask[d]) else {
+        return Err(too_many_dims(format!("{fold:?}").to_lowercase(), x.dims()));
+    };
+    let dtype = if out.dtype.is_float() { DType::F32 } else { out.dtype };
+    let dims: base::Dims = std::iter::once(2).chain(out.dims().iter().copied()).collect();
+    let layout = Layout::contiguous(&dims);
+    let buffer = x.device().allocate(layout.end() * dtype.size(), false)?;
+    let both = View::new(&buffer, dtype, &layout);
+    for (i, from) in window::halves(x.layout, d).iter().enumerate() {
+        let offset = i * out.numel();
+        let to = Layout { offset, ..Layout::contiguous(out.dims()) };
+        let (to, from) = (View { layout: &to, ..both }, View { layout: from, ..x });
+        reduce(part, to, from, mask, number)?;
+    }
+    let first: Vec<bool> = (0..dims.len()).map(|d| d == 0).collect();
+    reduce(rest, out, both, &first, number)?;
+    if fold == Fold::Mean {
+        let count = x.numel() / out.numel();
+        let wgsl = "x * p0";
+        let op = map::Expression { name: "mean", wgsl, compute: out.dtype, truth: false };
+        map::map(&op, out, &[map::Operand::View(out)], [1.0 / count as f64, 0.0, 0.0, 0.0])?;
+    }
+    Ok(())
 }
 
 /// Sizes and steps of the kept or of the folded dimensions, merged, right-aligned.
@@ -135,12 +188,13 @@ fn launch(
     let len = x.numel() / n;
     let lanes = if len >= SHARED_FROM { GROUP } else { 1 };
     let groups = spread(n.div_ceil(GROUP / lanes));
+    let (source, target) = (Window::of(&[x]), Window::of(&[out]));
     let mut params = vec![
         n as u32,
         groups[0] as u32,
         len as u32,
-        x.offset(),
-        out.offset(),
+        source.place(&x),
+        target.place(&out),
         (number as f32).to_bits(),
     ];
     for [sizes, steps] in [kept, folded] {
@@ -150,7 +204,7 @@ fn launch(
     }
     let slots = [(x.dtype, Access::Read), (out.dtype, Access::Write)];
     let variant = Variant::new("reduce", &slots).of(parts).with(&[lanes as u32]);
-    let (reads, writes) = ([x.buffer], [out.buffer]);
+    let (reads, writes) = ([source], [target]);
     out.device().launch(&Launch {
         variant,
         reads: &reads,
@@ -189,15 +243,16 @@ pub fn extreme(
                 let groups = spread(n.div_ceil(GROUP));
                 let params = [n, groups[0] * GROUP, len, inner].map(|v| v as u32);
                 let mut params = params.to_vec();
-                params.extend([x.offset(), values.offset(), indices.offset()]);
+                let [source, best, place] = [x, values, indices].map(|v| Window::of(&[v]));
+                params.extend([source.place(&x), best.place(&values), place.place(&indices)]);
                 let slots = [
                     (x.dtype, Access::Read),
                     (values.dtype, Access::Write),
                     (DType::I64, Access::Write),
                 ];
                 let variant = Variant::new("extreme", &slots).of(expr);
-                let writes = [values.buffer, indices.buffer];
-                let (reads, params) = ([x.buffer], &params[..]);
+                let (reads, writes) = ([source], [best, place]);
+                let params = &params[..];
                 x.device().launch(&Launch {
                     variant,
                     reads: &reads,

@@ -86,6 +86,12 @@ pub fn is_open(index: usize) -> bool {
         .is_some_and(|slot| matches!(slot.get(), Some(Ok(_))))
 }
 
+/// The devices that have been opened.
+pub fn opened() -> Vec<usize> {
+    let count = RUNTIME.get().map_or(0, |runtime| runtime.devices.len());
+    (0..count).filter(|&index| is_open(index)).collect()
+}
+
 /// The seed of devices that are opened later.
 static SEED: AtomicU64 = AtomicU64::new(base::rng::DEFAULT_SEED);
 

@@ -6,6 +6,7 @@
 
 use base::DType;
 use std::fmt::Write;
+use std::hash::{Hash, Hasher};
 
 /// How a kernel uses a binding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -54,7 +55,7 @@ impl Join {
 pub type Slot = (DType, Access);
 
 /// A kernel for certain dtypes: the key under which its pipeline is kept.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Variant {
     /// The shader's name.
     pub file: &'static str,
@@ -64,6 +65,33 @@ pub struct Variant {
     pub slots: [Option<Slot>; 8],
     /// Numbers put into it as `{{C0}}`...
     pub consts: [u32; 4],
+}
+
+// Texts are compared by address: a launch looks its pipeline up, and hashing long expressions would
+// cost more than recording. The same text at two addresses is compiled twice, no more.
+impl PartialEq for Variant {
+    fn eq(&self, other: &Variant) -> bool {
+        std::ptr::eq(self.file, other.file)
+            && std::ptr::eq(self.expr, other.expr)
+            && self.slots == other.slots
+            && self.consts == other.consts
+    }
+}
+
+impl Eq for Variant {}
+
+impl Hash for Variant {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.file.as_ptr().addr());
+        state.write_usize(self.expr.as_ptr().addr());
+        for (dtype, access) in self.slots.iter().flatten() {
+            state.write_u32(*dtype as u32);
+            access.hash(state);
+        }
+        for number in self.consts {
+            state.write_u32(number);
+        }
+    }
 }
 
 impl Variant {

@@ -1,7 +1,8 @@
 //! What kernels are given: elements of a buffer under a geometry.
 
 use crate::{Buffer, Device};
-use base::{DType, Layout, Result, bail};
+use base::{DType, Error, Layout, Result, bail};
+use std::borrow::Cow;
 
 /// Elements of a buffer.
 #[derive(Clone, Copy)]
@@ -34,11 +35,22 @@ impl<'a> View<'a> {
     pub fn dims(&self) -> &'a [usize] {
         &self.layout.dims
     }
+}
 
-    /// Element 0's place in the buffer, as a kernel parameter.
-    pub(crate) fn offset(&self) -> u32 {
-        self.layout.offset as u32
-    }
+/// The error for what has no kernel here; `detail` says which part of the op that is.
+#[cold]
+pub fn no_kernel(op: impl Into<Cow<'static, str>>, detail: impl std::fmt::Display) -> Error {
+    let op = op.into();
+    let text = format!(
+        "The operator 'aten::{op}' is not currently implemented for the GPU device.\n  {op}: {detail}; hint: use .cpu()"
+    );
+    Error::no_kernel(op, text)
+}
+
+/// [`no_kernel`] for more dimensions than the parameters of a kernel can carry.
+#[cold]
+pub(crate) fn too_many_dims(op: impl Into<Cow<'static, str>>, dims: &[usize]) -> Error {
+    no_kernel(op, format!("more dimensions that do not merge than a kernel takes; got {dims:?}"))
 }
 
 /// Fails for dtypes that GPUs do not compute in.

@@ -26,7 +26,7 @@ fn image(dims: &[usize], like: &Tensor) -> Result<Array> {
 fn resample(x: &Tensor, by: &Arc<Resampling>) -> Result<Tensor> {
     let out = image(&by.to, x)?;
     let done = dispatch::interpolate(&out, &x.array(), by.mode, &by.factors);
-    if fused::lacks_kernel(&done) && (x.dtype().is_float() || by.is_nearest()) {
+    if fused::lacks_kernel(&done) && dispatch::is_sum_of_taps(by.mode, x.dtype()) {
         let by = by.clone();
         return fused::composite(by.node, &[x], move |inputs| by_taps(&inputs[0], &by));
     }

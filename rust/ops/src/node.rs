@@ -245,6 +245,14 @@ impl Backward for Formula {
         drop(old);
     }
 
+    fn visit_owned(&self, visit: &mut dyn FnMut(&dyn Any)) {
+        for slot in self.saved.try_lock().iter().filter_map(|saved| saved.as_ref()).flatten() {
+            if let Slot::Input(input) = slot {
+                input.visit_owned(visit);
+            }
+        }
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

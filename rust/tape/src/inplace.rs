@@ -7,6 +7,7 @@ use base::{Layout, Result, ensure};
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
 use std::any::Any;
+use std::sync::Arc;
 
 /// Refuses a write that autograd could not follow. `op` is the in-place op's name.
 pub fn check_inplace(target: &Tensor, recorded: bool) -> Result<()> {
@@ -114,6 +115,14 @@ impl Backward for CopySlices {
         let inner = self.inner.lock().take();
         if let Some(inner) = inner {
             inner.body.release();
+        }
+    }
+
+    fn visit_owned(&self, visit: &mut dyn FnMut(&dyn Any)) {
+        if let Some(inner) = self.inner.try_lock().as_deref().and_then(Option::as_ref)
+            && Arc::strong_count(inner) == 1
+        {
+            inner.body.visit_owned(visit);
         }
     }
 

@@ -56,6 +56,10 @@ impl Backward for AccumulateGrad {
         Ok(())
     }
 
+    fn visit_owned(&self, visit: &mut dyn FnMut(&dyn Any)) {
+        visit(&self.tensor);
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

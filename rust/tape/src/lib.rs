@@ -21,6 +21,7 @@ mod saved;
 mod tensor;
 mod version;
 mod view;
+mod wrapper;
 
 pub use algebra::{Algebra, algebra, install};
 pub use anomaly::{Observer, anomaly_mode, observe_anomalies, set_anomaly_mode};
@@ -41,3 +42,4 @@ pub use saved::{SavedInput, SavedOutput, again};
 pub use tensor::{Tensor, WeakTensor, live_tensors};
 pub use version::Version;
 pub use view::{Creation, Replay, ViewMeta};
+pub use wrapper::{Settled, install_give_up};

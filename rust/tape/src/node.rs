@@ -30,7 +30,8 @@ pub trait Backward: Send + Sync + Any {
     fn saved(&self, _name: &str, _node: &NodeRef) -> Option<Result<Tensor>> {
         None
     }
-    /// Shows `visit` the objects of layers above that it owns alone, for a garbage collector.
+    /// Shows `visit` the tensors it holds, once for each handle, and the objects of layers above that
+    /// it owns alone, for a garbage collector.
     fn visit_owned(&self, _visit: &mut dyn FnMut(&dyn Any)) {}
     /// For layers above that need their own body back.
     fn as_any(&self) -> &dyn Any;

@@ -5,6 +5,7 @@ use crate::tensor::Meta;
 use crate::{Edge, NodeRef, Tensor, Unpack, Version};
 use array::Array;
 use base::{Result, bail, ensure};
+use std::any::Any;
 
 /// The error of a second walk over a graph whose saved values are gone.
 #[cold]
@@ -48,6 +49,13 @@ impl SavedInput {
     /// Whether getting it runs a user's code: no lock may be held then.
     pub fn is_packed(&self) -> bool {
         matches!(self.kept, Kept::Packed(_))
+    }
+
+    /// Shows the tensor it keeps to a garbage collector.
+    pub fn visit_owned(&self, visit: &mut dyn FnMut(&dyn Any)) {
+        if let Kept::Plain(tensor) = &self.kept {
+            visit(tensor);
+        }
     }
 
     /// The tensor, unless its memory was written since. `op` names the op that kept it.

@@ -5,6 +5,7 @@
 
 use crate::hooks::TensorHooks;
 use crate::view::ViewMeta;
+use crate::wrapper::Wrapper;
 use crate::{AccumulateGrad, Creation, Edge, Node, NodeRef, Version, mode};
 use array::Array;
 use base::{DType, Device, Dims, Layout, Result, ensure};
@@ -33,8 +34,7 @@ struct TensorImpl {
     has_meta: AtomicBool,
     inference: bool,
     meta: Mutex<Option<Box<Meta>>>,
-    /// The address of the wrapper object of the layer that shows tensors to users, 0 without one.
-    wrapper: AtomicUsize,
+    wrapper: Wrapper,
 }
 
 struct State {
@@ -91,7 +91,7 @@ impl Tensor {
             has_meta: AtomicBool::new(meta.is_some()),
             inference,
             meta: Mutex::new(meta),
-            wrapper: AtomicUsize::new(0),
+            wrapper: Wrapper::default(),
         }))
     }
 
@@ -184,8 +184,8 @@ impl Tensor {
         self.is_last_handle() && self.with_array(Array::is_unshared)
     }
 
-    /// Slot for the address of the user-facing wrapper object (see the binding layer).
-    pub fn wrapper(&self) -> &AtomicUsize {
+    #[inline]
+    pub(crate) fn wrapper_slot(&self) -> &Wrapper {
         &self.0.wrapper
     }
 
@@ -245,8 +245,14 @@ impl Tensor {
     }
 
     /// Nobody else holds this tensor.
-    pub(crate) fn is_last_handle(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+    pub fn is_last_handle(&self) -> bool {
+        self.handles() == 1
+    }
+
+    /// How many hold this tensor.
+    #[inline]
+    pub(crate) fn handles(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     /// Gradients flow to or through it.

@@ -31,7 +31,7 @@ const HOUSE: &[Room] = &[
         "binding",
         "L5",
         "PyO3: convert, release the GIL, map errors",
-        &["ops", "tape", "array", "cpu", "base", "io"],
+        &["ops", "tape", "array", "cpu", "base", "io", "comm"],
     ),
     // `cpu` only for the macros that expand a row's kernels.
     room("ops", "L4", "the op table: check, compute, record", &["tape", "array", "base", "cpu"]),

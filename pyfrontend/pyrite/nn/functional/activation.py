@@ -26,6 +26,7 @@ from pyrite._C import (
     threshold_,
 )
 from pyrite._C import log_sigmoid as logsigmoid
+from pyrite.overrides import overridable
 
 __all__ = [
     "celu",
@@ -67,22 +68,26 @@ __all__ = [
 ]
 
 
+@overridable
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """Keep elements above `threshold` and replace the others by `value`."""
     function = _C.threshold_ if inplace else _C.threshold
     return function(input, threshold, value)
 
 
+@overridable
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """Rectified linear unit, `max(x, 0)`."""
     return _C.relu_(input) if inplace else _C.relu(input)
 
 
+@overridable
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """`min(max(x, 0), 6)`."""
     return _C.relu6_(input) if inplace else _C.relu6(input)
 
 
+@overridable
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """Gated linear unit: `a * sigmoid(b)` for the two halves of `dim`.
 
@@ -96,6 +101,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return _C.glu(input, dim)
 
 
+@overridable
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
@@ -110,27 +116,32 @@ def hardtanh(
     return function(input, min_val, max_val)
 
 
+@overridable
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Exponential linear unit: `x` for `x > 0`, else `alpha * (exp(x) - 1)`."""
     return _C.elu_(input, alpha) if inplace else _C.elu(input, alpha)
 
 
+@overridable
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Self-normalising ELU (Klambauer et al., 2017), with its fixed scale and alpha."""
     return _C.selu_(input) if inplace else _C.selu(input)
 
 
+@overridable
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Continuously differentiable ELU: `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`."""
     return _C.celu_(input, alpha) if inplace else _C.celu(input, alpha)
 
 
+@overridable
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """`x` for `x > 0`, else `negative_slope * x`."""
     function = _C.leaky_relu_ if inplace else _C.leaky_relu
     return function(input, negative_slope)
 
 
+@overridable
 def rrelu(
     input: Tensor,
     lower: float = 1.0 / 8,
@@ -146,21 +157,25 @@ def rrelu(
     return function(input, lower, upper, training)
 
 
+@overridable
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """`relu6(x + 3) / 6`."""
     return _C.hardsigmoid_(input) if inplace else _C.hardsigmoid(input)
 
 
+@overridable
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """`x * relu6(x + 3) / 6` (Howard et al., Searching for MobileNetV3, 2019)."""
     return _C.hardswish_(input) if inplace else _C.hardswish(input)
 
 
+@overridable
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """Sigmoid linear unit (swish): `x * sigmoid(x)`."""
     return _C.silu_(input) if inplace else _C.silu(input)
 
 
+@overridable
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """`x * tanh(softplus(x))` (Misra, 2019)."""
     return _C.mish_(input) if inplace else _C.mish(input)
@@ -168,19 +183,21 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def sigmoid(input: Tensor) -> Tensor:
     """`1 / (1 + exp(-x))`."""
-    return _C.sigmoid(input)
+    return input.sigmoid()
 
 
 def tanh(input: Tensor) -> Tensor:
     """Hyperbolic tangent."""
-    return _C.tanh(input)
+    return input.tanh()
 
 
+@overridable
 def tanhshrink(input: Tensor) -> Tensor:
     """`x - tanh(x)`."""
     return input - input.tanh()
 
 
+@overridable
 def softsign(input: Tensor) -> Tensor:
     """`x / (1 + |x|)`."""
     return input / (input.abs() + 1)
@@ -196,15 +213,22 @@ def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
+@overridable
 def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: _C.dtype | None = None
 ) -> Tensor:
-    """`exp(x)` normalised to sum one along `dim`; the input is cast to `dtype` first if given."""
+    """`exp(x)` normalised to sum one along `dim`; the input is cast to `dtype` first if given.
+
+    Example:
+        >>> F.softmax(pyrite.tensor([0.0, 0.0, 0.0, 0.0]), dim=0)
+        tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    """
     if dim is None:
         dim = _implicit_dim("softmax", input.dim(), _stacklevel)
     return input.softmax(dim) if dtype is None else input.softmax(dim, dtype=dtype)
 
 
+@overridable
 def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: _C.dtype | None = None
 ) -> Tensor:
@@ -214,6 +238,7 @@ def softmin(
     return softmax(-input, dim, dtype=dtype)
 
 
+@overridable
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: _C.dtype | None = None
 ) -> Tensor:
@@ -223,6 +248,7 @@ def log_softmax(
     return input.log_softmax(dim) if dtype is None else input.log_softmax(dim, dtype=dtype)
 
 
+@overridable
 def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:

@@ -15,6 +15,7 @@ import warnings
 
 from pyrite import _C
 from pyrite._C import Tensor, scaled_dot_product_attention
+from pyrite.overrides import overridable
 
 from .activation import softmax
 from .dropout import dropout
@@ -285,6 +286,7 @@ def _attend_fused(
     return output.permute(2, 0, 1, 3).flatten(2)  # (N, H, L, D) -> (L, N, E)
 
 
+@overridable
 def multi_head_attention_forward(
     query: Tensor,
     key: Tensor,

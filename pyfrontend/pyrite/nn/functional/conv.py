@@ -18,6 +18,7 @@ from pyrite._C import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from pyrite.overrides import overridable
 
 from ..sizes import IntOrTuple, pair
 
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 
+@overridable
 def unfold(
     input: Tensor,
     kernel_size: IntOrTuple,
@@ -45,6 +47,7 @@ def unfold(
     return _C.im2col(input, pair(kernel_size), pair(dilation), pair(padding), pair(stride))
 
 
+@overridable
 def fold(
     input: Tensor,
     output_size: IntOrTuple,

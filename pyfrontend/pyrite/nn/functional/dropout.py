@@ -10,6 +10,7 @@ import warnings
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite.overrides import overridable
 
 __all__ = [
     "alpha_dropout",
@@ -26,6 +27,7 @@ def _check_probability(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
+@overridable
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zero elements at random (Hinton et al., 2012).
 
@@ -37,6 +39,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return _C.dropout_(input, p, training) if inplace else _C.dropout(input, p, training)
 
 
+@overridable
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
@@ -46,6 +49,7 @@ def alpha_dropout(
     return function(input, p, training)
 
 
+@overridable
 def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
@@ -79,6 +83,7 @@ def _warn_rank(name: str, rank: int, spatial: int) -> None:
     )
 
 
+@overridable
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -100,6 +105,7 @@ def dropout1d(
     return _feature_dropout(input, p, training, inplace, batched=rank == 3)
 
 
+@overridable
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -124,6 +130,7 @@ def dropout2d(
     return _feature_dropout(input, p, training, inplace, batched=True)
 
 
+@overridable
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:

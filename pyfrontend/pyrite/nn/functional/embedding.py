@@ -11,12 +11,14 @@ import warnings
 
 from pyrite import _C
 from pyrite._C import Tensor, one_hot
+from pyrite.overrides import overridable
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
 
 _BAG_MODES = {"sum": 0, "mean": 1, "max": 2}
 
 
+@overridable
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -63,6 +65,7 @@ _OLD_ORDER = (
 )
 
 
+@overridable
 def embedding_bag(
     input: Tensor,
     weight: Tensor,

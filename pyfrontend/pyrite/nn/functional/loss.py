@@ -12,6 +12,7 @@ import warnings
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite.overrides import overridable
 
 from .._reduction import get_enum, resolve
 from .linear import linear
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 
+@overridable
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -54,11 +56,16 @@ def cross_entropy(
         reduce: deprecated, see `reduction`.
         reduction: "none", "mean" (over the weights of the targets) or "sum".
         label_smoothing: share of the target spread over all classes, in [0, 1].
+
+    Example:
+        >>> F.cross_entropy(pyrite.tensor([[2.0, 0.0]]), pyrite.tensor([1]))
+        tensor(2.1269)
     """
     number = get_enum(resolve(reduction, size_average, reduce))
     return _C.cross_entropy_loss(input, target, weight, number, ignore_index, label_smoothing)
 
 
+@overridable
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -73,6 +80,7 @@ def nll_loss(
     return _C.nll_loss_nd(input, target, weight, number, ignore_index)
 
 
+@overridable
 def linear_cross_entropy(
     input: Tensor,
     linear_weight: Tensor,
@@ -147,6 +155,7 @@ def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         )
 
 
+@overridable
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -169,6 +178,7 @@ def binary_cross_entropy(
     return _C.binary_cross_entropy(input, target, weight, number)
 
 
+@overridable
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -200,6 +210,7 @@ def binary_cross_entropy_with_logits(
     return _C.binary_cross_entropy_with_logits(input, target, weight, pos_weight, number)
 
 
+@overridable
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -253,6 +264,7 @@ def _reduce(loss: Tensor, reduction: str, total: Tensor | None = None) -> Tensor
     raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
 
 
+@overridable
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -271,6 +283,7 @@ def mse_loss(
     return _reduce((input - target).square() * weight, reduction, weight.sum())
 
 
+@overridable
 def l1_loss(
     input: Tensor,
     target: Tensor,
@@ -289,6 +302,7 @@ def l1_loss(
     return _reduce((input - target).abs() * weight, reduction, weight.sum())
 
 
+@overridable
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
@@ -306,6 +320,7 @@ def smooth_l1_loss(
     return _C.smooth_l1_loss(input, target, number, beta)
 
 
+@overridable
 def huber_loss(
     input: Tensor,
     target: Tensor,
@@ -322,6 +337,7 @@ def huber_loss(
     return _reduce(_C.huber_loss(input, target, get_enum("none"), delta) * weight, reduction)
 
 
+@overridable
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -348,6 +364,7 @@ def poisson_nll_loss(
     return _C.poisson_nll_loss(input, target, log_input, full, eps, number)
 
 
+@overridable
 def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -398,6 +415,7 @@ def _differs_by_one_unit_dim(input: Tensor, var: Tensor) -> bool:
     return [narrow for wide, narrow in pairs if wide != narrow] == [1]
 
 
+@overridable
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite.overrides import overridable
 
 from .._reduction import get_enum, resolve
 from .activation import logsigmoid
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 
+@overridable
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -51,6 +53,7 @@ def margin_ranking_loss(
     return _C.margin_ranking_loss(input1, input2, target, margin, number)
 
 
+@overridable
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -64,6 +67,7 @@ def hinge_embedding_loss(
     return _C.hinge_embedding_loss(input, target, margin, number)
 
 
+@overridable
 def soft_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -75,6 +79,7 @@ def soft_margin_loss(
     return _C.soft_margin_loss(input, target, get_enum(resolve(reduction, size_average, reduce)))
 
 
+@overridable
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -98,6 +103,7 @@ def multi_margin_loss(
     return _C.multi_margin_loss(input, target, p, margin, weight, number)
 
 
+@overridable
 def multilabel_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -110,6 +116,7 @@ def multilabel_margin_loss(
     return _C.multilabel_margin_loss(input, target, number)
 
 
+@overridable
 def multilabel_soft_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -134,6 +141,7 @@ def multilabel_soft_margin_loss(
     return _reduce(loss, reduction)
 
 
+@overridable
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -153,6 +161,7 @@ def _check_margin(margin: float) -> None:
         raise ValueError(f"margin must be greater than 0, got {margin}")
 
 
+@overridable
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -177,6 +186,7 @@ def triplet_margin_loss(
     return _C.triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, number)
 
 
+@overridable
 def triplet_margin_with_distance_loss(
     anchor: Tensor,
     positive: Tensor,

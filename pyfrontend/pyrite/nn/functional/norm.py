@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite.overrides import overridable
 
 from .pool import avg_pool2d, avg_pool3d
 from .vision import pad
@@ -35,6 +36,7 @@ def _check_values_per_channel(size: Sequence[int]) -> None:
         )
 
 
+@overridable
 def batch_norm(
     input: Tensor,
     running_mean: Tensor | None,
@@ -71,6 +73,7 @@ def batch_norm(
     )
 
 
+@overridable
 def instance_norm(
     input: Tensor,
     running_mean: Tensor | None = None,
@@ -95,6 +98,7 @@ def instance_norm(
     )
 
 
+@overridable
 def layer_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -106,6 +110,7 @@ def layer_norm(
     return _C.layer_norm(input, normalized_shape, weight, bias, eps)
 
 
+@overridable
 def rms_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -119,6 +124,7 @@ def rms_norm(
     return _C.rms_norm(input, normalized_shape, weight, eps)
 
 
+@overridable
 def group_norm(
     input: Tensor,
     num_groups: int,
@@ -141,6 +147,7 @@ def group_norm(
     return _C.group_norm(input, num_groups, weight, bias, eps)
 
 
+@overridable
 def local_response_norm(
     input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Tensor:
@@ -168,6 +175,7 @@ def local_response_norm(
     return input / mean.mul(alpha).add(k).pow(beta)
 
 
+@overridable
 def normalize(
     input: Tensor,
     p: float = 2.0,

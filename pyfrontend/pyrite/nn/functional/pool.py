@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from pyrite import _C
 from pyrite._C import Tensor, adaptive_avg_pool1d, avg_pool1d, avg_pool2d, avg_pool3d
+from pyrite.overrides import overridable
 
 from ..sizes import (
     FloatOrTuple,
@@ -66,6 +67,7 @@ def _stride(stride: IntOrTuple | None) -> IntOrTuple | list[int]:
     return [] if stride is None else stride
 
 
+@overridable
 def max_pool1d_with_indices(
     input: Tensor,
     kernel_size: IntOrTuple,
@@ -81,6 +83,7 @@ def max_pool1d_with_indices(
     )
 
 
+@overridable
 def max_pool1d(
     input: Tensor,
     kernel_size: IntOrTuple,
@@ -95,6 +98,7 @@ def max_pool1d(
     return function(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
 
 
+@overridable
 def max_pool2d_with_indices(
     input: Tensor,
     kernel_size: IntOrTuple,
@@ -110,6 +114,7 @@ def max_pool2d_with_indices(
     )
 
 
+@overridable
 def max_pool2d(
     input: Tensor,
     kernel_size: IntOrTuple,
@@ -124,6 +129,7 @@ def max_pool2d(
     return function(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
 
 
+@overridable
 def max_pool3d_with_indices(
     input: Tensor,
     kernel_size: IntOrTuple,
@@ -139,6 +145,7 @@ def max_pool3d_with_indices(
     )
 
 
+@overridable
 def max_pool3d(
     input: Tensor,
     kernel_size: IntOrTuple,
@@ -153,6 +160,7 @@ def max_pool3d(
     return function(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
 
 
+@overridable
 def adaptive_max_pool1d_with_indices(
     input: Tensor, output_size: IntOrTuple, return_indices: bool = False
 ) -> ValuesAndIndices:
@@ -160,6 +168,7 @@ def adaptive_max_pool1d_with_indices(
     return _C.adaptive_max_pool1d(input, output_size)
 
 
+@overridable
 def adaptive_max_pool1d(
     input: Tensor, output_size: IntOrTuple, return_indices: bool = False
 ) -> Pooled:
@@ -168,6 +177,7 @@ def adaptive_max_pool1d(
     return found if return_indices else found[0]
 
 
+@overridable
 def adaptive_max_pool2d_with_indices(
     input: Tensor, output_size: OptionalIntOrTuple, return_indices: bool = False
 ) -> ValuesAndIndices:
@@ -175,6 +185,7 @@ def adaptive_max_pool2d_with_indices(
     return _C.adaptive_max_pool2d(input, with_default(output_size, input.size()))
 
 
+@overridable
 def adaptive_max_pool2d(
     input: Tensor, output_size: OptionalIntOrTuple, return_indices: bool = False
 ) -> Pooled:
@@ -183,6 +194,7 @@ def adaptive_max_pool2d(
     return found if return_indices else found[0]
 
 
+@overridable
 def adaptive_max_pool3d_with_indices(
     input: Tensor, output_size: OptionalIntOrTuple, return_indices: bool = False
 ) -> ValuesAndIndices:
@@ -190,6 +202,7 @@ def adaptive_max_pool3d_with_indices(
     return _C.adaptive_max_pool3d(input, with_default(output_size, input.size()))
 
 
+@overridable
 def adaptive_max_pool3d(
     input: Tensor, output_size: OptionalIntOrTuple, return_indices: bool = False
 ) -> Pooled:
@@ -198,11 +211,13 @@ def adaptive_max_pool3d(
     return found if return_indices else found[0]
 
 
+@overridable
 def adaptive_avg_pool2d(input: Tensor, output_size: OptionalIntOrTuple) -> Tensor:
     """Means of a grid of windows that cover `(N, C, H, W)`; None keeps a dimension."""
     return _C.adaptive_avg_pool2d(input, with_default(output_size, input.size()))
 
 
+@overridable
 def adaptive_avg_pool3d(input: Tensor, output_size: OptionalIntOrTuple) -> Tensor:
     """Means of a grid of windows that cover `(N, C, D, H, W)`; None keeps a dimension."""
     return _C.adaptive_avg_pool3d(input, with_default(output_size, input.size()))
@@ -234,6 +249,7 @@ def _lp_pool(
     return (mean.sign() * mean.abs().relu()).mul(window).pow(1.0 / norm_type)
 
 
+@overridable
 def lp_pool1d(
     input: Tensor,
     norm_type: float,
@@ -245,6 +261,7 @@ def lp_pool1d(
     return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 1)
 
 
+@overridable
 def lp_pool2d(
     input: Tensor,
     norm_type: float,
@@ -256,6 +273,7 @@ def lp_pool2d(
     return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 2)
 
 
+@overridable
 def lp_pool3d(
     input: Tensor,
     norm_type: float,
@@ -306,6 +324,7 @@ def _unpool_size(
     return size
 
 
+@overridable
 def max_unpool1d(
     input: Tensor,
     indices: Tensor,
@@ -322,6 +341,7 @@ def max_unpool1d(
     return unpooled.squeeze(-1)
 
 
+@overridable
 def max_unpool2d(
     input: Tensor,
     indices: Tensor,
@@ -337,6 +357,7 @@ def max_unpool2d(
     return _C.max_unpool2d(input, indices, size)
 
 
+@overridable
 def max_unpool3d(
     input: Tensor,
     indices: Tensor,
@@ -379,6 +400,7 @@ def _fractional_samples(input: Tensor, rank: int) -> Tensor:
     return _C.rand(batch, input.size(-rank - 1), rank, dtype=input.dtype, device=input.device)
 
 
+@overridable
 def fractional_max_pool2d_with_indices(
     input: Tensor,
     kernel_size: IntOrTuple,
@@ -393,6 +415,7 @@ def fractional_max_pool2d_with_indices(
     return _C.fractional_max_pool2d(input, kernel_size, size, samples)
 
 
+@overridable
 def fractional_max_pool2d(
     input: Tensor,
     kernel_size: IntOrTuple,
@@ -408,6 +431,7 @@ def fractional_max_pool2d(
     return found if return_indices else found[0]
 
 
+@overridable
 def fractional_max_pool3d_with_indices(
     input: Tensor,
     kernel_size: IntOrTuple,
@@ -422,6 +446,7 @@ def fractional_max_pool3d_with_indices(
     return _C.fractional_max_pool3d(input, kernel_size, size, samples)
 
 
+@overridable
 def fractional_max_pool3d(
     input: Tensor,
     kernel_size: IntOrTuple,

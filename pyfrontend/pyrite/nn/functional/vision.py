@@ -19,6 +19,7 @@ from pyrite._C import (
     pixel_shuffle,
     pixel_unshuffle,
 )
+from pyrite.overrides import overridable
 
 from ..sizes import FloatOrTuple, IntOrTuple
 from . import pool
@@ -72,6 +73,7 @@ _AREA: dict[int, Callable[..., Tensor]] = {
 _RANK_OF_MODE = {"linear": 3, "bilinear": 4, "trilinear": 5}
 
 
+@overridable
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
@@ -151,6 +153,7 @@ def _target_size(
     return [int(extent * scale) for extent, scale in zip(extents, scales, strict=True)], None
 
 
+@overridable
 def interpolate(
     input: Tensor,
     size: IntOrTuple | None = None,
@@ -252,6 +255,7 @@ def upsample_bilinear(
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
 
 
+@overridable
 def grid_sample(
     input: Tensor,
     grid: Tensor,
@@ -295,6 +299,7 @@ def grid_sample(
     )
 
 
+@overridable
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """Sampling grid of affine maps.
 

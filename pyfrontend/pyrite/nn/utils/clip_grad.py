@@ -111,6 +111,14 @@ def clip_grad_norm_(
 
     Returns:
         The total norm before scaling, a tensor without dims.
+
+    Example:
+        >>> w = pyrite.zeros(2, requires_grad=True)
+        >>> w.grad = pyrite.tensor([3.0, 4.0])
+        >>> nn.utils.clip_grad_norm_([w], max_norm=1.0)
+        tensor(5.)
+        >>> w.grad
+        tensor([0.6000, 0.8000])
     """
     listed = _listed(parameters)
     if not listed and not isinstance(parameters, (list, tuple)):

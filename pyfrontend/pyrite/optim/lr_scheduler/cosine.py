@@ -24,6 +24,16 @@ class CosineAnnealingLR(LRScheduler):
     """Follow a half cosine from the first rate to `eta_min` in `T_max` epochs, then back.
 
     The chainable form scales the distance to `eta_min` by the ratio of two neighbouring values.
+
+    Example:
+        >>> optimizer = optim.SGD([pyrite.ones(1)], lr=1.0)
+        >>> schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+        >>> for epoch in range(2):
+        ...     optimizer.step()
+        ...     schedule.step()
+        ...     print(f"{schedule.get_last_lr()[0]:.2f}")
+        0.50
+        0.00
     """
 
     def __init__(

@@ -52,7 +52,14 @@ class _FunctionLR(LRScheduler):
 
 
 class LambdaLR(_FunctionLR):
-    """The first rate times `lr_lambda(epoch)`, one function for all groups or one for each."""
+    """The first rate times `lr_lambda(epoch)`, one function for all groups or one for each.
+
+    Example:
+        >>> optimizer = optim.SGD([pyrite.ones(1)], lr=0.5)
+        >>> warmup = optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 4))
+        >>> warmup.get_last_lr()
+        [0.125]
+    """
 
     def get_lr(self) -> list[Rate]:
         """The groups' rates at `last_epoch`."""

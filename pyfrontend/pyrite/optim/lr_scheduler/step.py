@@ -13,7 +13,20 @@ __all__ = ["MultiStepLR", "StepLR"]
 
 
 class StepLR(ScaledLR):
-    """Multiply the rate by `gamma` every `step_size` epochs."""
+    """Multiply the rate by `gamma` every `step_size` epochs.
+
+    Example:
+        >>> optimizer = optim.SGD([pyrite.ones(1)], lr=1.0)
+        >>> schedule = optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.1)
+        >>> for epoch in range(4):
+        ...     optimizer.step()
+        ...     print(schedule.get_last_lr())
+        ...     schedule.step()
+        [1.0]
+        [1.0]
+        [0.1]
+        [0.1]
+    """
 
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1

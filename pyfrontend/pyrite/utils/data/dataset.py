@@ -35,6 +35,16 @@ class Dataset(Generic[T_co]):
     """A map from keys to samples: subclasses define `__getitem__`, and `__len__` where known.
 
     A subclass may define `__getitems__(indices) -> list` to fetch a batch in one call.
+
+    Example:
+        >>> class Squares(data.Dataset):
+        ...     def __len__(self):
+        ...         return 10
+        ...
+        ...     def __getitem__(self, index):
+        ...         return index, index**2
+        >>> Squares()[3]
+        (3, 9)
     """
 
     def __getitem__(self, index: Any) -> T_co:
@@ -63,6 +73,11 @@ class TensorDataset(Dataset[tuple[_C.Tensor, ...]]):
 
     Raises:
         AssertionError: the sizes differ.
+
+    Example:
+        >>> rows = data.TensorDataset(pyrite.ones(5, 3), pyrite.arange(5))
+        >>> rows[2]
+        (tensor([1., 1., 1.]), tensor(2))
     """
 
     tensors: tuple[_C.Tensor, ...]
@@ -254,6 +269,11 @@ def random_split(
 
     Raises:
         ValueError: a fraction outside [0, 1], or lengths whose sum is not the dataset's.
+
+    Example:
+        >>> train, held_out = data.random_split(range(10), [0.8, 0.2])
+        >>> len(train), len(held_out)
+        (8, 2)
     """
     total = len(cast(Sized, dataset))
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:

@@ -70,6 +70,14 @@ class DataLoader(Generic[T_co]):
 
     Raises:
         ValueError: options that contradict each other or are out of range.
+
+    Example:
+        >>> rows = data.TensorDataset(pyrite.arange(5.0), pyrite.arange(5))
+        >>> for x, y in data.DataLoader(rows, batch_size=2):
+        ...     print(x, y)
+        tensor([0., 1.]) tensor([0, 1])
+        tensor([2., 3.]) tensor([2, 3])
+        tensor([4.]) tensor([4])
     """
 
     dataset: Any

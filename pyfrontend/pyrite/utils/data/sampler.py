@@ -94,7 +94,7 @@ class RandomSampler(Sampler[int]):
         size = len(self.data_source)
         if self.replacement:
             blocks, rest = divmod(self.num_samples, _BLOCK)
-            for count in [*itertools.repeat(_BLOCK, blocks), rest]:
+            for count in itertools.chain(itertools.repeat(_BLOCK, blocks), (rest,)):
                 yield _C.randint(size, (count,), dtype=_C.int64, generator=generator).tolist()
             return
         passes, rest = divmod(self.num_samples, size)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyrite import _C
 
-__all__ = ["histogram", "image", "number", "scalar", "text"]
+__all__ = ["figure", "histogram", "image", "number", "pr_curve", "scalar", "text"]
 
 _GRID_COLUMNS = 8
 # TensorFlow's bucket borders: 1e-12 times powers of 1.1 below 1e20, mirrored, and zero between.
@@ -137,6 +137,54 @@ def _as_hwc(values: _C.Tensor, letters: str) -> _C.Tensor:
         raise ValueError(f"image: dataformats {letters!r} is not an order of {order!r} or 'HW'")
     ordered = values.permute([letters.index(letter) for letter in order])
     return _grid(ordered).permute(1, 2, 0) if order == "NCHW" else ordered
+
+
+def figure(drawn: Any, close: bool) -> _C.Tensor:
+    """The picture of a figure of matplotlib: (H, W, 3), bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(drawn)
+    canvas.draw()
+    width, height = canvas.get_width_height()
+    picture = _C.frombuffer(bytearray(canvas.buffer_rgba()), dtype=_C.uint8)
+    if close:
+        from matplotlib import pyplot
+
+        pyplot.close(drawn)
+    return picture.view(height, width, 4)[..., :3]
+
+
+def pr_curve(tag: str, labels: Any, predictions: Any, thresholds: int, weights: Any) -> Any:
+    """Counts, precision and recall at each threshold under `tag`.
+
+    Source: TensorBoard's plugin pr_curve, whose layout this is.
+    """
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+    from tensorboard.plugins.pr_curve.plugin_data_pb2 import PrCurvePluginData
+
+    label, chance = (
+        _C.as_tensor(each).detach().cpu().flatten().to(_C.float64) for each in (labels, predictions)
+    )
+    weight = _C.ones_like(label) if weights is None else _C.as_tensor(weights).to(label).flatten()
+    bucket = (chance * (thresholds - 1)).floor().to(_C.int64)
+
+    def above(of: _C.Tensor) -> _C.Tensor:
+        counts = _C.bincount(bucket, of * weight, minlength=thresholds)
+        return counts.flip(0).cumsum(0).flip(0)
+
+    hits, alarms = above(label), above(1 - label)
+    missed, passed = hits[0] - hits, alarms[0] - alarms
+    precision = hits / (hits + alarms).clamp(min=1e-7)
+    recall = hits / (hits + missed).clamp(min=1e-7)
+    table = _C.stack([hits, alarms, passed, missed, precision, recall])  # (6, thresholds)
+    data = PrCurvePluginData(version=0, num_thresholds=thresholds).SerializeToString()
+    plugin = SummaryMetadata.PluginData(plugin_name="pr_curves", content=data)
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in table.shape])
+    tensor = TensorProto(dtype="DT_FLOAT", float_val=table.flatten().tolist(), tensor_shape=shape)
+    metadata = SummaryMetadata(plugin_data=plugin)
+    return Summary(value=[Summary.Value(tag=tag, metadata=metadata, tensor=tensor)])
 
 
 def _grid(images: _C.Tensor) -> _C.Tensor:

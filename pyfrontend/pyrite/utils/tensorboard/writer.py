@@ -14,9 +14,11 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+from pyrite import _C
 from pyrite._doors import door_function
 
 from . import summary
+from .hparams import hparams
 
 __all__ = ["SummaryWriter"]
 
@@ -175,16 +177,90 @@ class SummaryWriter:
         """Adds a batch of images as one grid."""
         self._write(summary.image(tag, img_tensor, dataformats), global_step, walltime)
 
+    def add_figure(
+        self,
+        tag: str,
+        figure: Any,
+        global_step: int | None = None,
+        close: bool = True,
+        walltime: float | None = None,
+    ) -> None:
+        """Adds a figure of matplotlib, or a list of them as one grid.
+
+        Args:
+            tag: the image's name.
+            figure: the figure or figures.
+            global_step: the step.
+            close: close the figures afterwards.
+            walltime: seconds since the epoch; now by default.
+        """
+        figures = figure if isinstance(figure, list) else [figure]
+        pictures = _C.stack([summary.figure(each, close) for each in figures])
+        if isinstance(figure, list):
+            self.add_images(tag, pictures, global_step, walltime, dataformats="NHWC")
+        else:
+            self.add_image(tag, pictures[0], global_step, walltime, dataformats="HWC")
+
+    def add_pr_curve(
+        self,
+        tag: str,
+        labels: Any,
+        predictions: Any,
+        global_step: int | None = None,
+        num_thresholds: int = 127,
+        weights: Any = None,
+        walltime: float | None = None,
+    ) -> None:
+        """Adds how precision and recall of a binary classifier depend on the threshold.
+
+        Args:
+            tag: the curve's name.
+            labels: 0 or 1 for each sample.
+            predictions: probabilities of 1.
+            global_step: the step.
+            num_thresholds: number of thresholds, at most 127.
+            weights: of the samples; 1 by default.
+            walltime: seconds since the epoch; now by default.
+        """
+        content = summary.pr_curve(tag, labels, predictions, min(num_thresholds, 127), weights)
+        self._write(content, global_step, walltime)
+
+    def add_hparams(
+        self,
+        hparam_dict: dict[str, Any],
+        metric_dict: dict[str, Any],
+        hparam_domain_discrete: dict[str, list[Any]] | None = None,
+        run_name: str | None = None,
+        global_step: int | None = None,
+    ) -> None:
+        """Adds a run of an experiment: its hyperparameters and what came of them.
+
+        Args:
+            hparam_dict: values of hyperparameters by name.
+            metric_dict: metrics by name, also added as scalars.
+            hparam_domain_discrete: by name, the values that a hyperparameter takes.
+            run_name: the sub-folder of the run; by default the time.
+            global_step: the step.
+
+        Raises:
+            TypeError: these are no dictionaries.
+        """
+        if type(hparam_dict) is not dict or type(metric_dict) is not dict:
+            raise TypeError("hparam_dict and metric_dict should be dictionary.")
+        contents = hparams(hparam_dict, metric_dict, hparam_domain_discrete)
+        folder = os.path.join(self.log_dir, run_name or str(time.time()))
+        for content in contents:
+            self._write(content, global_step, None, folder)
+        for name, value in metric_dict.items():
+            self._write(summary.scalar(name, value), global_step, None, folder)
+
     add_audio = door_function("utils.tensorboard.SummaryWriter.add_audio", _MISSING)
     add_custom_scalars = door_function(
         "utils.tensorboard.SummaryWriter.add_custom_scalars", _MISSING
     )
     add_embedding = door_function("utils.tensorboard.SummaryWriter.add_embedding", _MISSING)
-    add_figure = door_function("utils.tensorboard.SummaryWriter.add_figure", _MISSING)
     add_graph = door_function("utils.tensorboard.SummaryWriter.add_graph", _MISSING)
-    add_hparams = door_function("utils.tensorboard.SummaryWriter.add_hparams", _MISSING)
     add_mesh = door_function("utils.tensorboard.SummaryWriter.add_mesh", _MISSING)
-    add_pr_curve = door_function("utils.tensorboard.SummaryWriter.add_pr_curve", _MISSING)
     add_video = door_function("utils.tensorboard.SummaryWriter.add_video", _MISSING)
 
     def flush(self) -> None:

@@ -1,6 +1,6 @@
 //! Scaled dot-product attention.
 
-use super::{gpu_view, on_device, view, view_mut};
+use super::{Host, gpu_view, on_device};
 use crate::Array;
 use base::Result;
 use cpu::attention as kernels;
@@ -17,9 +17,9 @@ pub struct Attention {
 }
 
 impl Attention {
-    fn on_host(&self) -> Result<kernels::Attention<'_>> {
+    fn on_host<'a>(&'a self, host: &'a Host) -> Result<kernels::Attention<'a>> {
         Ok(kernels::Attention {
-            mask: self.mask.as_ref().map(view).transpose()?,
+            mask: self.mask.as_ref().map(|a| host.view(a)).transpose()?,
             causal: self.causal,
             scale: self.scale,
         })
@@ -39,9 +39,9 @@ pub fn attention(out: &Array, logsumexp: &Array, qkv: [&Array; 3], by: &Attentio
     let [q, k, v] = qkv;
     on_device(
         out,
-        |target| {
-            let qkv = [view(q)?, view(k)?, view(v)?];
-            kernels::attention(target, view_mut(logsumexp)?, qkv, &by.on_host()?)
+        |host, target| {
+            let qkv = [host.view(q)?, host.view(k)?, host.view(v)?];
+            kernels::attention(target, host.view_mut(logsumexp)?, qkv, &by.on_host(host)?)
         },
         |target| {
             let qkv = [gpu_view(q)?, gpu_view(k)?, gpu_view(v)?];
@@ -60,10 +60,15 @@ pub fn attention_backward(
     let ([q, k, v], [g, y, l]) = (qkv, from);
     on_device(
         to[0],
-        |grad_query| {
-            let to = [grad_query, view_mut(to[1])?, view_mut(to[2])?];
-            let from = [view(g)?, view(y)?, view(l)?];
-            kernels::attention_backward(to, from, [view(q)?, view(k)?, view(v)?], &by.on_host()?)
+        |host, grad_query| {
+            let to = [grad_query, host.view_mut(to[1])?, host.view_mut(to[2])?];
+            let from = [host.view(g)?, host.view(y)?, host.view(l)?];
+            kernels::attention_backward(
+                to,
+                from,
+                [host.view(q)?, host.view(k)?, host.view(v)?],
+                &by.on_host(host)?,
+            )
         },
         |grad_query| {
             let to = [grad_query, gpu_view(to[1])?, gpu_view(to[2])?];

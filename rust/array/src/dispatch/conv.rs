@@ -1,6 +1,6 @@
 //! Convolutions: the three maps of one trilinear form.
 
-use super::{gpu_view, on_device, view};
+use super::{gpu_view, on_device};
 use crate::Array;
 use base::Result;
 use cpu::conv as kernels;
@@ -25,9 +25,9 @@ pub fn conv(
 ) -> Result<()> {
     on_device(
         out,
-        |target| {
-            let bias = bias.map(view).transpose()?;
-            kernels::conv_forward(target, view(x)?, view(weight)?, bias, geometry)
+        |host, target| {
+            let bias = bias.map(|a| host.view(a)).transpose()?;
+            kernels::conv_forward(target, host.view(x)?, host.view(weight)?, bias, geometry)
         },
         |target| {
             let bias = bias.map(gpu_view).transpose()?;
@@ -46,9 +46,15 @@ pub fn conv_input(
 ) -> Result<()> {
     on_device(
         grad_input,
-        |target| {
-            let bias = bias.map(view).transpose()?;
-            kernels::conv_input_gradient(target, view(grad)?, view(weight)?, bias, geometry)
+        |host, target| {
+            let bias = bias.map(|a| host.view(a)).transpose()?;
+            kernels::conv_input_gradient(
+                target,
+                host.view(grad)?,
+                host.view(weight)?,
+                bias,
+                geometry,
+            )
         },
         |target| {
             let (bias, geometry) = (bias.map(gpu_view).transpose()?, on_gpu(geometry));
@@ -66,7 +72,9 @@ pub fn conv_weight(
 ) -> Result<()> {
     on_device(
         grad_weight,
-        |target| kernels::conv_weight_gradient(target, view(grad)?, view(x)?, geometry),
+        |host, target| {
+            kernels::conv_weight_gradient(target, host.view(grad)?, host.view(x)?, geometry)
+        },
         |target| gpu::conv::conv_weight(target, gpu_view(grad)?, gpu_view(x)?, on_gpu(geometry)),
     )
 }

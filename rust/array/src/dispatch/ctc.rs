@@ -1,6 +1,6 @@
 //! Connectionist temporal classification.
 
-use super::{on_cpu, view};
+use super::on_cpu;
 use crate::Array;
 use base::Result;
 use cpu::ctc as kernels;
@@ -8,7 +8,9 @@ pub use kernels::Sample;
 
 /// The negative log likelihood of each sample's target.
 pub fn ctc_loss(out: &Array, x: &Array, samples: &[Sample], blank: usize) -> Result<()> {
-    on_cpu("_ctc_loss", out, |target| kernels::ctc_loss(target, view(x)?, samples, blank))
+    on_cpu("_ctc_loss", out, |host, target| {
+        kernels::ctc_loss(target, host.view(x)?, samples, blank)
+    })
 }
 
 /// The gradient of [`ctc_loss`].
@@ -19,7 +21,13 @@ pub fn ctc_loss_backward(
     blank: usize,
     zero_infinity: bool,
 ) -> Result<()> {
-    on_cpu("_ctc_loss_backward", grad_input, |target| {
-        kernels::ctc_loss_backward(target, (view(grad)?, view(x)?), samples, blank, zero_infinity)
+    on_cpu("_ctc_loss_backward", grad_input, |host, target| {
+        kernels::ctc_loss_backward(
+            target,
+            (host.view(grad)?, host.view(x)?),
+            samples,
+            blank,
+            zero_infinity,
+        )
     })
 }

@@ -1,6 +1,6 @@
 //! Rows of a table by index.
 
-use super::{fill, gpu_view, not_on_gpu, on_device, view};
+use super::{fill, gpu_view, not_on_gpu, on_device};
 use crate::Array;
 use base::{Dims, Result, Scalar, Strides};
 use cpu::embedding as kernels;
@@ -10,7 +10,7 @@ use gpu::index::{Action, Walk, indexed};
 pub fn embedding(out: &Array, weight: &Array, indices: &Array) -> Result<()> {
     on_device(
         out,
-        |target| kernels::embedding(target, view(weight)?, view(indices)?),
+        |host, target| kernels::embedding(target, host.view(weight)?, host.view(indices)?),
         |target| {
             let (indices, walk) = (indices.contiguous()?, rows(weight, indices, None));
             let weight = weight.contiguous()?;
@@ -31,8 +31,14 @@ pub fn embedding_backward(
 ) -> Result<()> {
     on_device(
         grad_weight,
-        |target| {
-            kernels::embedding_backward(target, view(grad)?, view(indices)?, padding, by_frequency)
+        |host, target| {
+            kernels::embedding_backward(
+                target,
+                host.view(grad)?,
+                host.view(indices)?,
+                padding,
+                by_frequency,
+            )
         },
         |target| {
             if by_frequency {

@@ -1,6 +1,6 @@
 //! Maxima of randomly spaced windows.
 
-use super::{on_cpu, view};
+use super::on_cpu;
 use crate::Array;
 use base::Result;
 
@@ -11,7 +11,7 @@ pub fn fractional_max_pool(
     samples: &Array,
     window: [usize; 3],
 ) -> Result<()> {
-    on_cpu("fractional_max_pool", out, |target| {
-        cpu::fractional::fractional_max_pool(target, view(x)?, view(samples)?, window)
+    on_cpu("fractional_max_pool", out, |host, target| {
+        cpu::fractional::fractional_max_pool(target, host.view(x)?, host.view(samples)?, window)
     })
 }

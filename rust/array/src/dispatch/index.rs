@@ -1,7 +1,7 @@
 //! Reading and writing at indexed positions. Outputs that are written in part hold their old values
 //! when the call begins; indices are int64 and checked by the kernels before anything is written.
 
-use super::{Operand, gpu_operand, gpu_view, host, on_device, view};
+use super::{Host, Operand, gpu_operand, gpu_view, on_device};
 use crate::Array;
 use base::{DType, Dims, Layout, Result, Scalar, Strides, ensure};
 use cpu::View;
@@ -14,7 +14,7 @@ use gpu::map::Expression;
 pub fn gather(out: &Array, x: &Array, dim: usize, index: &Array) -> Result<()> {
     on_device(
         out,
-        |target| kernels::gather(target, view(x)?, dim, view(index)?),
+        |host, target| kernels::gather(target, host.view(x)?, dim, host.view(index)?),
         |target| {
             let walk = along(index.dims(), index.layout(), target.layout, (x, dim));
             indexed("gather", Action::Read, target, gpu_view(x)?, (gpu_view(index)?, &walk))
@@ -26,7 +26,7 @@ pub fn gather(out: &Array, x: &Array, dim: usize, index: &Array) -> Result<()> {
 pub fn index_select(out: &Array, x: &Array, dim: usize, index: &Array) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_select(target, view(x)?, dim, view(index)?),
+        |host, target| kernels::index_select(target, host.view(x)?, dim, host.view(index)?),
         |target| {
             let index = spread(index, out.dims(), dim);
             let walk = along(out.dims(), index.layout(), target.layout, (x, dim));
@@ -39,7 +39,7 @@ pub fn index_select(out: &Array, x: &Array, dim: usize, index: &Array) -> Result
 pub fn scatter(out: &Array, dim: usize, index: &Array, src: Operand<'_>) -> Result<()> {
     on_device(
         out,
-        |target| kernels::scatter(target, dim, view(index)?, host(src)?),
+        |host, target| kernels::scatter(target, dim, host.view(index)?, host.operand(src)?),
         |_| scatter_on_gpu("scatter", Action::Write, out, (index, dim), src),
     )
 }
@@ -55,7 +55,16 @@ pub fn scatter_reduce(
 ) -> Result<()> {
     on_device(
         out,
-        |target| kernels::scatter_reduce(target, dim, view(index)?, host(src)?, op, include_self),
+        |host, target| {
+            kernels::scatter_reduce(
+                target,
+                dim,
+                host.view(index)?,
+                host.operand(src)?,
+                op,
+                include_self,
+            )
+        },
         |_| reduce_on_gpu("scatter_reduce", out, (index, dim), src, (op, include_self)),
     )
 }
@@ -64,7 +73,7 @@ pub fn scatter_reduce(
 pub fn index_add(out: &Array, dim: usize, index: &Array, src: &Array, alpha: Scalar) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_add(target, dim, view(index)?, view(src)?, alpha),
+        |host, target| kernels::index_add(target, dim, host.view(index)?, host.view(src)?, alpha),
         |_| {
             let scaled = scaled(src, alpha)?;
             let (index, src) = (spread(index, src.dims(), dim), Operand::Array(&scaled));
@@ -77,7 +86,7 @@ pub fn index_add(out: &Array, dim: usize, index: &Array, src: &Array, alpha: Sca
 pub fn index_copy(out: &Array, dim: usize, index: &Array, src: &Array) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_copy(target, dim, view(index)?, view(src)?),
+        |host, target| kernels::index_copy(target, dim, host.view(index)?, host.view(src)?),
         |_| {
             let (index, src) = (spread(index, src.dims(), dim), Operand::Array(src));
             scatter_on_gpu("index_copy", Action::Write, out, (&index, dim), src)
@@ -89,7 +98,7 @@ pub fn index_copy(out: &Array, dim: usize, index: &Array, src: &Array) -> Result
 pub fn index_fill(out: &Array, dim: usize, index: &Array, value: Scalar) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_fill(target, dim, view(index)?, value),
+        |host, target| kernels::index_fill(target, dim, host.view(index)?, value),
         |_| {
             let mut dims = Dims::from_slice(out.dims());
             if let Some(size) = dims.get_mut(dim) {
@@ -112,7 +121,9 @@ pub fn index_reduce(
 ) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_reduce(target, dim, view(index)?, view(src)?, op, include_self),
+        |host, target| {
+            kernels::index_reduce(target, dim, host.view(index)?, host.view(src)?, op, include_self)
+        },
         |_| {
             let (index, src) = (spread(index, src.dims(), dim), Operand::Array(src));
             reduce_on_gpu("index_reduce", out, (&index, dim), src, (op, include_self))
@@ -120,15 +131,15 @@ pub fn index_reduce(
     )
 }
 
-fn views(indices: &[Array]) -> Result<Vec<View<'_>>> {
-    indices.iter().map(view).collect()
+fn views<'a>(host: &'a Host, indices: &'a [Array]) -> Result<Vec<View<'a>>> {
+    indices.iter().map(|a| host.view(a)).collect()
 }
 
 /// `x[indices[0], indices[1], ..]`: the indices, all of one shape, address the first dimensions.
 pub fn index(out: &Array, x: &Array, indices: &[Array]) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index(target, view(x)?, &views(indices)?),
+        |host, target| kernels::index(target, host.view(x)?, &views(host, indices)?),
         |target| {
             let (at, walk) = places("index", x, indices, target.layout)?;
             indexed("index", Action::Read, target, gpu_view(x)?, (gpu_view(&at)?, &walk))
@@ -145,7 +156,9 @@ pub fn index_put(
 ) -> Result<()> {
     on_device(
         out,
-        |target| kernels::index_put(target, &views(indices)?, host(values)?, accumulate),
+        |host, target| {
+            kernels::index_put(target, &views(host, indices)?, host.operand(values)?, accumulate)
+        },
         |target| {
             let rest = &out.dims()[indices.len()..];
             let dims: Dims = indices[0].dims().iter().chain(rest).copied().collect();
@@ -161,7 +174,7 @@ pub fn index_put(
 pub fn take(out: &Array, x: &Array, index: &Array) -> Result<()> {
     on_device(
         out,
-        |target| kernels::take(target, view(x)?, view(index)?),
+        |host, target| kernels::take(target, host.view(x)?, host.view(index)?),
         |target| {
             ensure!(
                 x.numel() > 0 || index.numel() == 0,
@@ -178,7 +191,7 @@ pub fn take(out: &Array, x: &Array, index: &Array) -> Result<()> {
 pub fn put(out: &Array, index: &Array, values: Operand<'_>, accumulate: bool) -> Result<()> {
     on_device(
         out,
-        |target| kernels::put(target, view(index)?, host(values)?, accumulate),
+        |host, target| kernels::put(target, host.view(index)?, host.operand(values)?, accumulate),
         |target| {
             let values = values_of(out, index.dims(), values)?;
             let walk = anywhere(index, values.layout(), out.numel());
@@ -192,7 +205,7 @@ pub fn put(out: &Array, index: &Array, values: Operand<'_>, accumulate: bool) ->
 pub fn masked_select(out: &Array, x: &Array, mask: &Array, dims: &[usize]) -> Result<()> {
     on_device(
         out,
-        |target| kernels::masked_select(target, view(x)?, view(mask)?, dims),
+        |host, target| kernels::masked_select(target, host.view(x)?, host.view(mask)?, dims),
         |target| {
             let [x, mask] = [x, mask].map(|a| a.view(a.layout().expand(dims)));
             gpu::compact::masked_select(target, gpu_view(&x)?, gpu_view(&mask)?)
@@ -204,7 +217,7 @@ pub fn masked_select(out: &Array, x: &Array, mask: &Array, dims: &[usize]) -> Re
 pub fn masked_scatter(out: &Array, mask: &Array, src: &Array) -> Result<()> {
     on_device(
         out,
-        |target| kernels::masked_scatter(target, view(mask)?, view(src)?),
+        |host, target| kernels::masked_scatter(target, host.view(mask)?, host.view(src)?),
         |target| {
             let mask = mask.view(mask.layout().expand(out.dims()));
             gpu::compact::masked_scatter(target, gpu_view(&mask)?, gpu_view(src)?)
@@ -216,7 +229,7 @@ pub fn masked_scatter(out: &Array, mask: &Array, src: &Array) -> Result<()> {
 pub fn nonzero(out: &Array, x: &Array) -> Result<()> {
     on_device(
         out,
-        |target| kernels::nonzero(target, view(x)?),
+        |host, target| kernels::nonzero(target, host.view(x)?),
         |target| gpu::compact::nonzero(target, gpu_view(x)?),
     )
 }
@@ -225,7 +238,7 @@ pub fn nonzero(out: &Array, x: &Array) -> Result<()> {
 pub fn flip(out: &Array, x: &Array, dims: &[usize]) -> Result<()> {
     on_device(
         out,
-        |target| kernels::flip(target, view(x)?, dims),
+        |host, target| kernels::flip(target, host.view(x)?, dims),
         |target| gpu::flip::flip(target, gpu_view(x)?, dims),
     )
 }
@@ -234,7 +247,7 @@ pub fn flip(out: &Array, x: &Array, dims: &[usize]) -> Result<()> {
 pub fn roll(out: &Array, x: &Array, shifts: &[i64], dims: &[usize]) -> Result<()> {
     on_device(
         out,
-        |target| kernels::roll(target, view(x)?, shifts, dims),
+        |host, target| kernels::roll(target, host.view(x)?, shifts, dims),
         |target| {
             let by = |d: usize| shifts.iter().zip(dims).filter(|s| *s.1 == d).map(|s| s.0).sum();
             let moved: Vec<(i64, usize)> = (0..x.dims().len()).map(|d| (by(d), d)).collect();

@@ -1,6 +1,6 @@
 //! Losses with a kernel of their own.
 
-use super::{gpu_view, on_device, view, view_mut};
+use super::{Host, gpu_view, on_device};
 use crate::Array;
 use base::Result;
 use cpu::loss as kernels;
@@ -20,10 +20,10 @@ pub struct NllLoss {
 }
 
 impl NllLoss {
-    fn on_host(&self) -> Result<kernels::NllLoss<'_>> {
+    fn on_host<'a>(&'a self, host: &'a Host) -> Result<kernels::NllLoss<'a>> {
         Ok(kernels::NllLoss {
-            target: view(&self.target)?,
-            weight: self.weight.as_ref().map(view).transpose()?,
+            target: host.view(&self.target)?,
+            weight: self.weight.as_ref().map(|a| host.view(a)).transpose()?,
             ignore_index: self.ignore_index,
             reduction: self.reduction,
         })
@@ -47,7 +47,14 @@ impl NllLoss {
 pub fn nll_loss(out: &Array, total_weight: &Array, x: &Array, loss: &NllLoss) -> Result<()> {
     on_device(
         out,
-        |target| kernels::nll_loss(target, view_mut(total_weight)?, view(x)?, &loss.on_host()?),
+        |host, target| {
+            kernels::nll_loss(
+                target,
+                host.view_mut(total_weight)?,
+                host.view(x)?,
+                &loss.on_host(host)?,
+            )
+        },
         |target| {
             gpu::loss::nll_loss(target, gpu_view(total_weight)?, gpu_view(x)?, &loss.on_gpu()?)
         },
@@ -63,8 +70,13 @@ pub fn nll_loss_backward(
 ) -> Result<()> {
     on_device(
         grad_input,
-        |target| {
-            kernels::nll_loss_backward(target, view(grad)?, view(total_weight)?, &loss.on_host()?)
+        |host, target| {
+            kernels::nll_loss_backward(
+                target,
+                host.view(grad)?,
+                host.view(total_weight)?,
+                &loss.on_host(host)?,
+            )
         },
         |target| {
             let (grad, total) = (gpu_view(grad)?, gpu_view(total_weight)?);

@@ -7,6 +7,7 @@ pub mod ctc;
 mod embedding;
 mod fft;
 mod fractional;
+mod host;
 pub mod index;
 mod interpolate;
 pub mod linalg;
@@ -27,7 +28,7 @@ pub use conv::{ConvGeometry, conv, conv_input, conv_weight};
 pub use embedding::{embedding, embedding_backward};
 pub use fft::fft;
 pub use fractional::fractional_max_pool;
-pub use interpolate::{Interpolation, interpolate, interpolate_backward, taps};
+pub use interpolate::{Interpolation, interpolate, interpolate_backward, is_sum_of_taps, taps};
 pub use loss::{LossReduction, NllLoss, nll_loss, nll_loss_backward};
 pub use norm::{
     Affine, BatchNorm, Moments, NormGradients, batch_norm, batch_norm_backward, group_norm,
@@ -41,10 +42,13 @@ pub use scan::{Scan, running_extreme, scan};
 pub use softmax::{Softmax, softmax, softmax_backward};
 pub use transfer::copy;
 
+pub(crate) use host::{Host, ask_host, not_on_gpu, on_cpu, on_device};
+
 use crate::storage::Memory;
 use crate::{Array, overlap};
 use base::{Device, Result, Scalar, bail, ensure};
-use cpu::{Params, View, ViewMut};
+use cpu::Params;
+use host::host_view;
 
 /// An elementwise op: one kernel per compute dtype, and the same in shader text.
 pub struct MapOp {
@@ -110,15 +114,6 @@ pub fn check_dtype(dtype: base::DType, device: Device) -> Result<()> {
     if device.kind == base::DeviceKind::Gpu { gpu::check_dtype("empty", dtype) } else { Ok(()) }
 }
 
-/// The host view of an input.
-pub(crate) fn view(array: &Array) -> Result<View<'_>> {
-    match place(array) {
-        Place::Cpu(buffer) => buffer.view(array.dtype(), array.layout()),
-        Place::Gpu(_) => elsewhere(array, Device::CPU),
-        Place::Meta => bail!(NotImplemented, "Cannot copy out of meta tensor; no data!"),
-    }
-}
-
 /// The GPU's view of an input or output.
 pub(crate) fn gpu_view(array: &Array) -> Result<gpu::View<'_>> {
     match place(array) {
@@ -137,47 +132,6 @@ fn elsewhere<T>(array: &Array, wanted: Device) -> Result<T> {
     )
 }
 
-/// The host view of an output.
-pub(crate) fn view_mut(array: &Array) -> Result<ViewMut<'_>> {
-    match place(array) {
-        Place::Cpu(buffer) => buffer.view_mut(array.dtype(), array.layout()),
-        Place::Gpu(_) => elsewhere(array, Device::CPU),
-        Place::Meta => bail!(NotImplemented, "Cannot copy into meta tensor; no data!"),
-    }
-}
-
-/// Runs the kernel of an op that only the host has; a meta output needs none.
-pub(crate) fn on_cpu(
-    op: &'static str,
-    out: &Array,
-    kernel: impl FnOnce(ViewMut<'_>) -> Result<()>,
-) -> Result<()> {
-    on_device(out, kernel, |_| not_on_gpu(op, out.device()))
-}
-
-/// Runs the kernel of the device the output lies on; a meta output needs none.
-pub(crate) fn on_device(
-    out: &Array,
-    on_cpu: impl FnOnce(ViewMut<'_>) -> Result<()>,
-    on_gpu: impl FnOnce(gpu::View<'_>) -> Result<()>,
-) -> Result<()> {
-    match place(out) {
-        Place::Cpu(_) => on_cpu(view_mut(out)?),
-        Place::Gpu(_) => on_gpu(gpu_view(out)?),
-        Place::Meta => Ok(()),
-    }
-}
-
-#[cold]
-pub(crate) fn not_on_gpu<T>(op: &str, device: Device) -> Result<T> {
-    Err(base::Error::no_kernel(
-        op.to_string(),
-        format!(
-            "The operator 'aten::{op}' is not currently implemented for the GPU device.\n  {op}: on {device}; hint: use .cpu()"
-        ),
-    ))
-}
-
 /// `out[i] = op(ins[i]..)`, broadcasting, computing in `compute`.
 pub fn map(
     op: &MapOp,
@@ -192,14 +146,14 @@ pub fn map(
     };
     on_device(
         out,
-        |target| {
+        |host, target| {
             let mut list = [cpu::Operand::Scalar(Scalar::Int(0)); 4];
             ensure!(ins.len() <= list.len(), Runtime, "{}: too many operands", op.name);
             for (slot, input) in list.iter_mut().zip(ins) {
                 *slot = match input {
                     Operand::Array(array) => {
                         overlap::check_input(out, array)?;
-                        cpu::Operand::View(view(array)?)
+                        cpu::Operand::View(host.view(array)?)
                     }
                     Operand::Scalar(scalar) => cpu::Operand::Scalar(*scalar),
                 };
@@ -245,7 +199,7 @@ pub fn fill(out: &Array, value: Scalar) -> Result<()> {
     overlap::check_output(out)?;
     on_device(
         out,
-        |target| cpu::copy(target, cpu::Operand::Scalar(value)),
+        |_, target| cpu::copy(target, cpu::Operand::Scalar(value)),
         |target| gpu::map::fill(target, value),
     )
 }
@@ -255,16 +209,11 @@ pub fn where_(out: &Array, condition: &Array, a: Operand<'_>, b: Operand<'_>) ->
     overlap::check_output(out)?;
     on_device(
         out,
-        |target| cpu::where_(target, view(condition)?, host(a)?, host(b)?),
+        |host, target| {
+            cpu::where_(target, host.view(condition)?, host.operand(a)?, host.operand(b)?)
+        },
         |target| gpu::map::where_(target, gpu_view(condition)?, gpu_operand(a)?, gpu_operand(b)?),
     )
-}
-
-fn host(operand: Operand<'_>) -> Result<cpu::Operand<'_>> {
-    Ok(match operand {
-        Operand::Array(array) => cpu::Operand::View(view(array)?),
-        Operand::Scalar(scalar) => cpu::Operand::Scalar(scalar),
-    })
 }
 
 /// The only element of an array as a number.
@@ -284,14 +233,14 @@ pub fn scalars(array: &Array) -> Result<Vec<Scalar>> {
         return scalars(&transfer::download(array)?);
     }
     let dense = array.contiguous()?;
-    cpu::scalars(view(&dense)?)
+    cpu::scalars(host_view(&dense)?)
 }
 
 /// `out[i] = start + i * step`.
 pub fn arange(out: &Array, start: Scalar, step: Scalar) -> Result<()> {
     on_device(
         out,
-        |target| cpu::range::arange(target, start, step),
+        |_, target| cpu::range::arange(target, start, step),
         |target| gpu::range::arange(target, start, step),
     )
 }
@@ -300,7 +249,7 @@ pub fn arange(out: &Array, start: Scalar, step: Scalar) -> Result<()> {
 pub fn linspace(out: &Array, start: Scalar, end: Scalar) -> Result<()> {
     on_device(
         out,
-        |target| cpu::range::linspace(target, start, end),
+        |_, target| cpu::range::linspace(target, start, end),
         |target| {
             if out.dtype().is_float() {
                 return gpu::range::linspace(target, start, end);
@@ -312,14 +261,14 @@ pub fn linspace(out: &Array, start: Scalar, end: Scalar) -> Result<()> {
 
 /// Fails when the elements lie at addresses that their dtype cannot have.
 pub fn check_alignment(array: &Array) -> Result<()> {
-    on_device(array, |_| view(array).map(drop), |_| Ok(()))
+    on_device(array, |_, _| host_view(array).map(drop), |_| Ok(()))
 }
 
 /// `base` to the power of evenly spaced exponents.
 pub fn logspace(out: &Array, start: Scalar, end: Scalar, base: f64) -> Result<()> {
     on_device(
         out,
-        |target| cpu::range::logspace(target, start, end, base),
+        |_, target| cpu::range::logspace(target, start, end, base),
         |_| from_host(out, |host| logspace(host, start, end, base)),
     )
 }
@@ -328,7 +277,7 @@ pub fn logspace(out: &Array, start: Scalar, end: Scalar, base: f64) -> Result<()
 pub fn triangle(out: &Array, size: (usize, usize), offset: i64, lower: bool) -> Result<()> {
     on_device(
         out,
-        |target| cpu::range::triangle(target, size, offset, lower),
+        |_, target| cpu::range::triangle(target, size, offset, lower),
         |_| from_host(out, |host| triangle(host, size, offset, lower)),
     )
 }
@@ -350,7 +299,9 @@ pub fn exact_dtype(device: Device) -> base::DType {
 pub fn matmul(out: &Array, a: &Array, b: &Array) -> Result<()> {
     on_device(
         out,
-        |target| cpu::matmul::matmul(target, view(a)?, view(b)?, Scalar::Int(1), None),
+        |host, target| {
+            cpu::matmul::matmul(target, host.view(a)?, host.view(b)?, Scalar::Int(1), None)
+        },
         |target| gpu::matmul::matmul(target, gpu_view(a)?, gpu_view(b)?, None),
     )
 }
@@ -365,9 +316,9 @@ pub fn matmul_add(
 ) -> Result<()> {
     on_device(
         out,
-        |target| {
-            let addend = cpu::matmul::Addend { view: view(addend)?, beta };
-            cpu::matmul::matmul(target, view(a)?, view(b)?, alpha, Some(addend))
+        |host, target| {
+            let addend = cpu::matmul::Addend { view: host.view(addend)?, beta };
+            cpu::matmul::matmul(target, host.view(a)?, host.view(b)?, alpha, Some(addend))
         },
         |target| {
             let addend = gpu::matmul::Addend { view: gpu_view(addend)?, beta, alpha };
@@ -380,7 +331,7 @@ pub fn matmul_add(
 pub fn store(out: &Array, values: &[Scalar]) -> Result<()> {
     on_device(
         out,
-        |target| cpu::scalar::store(target, values),
+        |_, target| cpu::scalar::store(target, values),
         |_| from_host(out, |host| store(host, values)),
     )
 }

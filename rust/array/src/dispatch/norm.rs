@@ -1,6 +1,6 @@
 //! Normalisations with learnt factors and offsets.
 
-use super::{gpu_view, on_device, view, view_mut};
+use super::{Host, gpu_view, on_device};
 use crate::Array;
 use base::Result;
 use cpu::norm as kernels;
@@ -47,19 +47,19 @@ pub struct BatchNorm {
     pub eps: f64,
 }
 
-fn maybe(array: Option<&Array>) -> Result<Option<View<'_>>> {
-    array.map(view).transpose()
+fn maybe<'a>(host: &'a Host, array: Option<&'a Array>) -> Result<Option<View<'a>>> {
+    array.map(|a| host.view(a)).transpose()
 }
 
-fn maybe_mut(array: Option<&Array>) -> Result<Option<ViewMut<'_>>> {
-    array.map(view_mut).transpose()
+fn maybe_mut<'a>(host: &'a Host, array: Option<&'a Array>) -> Result<Option<ViewMut<'a>>> {
+    array.map(|a| host.view_mut(a)).transpose()
 }
 
 impl Affine {
-    fn on_host(&self) -> Result<kernels::Affine<'_>> {
+    fn on_host<'a>(&'a self, host: &'a Host) -> Result<kernels::Affine<'a>> {
         Ok(kernels::Affine {
-            weight: maybe(self.weight.as_ref())?,
-            bias: maybe(self.bias.as_ref())?,
+            weight: maybe(host, self.weight.as_ref())?,
+            bias: maybe(host, self.bias.as_ref())?,
         })
     }
 
@@ -84,11 +84,11 @@ impl NormGradients {
         self.input.as_ref().or(self.weight.as_ref()).or(self.bias.as_ref())
     }
 
-    fn on_host(&self) -> Result<kernels::Gradients<'_>> {
+    fn on_host<'a>(&'a self, host: &'a Host) -> Result<kernels::Gradients<'a>> {
         Ok(kernels::Gradients {
-            input: maybe_mut(self.input.as_ref())?,
-            weight: maybe_mut(self.weight.as_ref())?,
-            bias: maybe_mut(self.bias.as_ref())?,
+            input: maybe_mut(host, self.input.as_ref())?,
+            weight: maybe_mut(host, self.weight.as_ref())?,
+            bias: maybe_mut(host, self.bias.as_ref())?,
         })
     }
 
@@ -101,8 +101,8 @@ impl NormGradients {
     }
 }
 
-fn pair(moments: &Moments) -> Result<(ViewMut<'_>, ViewMut<'_>)> {
-    Ok((view_mut(&moments.mean)?, view_mut(&moments.scale)?))
+fn pair<'a>(host: &'a Host, moments: &'a Moments) -> Result<(ViewMut<'a>, ViewMut<'a>)> {
+    Ok((host.view_mut(&moments.mean)?, host.view_mut(&moments.scale)?))
 }
 
 /// Layer norm over rows of `width`; fills `moments`.
@@ -115,9 +115,16 @@ pub fn layer_norm(
 ) -> Result<()> {
     on_device(
         out,
-        |target| {
-            let (mean, scale) = pair(moments)?;
-            kernels::layer_norm(target, mean, scale, view(x)?, affine.on_host()?, (width, eps))
+        |host, target| {
+            let (mean, scale) = pair(host, moments)?;
+            kernels::layer_norm(
+                target,
+                mean,
+                scale,
+                host.view(x)?,
+                affine.on_host(host)?,
+                (width, eps),
+            )
         },
         |target| {
             let by = (Rows { width, groups: 1, spatial: 1, centred: true }, eps);
@@ -138,10 +145,10 @@ pub fn layer_norm_backward(
     let Some(any) = to.any() else { return Ok(()) };
     on_device(
         any,
-        |_| {
-            let saved = (view(&moments.mean)?, view(&moments.scale)?);
-            let (grad, x, weight) = (view(grad)?, view(x)?, maybe(weight)?);
-            kernels::layer_norm_backward(to.on_host()?, grad, x, saved, weight, width)
+        |host, _| {
+            let saved = (host.view(&moments.mean)?, host.view(&moments.scale)?);
+            let (grad, x, weight) = (host.view(grad)?, host.view(x)?, maybe(host, weight)?);
+            kernels::layer_norm_backward(to.on_host(host)?, grad, x, saved, weight, width)
         },
         |_| {
             let by = (maybe_gpu(weight)?, Rows { width, groups: 1, spatial: 1, centred: true });
@@ -161,7 +168,15 @@ pub fn rms_norm(
 ) -> Result<()> {
     on_device(
         out,
-        |target| kernels::rms_norm(target, view_mut(rstd)?, view(x)?, maybe(weight)?, (width, eps)),
+        |host, target| {
+            kernels::rms_norm(
+                target,
+                host.view_mut(rstd)?,
+                host.view(x)?,
+                maybe(host, weight)?,
+                (width, eps),
+            )
+        },
         |target| {
             let weight = maybe_gpu(weight)?;
             gpu::norm::rms_norm(target, gpu_view(rstd)?, gpu_view(x)?, weight, (width, eps))
@@ -181,9 +196,16 @@ pub fn rms_norm_backward(
     let Some(any) = to.any() else { return Ok(()) };
     on_device(
         any,
-        |_| {
-            let (grad, x, rstd) = (view(grad)?, view(x)?, view(rstd)?);
-            kernels::rms_norm_backward(to.on_host()?, grad, x, rstd, maybe(weight)?, width)
+        |host, _| {
+            let (grad, x, rstd) = (host.view(grad)?, host.view(x)?, host.view(rstd)?);
+            kernels::rms_norm_backward(
+                to.on_host(host)?,
+                grad,
+                x,
+                rstd,
+                maybe(host, weight)?,
+                width,
+            )
         },
         |_| {
             let (grad, x, rstd) = (gpu_view(grad)?, gpu_view(x)?, gpu_view(rstd)?);
@@ -202,8 +224,15 @@ pub fn group_norm(
 ) -> Result<()> {
     on_device(
         out,
-        |target| {
-            kernels::group_norm(target, pair(moments)?, view(x)?, affine.on_host()?, groups, eps)
+        |host, target| {
+            kernels::group_norm(
+                target,
+                pair(host, moments)?,
+                host.view(x)?,
+                affine.on_host(host)?,
+                groups,
+                eps,
+            )
         },
         |target| {
             let by = (group_rows(x, groups), eps);
@@ -224,10 +253,10 @@ pub fn group_norm_backward(
     let Some(any) = to.any() else { return Ok(()) };
     on_device(
         any,
-        |_| {
-            let saved = (view(&moments.mean)?, view(&moments.scale)?);
-            let (grad, x, weight) = (view(grad)?, view(x)?, maybe(weight)?);
-            kernels::group_norm_backward(to.on_host()?, grad, x, saved, weight, groups)
+        |host, _| {
+            let saved = (host.view(&moments.mean)?, host.view(&moments.scale)?);
+            let (grad, x, weight) = (host.view(grad)?, host.view(x)?, maybe(host, weight)?);
+            kernels::group_norm_backward(to.on_host(host)?, grad, x, saved, weight, groups)
         },
         |_| {
             let by = (maybe_gpu(weight)?, group_rows(x, groups));
@@ -246,15 +275,15 @@ fn group_rows(x: &Array, groups: usize) -> Rows {
 /// Batch norm; fills `saved` with the mean and reciprocal standard deviation used and, in training,
 /// updates the running statistics.
 pub fn batch_norm(out: &Array, saved: &Moments, x: &Array, norm: &BatchNorm) -> Result<()> {
-    let on_host = |target: ViewMut<'_>| {
+    let on_host = |host: &Host, target: ViewMut<'_>| {
         let by = kernels::BatchNorm {
-            affine: norm.affine.on_host()?,
-            running: norm.running.as_ref().map(pair).transpose()?,
+            affine: norm.affine.on_host(host)?,
+            running: norm.running.as_ref().map(|m| pair(host, m)).transpose()?,
             training: norm.training,
             momentum: norm.momentum,
             eps: norm.eps,
         };
-        kernels::batch_norm(target, Some(pair(saved)?), view(x)?, &by)
+        kernels::batch_norm(target, Some(pair(host, saved)?), host.view(x)?, &by)
     };
     let on_gpu = |target: gpu::View<'_>| {
         let by = gpu::norm::BatchNorm {
@@ -279,16 +308,16 @@ pub fn batch_norm_backward(
     training: bool,
 ) -> Result<()> {
     let Some(any) = to.any() else { return Ok(()) };
-    let on_host = |_: ViewMut<'_>| {
+    let on_host = |host: &Host, _: ViewMut<'_>| {
         let from = kernels::BatchNormGradient {
-            grad: view(grad)?,
-            x: view(x)?,
-            mean: view(&saved.mean)?,
-            invstd: view(&saved.scale)?,
-            weight: maybe(weight)?,
+            grad: host.view(grad)?,
+            x: host.view(x)?,
+            mean: host.view(&saved.mean)?,
+            invstd: host.view(&saved.scale)?,
+            weight: maybe(host, weight)?,
             training,
         };
-        kernels::batch_norm_backward(to.on_host()?, &from)
+        kernels::batch_norm_backward(to.on_host(host)?, &from)
     };
     on_device(any, on_host, |_| {
         let (grad, x, by) = (gpu_view(grad)?, gpu_view(x)?, (maybe_gpu(weight)?, training));

@@ -1,6 +1,6 @@
 //! Optimizer updates: one parameter with its gradient and state.
 
-use super::{gpu_view, on_device, view, view_mut};
+use super::{Host, gpu_view, on_device};
 use crate::{Array, overlap};
 use base::{Result, bail};
 use cpu::optim as kernels;
@@ -32,9 +32,9 @@ pub fn update(
     for target in [Some(param), state[0], state[1], state[2]].into_iter().flatten() {
         overlap::check_output(target)?;
     }
-    let on_host = |p: cpu::ViewMut<'_>| {
-        let g = view(grad)?;
-        let target = |i: usize| state[i].map(view_mut).transpose();
+    let on_host = |host: &Host, p: cpu::ViewMut<'_>| {
+        let g = host.view(grad)?;
+        let target = |i: usize| state[i].map(|a| host.view_mut(a)).transpose();
         let (a, b, c) = (target(0)?, target(1)?, target(2)?);
         match (rule, a, b) {
             (Update::Sgd(by), buffer, _) => kernels::sgd(p, g, buffer, by),

@@ -1,6 +1,6 @@
 //! Pooling over windows.
 
-use super::{gpu_view, on_device, view, view_mut};
+use super::{gpu_view, on_device};
 use crate::Array;
 use base::Result;
 use cpu::pool2d as kernels;
@@ -49,12 +49,14 @@ fn divisor_on_gpu(divisor: Divisor) -> gpu::pool::Divisor {
 pub fn max_pool(out: &Array, indices: Option<&Array>, x: &Array, windows: &Windows) -> Result<()> {
     on_device(
         out,
-        |target| {
-            let indices = indices.map(view_mut).transpose()?;
+        |host, target| {
+            let indices = indices.map(|a| host.view_mut(a)).transpose()?;
             match windows {
-                Windows::Fixed(geometry) => kernels::max_pool(target, indices, view(x)?, geometry),
+                Windows::Fixed(geometry) => {
+                    kernels::max_pool(target, indices, host.view(x)?, geometry)
+                }
                 Windows::Adaptive { rank } => {
-                    kernels::adaptive_max_pool(target, indices, view(x)?, *rank)
+                    kernels::adaptive_max_pool(target, indices, host.view(x)?, *rank)
                 }
             }
         },
@@ -74,7 +76,9 @@ pub fn max_pool_backward(
 ) -> Result<()> {
     on_device(
         grad_input,
-        |target| kernels::max_pool_backward(target, view(grad)?, view(indices)?, rank),
+        |host, target| {
+            kernels::max_pool_backward(target, host.view(grad)?, host.view(indices)?, rank)
+        },
         |target| gpu::pool::max_pool_backward(target, gpu_view(grad)?, gpu_view(indices)?, rank),
     )
 }
@@ -83,9 +87,9 @@ pub fn max_pool_backward(
 pub fn avg_pool(out: &Array, x: &Array, windows: &Windows, divisor: Divisor) -> Result<()> {
     on_device(
         out,
-        |target| match windows {
-            Windows::Fixed(geometry) => kernels::avg_pool(target, view(x)?, geometry, divisor),
-            Windows::Adaptive { rank } => kernels::adaptive_avg_pool(target, view(x)?, *rank),
+        |host, target| match windows {
+            Windows::Fixed(geometry) => kernels::avg_pool(target, host.view(x)?, geometry, divisor),
+            Windows::Adaptive { rank } => kernels::adaptive_avg_pool(target, host.view(x)?, *rank),
         },
         |target| {
             let (windows, divisor) = (windows.on_gpu(), divisor_on_gpu(divisor));
@@ -103,12 +107,12 @@ pub fn avg_pool_backward(
 ) -> Result<()> {
     on_device(
         grad_input,
-        |target| match windows {
+        |host, target| match windows {
             Windows::Fixed(geometry) => {
-                kernels::avg_pool_backward(target, view(grad)?, geometry, divisor)
+                kernels::avg_pool_backward(target, host.view(grad)?, geometry, divisor)
             }
             Windows::Adaptive { rank } => {
-                kernels::adaptive_avg_pool_backward(target, view(grad)?, *rank)
+                kernels::adaptive_avg_pool_backward(target, host.view(grad)?, *rank)
             }
         },
         |target| {

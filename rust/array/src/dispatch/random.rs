@@ -1,7 +1,7 @@
 //! Random fills. The generator's stream is locked for one fill; an output without memory or without
 //! elements draws nothing.
 
-use super::{gpu_view, not_on_gpu, on_cpu, on_device, view};
+use super::{gpu_view, not_on_gpu, on_cpu, on_device};
 use crate::{Array, overlap};
 use base::Result;
 use base::rng::{Draw, Generator, Sampling};
@@ -12,7 +12,7 @@ pub fn draw(out: &Array, draw: &Draw, generator: &Generator) -> Result<()> {
     overlap::check_output(out)?;
     on_device(
         out,
-        |target| match *draw {
+        |_, target| match *draw {
             Draw::Normal { mean, std } => {
                 random::normal(target, &mut generator.lock(), (mean, std))
             }
@@ -32,18 +32,31 @@ pub fn draw_from(
     overlap::check_output(out)?;
     on_device(
         out,
-        |target| random::fill_from(target, &mut generator.lock(), kind, view(parameter)?),
+        |host, target| {
+            random::fill_from(target, &mut generator.lock(), kind, host.view(parameter)?)
+        },
         |target| match kind {
             PerElement::Bernoulli => gpu::multinomial::bernoulli(target, gpu_view(parameter)?),
-            PerElement::Poisson => not_on_gpu("poisson", out.device()),
-            PerElement::StandardGamma => not_on_gpu("_standard_gamma", out.device()),
+            kind => not_on_gpu(name(kind), out.device()),
         },
     )
 }
 
+fn name(kind: PerElement) -> &'static str {
+    match kind {
+        PerElement::Bernoulli => "bernoulli",
+        PerElement::Poisson => "poisson",
+        PerElement::StandardGamma => "_standard_gamma",
+    }
+}
+
 /// Fails unless all elements are probabilities.
 pub fn check_probabilities(p: &Array) -> Result<()> {
-    on_device(p, |_| random::check_probabilities(view(p)?), gpu::multinomial::check_probabilities)
+    on_device(
+        p,
+        |host, _| random::check_probabilities(host.view(p)?),
+        gpu::multinomial::check_probabilities,
+    )
 }
 
 /// Draws category numbers from rows of weights.
@@ -56,7 +69,9 @@ pub fn multinomial(
     let weights = weights.contiguous()?;
     on_device(
         out,
-        |target| random::multinomial(target, &mut generator.lock(), view(&weights)?, sampling),
+        |host, target| {
+            random::multinomial(target, &mut generator.lock(), host.view(&weights)?, sampling)
+        },
         |target| gpu::multinomial::multinomial(target, gpu_view(&weights)?, sampling),
     )
 }
@@ -64,16 +79,16 @@ pub fn multinomial(
 /// Draws the rows of a row-major output from Dirichlet distributions.
 pub fn dirichlet(out: &Array, alpha: &Array, generator: &Generator) -> Result<()> {
     let alpha = alpha.contiguous()?;
-    on_cpu("dirichlet", out, |target| {
-        random::dirichlet(target, &mut generator.lock(), view(&alpha)?)
+    on_cpu("_sample_dirichlet", out, |host, target| {
+        random::dirichlet(target, &mut generator.lock(), host.view(&alpha)?)
     })
 }
 
 /// Draws numbers of successes; all three arrays are row-major and of one shape and dtype.
 pub fn binomial(out: &Array, count: &Array, p: &Array, generator: &Generator) -> Result<()> {
     let (count, p) = (count.contiguous()?, p.contiguous()?);
-    on_cpu("binomial", out, |target| {
-        random::binomial(target, &mut generator.lock(), view(&count)?, view(&p)?)
+    on_cpu("binomial", out, |host, target| {
+        random::binomial(target, &mut generator.lock(), host.view(&count)?, host.view(&p)?)
     })
 }
 
@@ -81,7 +96,7 @@ pub fn binomial(out: &Array, count: &Array, p: &Array, generator: &Generator) ->
 pub fn permutation(out: &Array, generator: &Generator) -> Result<()> {
     on_device(
         out,
-        |target| random::permutation(target, &mut generator.lock()),
+        |_, target| random::permutation(target, &mut generator.lock()),
         gpu::multinomial::permutation,
     )
 }

@@ -1,6 +1,6 @@
 //! Cells of recurrent networks.
 
-use super::{on_cpu, view, view_mut};
+use super::on_cpu;
 use crate::Array;
 use base::Result;
 use cpu::recurrent as kernels;
@@ -8,9 +8,9 @@ use cpu::recurrent as kernels;
 /// `[h, c, kept]` of an LSTM from `[input gates, hidden gates]` and the cell before, which may be
 /// `c`; `kept` is for the gradient.
 pub fn lstm_cell([h, c, kept]: [&Array; 3], gates: [&Array; 2], before: &Array) -> Result<()> {
-    on_cpu("lstm_cell", h, |h| {
-        let gates = [view(gates[0])?, view(gates[1])?];
-        kernels::lstm_cell([h, view_mut(c)?, view_mut(kept)?], gates, view(before)?)
+    on_cpu("lstm_cell", h, |host, h| {
+        let gates = [host.view(gates[0])?, host.view(gates[1])?];
+        kernels::lstm_cell([h, host.view_mut(c)?, host.view_mut(kept)?], gates, host.view(before)?)
     })
 }
 
@@ -21,17 +21,22 @@ pub fn lstm_cell_backward(
     kept: &Array,
     c_before: &Array,
 ) -> Result<()> {
-    on_cpu("lstm_cell_backward", gates, |gates| {
-        let grads = [view(grad_h)?, view(grad_c)?];
-        kernels::lstm_cell_backward([gates, view_mut(before)?], grads, view(kept)?, view(c_before)?)
+    on_cpu("lstm_cell_backward", gates, |host, gates| {
+        let grads = [host.view(grad_h)?, host.view(grad_c)?];
+        kernels::lstm_cell_backward(
+            [gates, host.view_mut(before)?],
+            grads,
+            host.view(kept)?,
+            host.view(c_before)?,
+        )
     })
 }
 
 /// `[h, kept]` of a GRU from `[input gates, hidden gates]` and the state before.
 pub fn gru_cell([h, kept]: [&Array; 2], gates: [&Array; 2], before: &Array) -> Result<()> {
-    on_cpu("gru_cell", h, |h| {
-        let gates = [view(gates[0])?, view(gates[1])?];
-        kernels::gru_cell([h, view_mut(kept)?], gates, view(before)?)
+    on_cpu("gru_cell", h, |host, h| {
+        let gates = [host.view(gates[0])?, host.view(gates[1])?];
+        kernels::gru_cell([h, host.view_mut(kept)?], gates, host.view(before)?)
     })
 }
 
@@ -43,20 +48,22 @@ pub fn gru_cell_backward(
     kept: &Array,
     h_before: &Array,
 ) -> Result<()> {
-    on_cpu("gru_cell_backward", input, |input| {
-        let to = [input, view_mut(hidden)?, view_mut(before)?];
-        kernels::gru_cell_backward(to, view(grad_h)?, view(kept)?, view(h_before)?)
+    on_cpu("gru_cell_backward", input, |host, input| {
+        let to = [input, host.view_mut(hidden)?, host.view_mut(before)?];
+        kernels::gru_cell_backward(to, host.view(grad_h)?, host.view(kept)?, host.view(h_before)?)
     })
 }
 
 /// The state of an Elman network from its input and hidden sums.
 pub fn elman_cell(h: &Array, sums: [&Array; 2], relu: bool) -> Result<()> {
-    on_cpu("rnn_cell", h, |h| kernels::elman_cell(h, [view(sums[0])?, view(sums[1])?], relu))
+    on_cpu("rnn_cell", h, |host, h| {
+        kernels::elman_cell(h, [host.view(sums[0])?, host.view(sums[1])?], relu)
+    })
 }
 
 /// The gradient of [`elman_cell`] in either sum.
 pub fn elman_cell_backward(sum: &Array, grad_h: &Array, h: &Array, relu: bool) -> Result<()> {
-    on_cpu("rnn_cell_backward", sum, |sum| {
-        kernels::elman_cell_backward(sum, view(grad_h)?, view(h)?, relu)
+    on_cpu("rnn_cell_backward", sum, |host, sum| {
+        kernels::elman_cell_backward(sum, host.view(grad_h)?, host.view(h)?, relu)
     })
 }

@@ -1,6 +1,6 @@
 //! Reductions over marked dimensions, and the positions of extremes along one.
 
-use super::{gpu_view, on_device, view, view_mut};
+use super::{gpu_view, on_device};
 use crate::Array;
 use base::Result;
 use cpu::reduce as kernels;
@@ -59,7 +59,7 @@ impl Reduction {
 pub fn reduce(fold: Reduction, out: &Array, x: &Array, mask: &[bool]) -> Result<()> {
     on_device(
         out,
-        |target| (fold.kernel())(target, view(x)?, mask),
+        |host, target| (fold.kernel())(target, host.view(x)?, mask),
         |target| gpu::reduce::reduce(fold.on_gpu(), target, gpu_view(x)?, mask, 0.0),
     )
 }
@@ -95,7 +95,7 @@ pub fn statistic(
     };
     on_device(
         out,
-        |target| kernel(target, view(x)?, mask, number),
+        |host, target| kernel(target, host.view(x)?, mask, number),
         |target| gpu::reduce::reduce(on_gpu, target, gpu_view(x)?, mask, number),
     )
 }
@@ -117,7 +117,7 @@ pub fn arg_extreme(side: Extreme, out: &Array, x: &Array, dim: usize) -> Result<
     let largest = side == Extreme::Largest;
     on_device(
         out,
-        |target| kernel(target, view(x)?, dim),
+        |host, target| kernel(target, host.view(x)?, dim),
         |target| gpu::reduce::extreme(largest, None, target, gpu_view(x)?, dim),
     )
 }
@@ -137,7 +137,7 @@ pub fn extreme(
     let largest = side == Extreme::Largest;
     on_device(
         values,
-        |target| kernel(target, view_mut(indices)?, view(x)?, dim),
+        |host, target| kernel(target, host.view_mut(indices)?, host.view(x)?, dim),
         |target| gpu::reduce::extreme(largest, Some(target), gpu_view(indices)?, gpu_view(x)?, dim),
     )
 }

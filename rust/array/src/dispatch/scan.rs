@@ -1,6 +1,6 @@
 //! Running folds along one dimension.
 
-use super::{gpu_view, on_device, view, view_mut};
+use super::{gpu_view, on_device};
 use crate::Array;
 use base::Result;
 use cpu::scan as kernels;
@@ -28,7 +28,7 @@ pub fn scan(fold: Scan, out: &Array, x: &Array, dim: usize) -> Result<()> {
     };
     on_device(
         out,
-        |target| kernel(target, view(x)?, dim),
+        |host, target| kernel(target, host.view(x)?, dim),
         |target| gpu::scan::scan(on_gpu, target, gpu_view(x)?, dim),
     )
 }
@@ -47,7 +47,7 @@ pub fn running_extreme(
     };
     on_device(
         values,
-        |target| kernel(target, view_mut(indices)?, view(x)?, dim),
+        |host, target| kernel(target, host.view_mut(indices)?, host.view(x)?, dim),
         |target| {
             let largest = side == super::Extreme::Largest;
             gpu::scan::running_extreme(largest, target, gpu_view(indices)?, gpu_view(x)?, dim)

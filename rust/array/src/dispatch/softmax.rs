@@ -1,6 +1,6 @@
 //! Softmax and log-softmax along one dimension.
 
-use super::{gpu_view, on_device, view};
+use super::{gpu_view, on_device};
 use crate::Array;
 use base::Result;
 use cpu::softmax as kernels;
@@ -17,9 +17,9 @@ pub enum Softmax {
 pub fn softmax(form: Softmax, out: &Array, x: &Array, dim: usize) -> Result<()> {
     on_device(
         out,
-        |target| match form {
-            Softmax::Plain => kernels::softmax(target, view(x)?, dim),
-            Softmax::Log => kernels::log_softmax(target, view(x)?, dim),
+        |host, target| match form {
+            Softmax::Plain => kernels::softmax(target, host.view(x)?, dim),
+            Softmax::Log => kernels::log_softmax(target, host.view(x)?, dim),
         },
         |target| gpu::softmax::softmax(form == Softmax::Log, target, gpu_view(x)?, dim),
     )
@@ -35,9 +35,13 @@ pub fn softmax_backward(
 ) -> Result<()> {
     on_device(
         grad_input,
-        |target| match form {
-            Softmax::Plain => kernels::softmax_backward(target, view(grad)?, view(output)?, dim),
-            Softmax::Log => kernels::log_softmax_backward(target, view(grad)?, view(output)?, dim),
+        |host, target| match form {
+            Softmax::Plain => {
+                kernels::softmax_backward(target, host.view(grad)?, host.view(output)?, dim)
+            }
+            Softmax::Log => {
+                kernels::log_softmax_backward(target, host.view(grad)?, host.view(output)?, dim)
+            }
         },
         |target| {
             let (grad, output) = (gpu_view(grad)?, gpu_view(output)?);

@@ -1,6 +1,6 @@
 //! Order along one dimension, groups of equal elements, places in sorted sequences.
 
-use super::{Place, gpu_view, on_device, place, store, view, view_mut};
+use super::{Host, Place, ask_host, gpu_view, on_device, place, store};
 use crate::Array;
 use base::{DType, Device, Result, Scalar};
 use cpu::sort as kernels;
@@ -15,7 +15,15 @@ pub fn sort(
 ) -> Result<()> {
     on_device(
         values,
-        |target| kernels::sort(Some(target), Some(view_mut(indices)?), view(x)?, dim, descending),
+        |host, target| {
+            kernels::sort(
+                Some(target),
+                Some(host.view_mut(indices)?),
+                host.view(x)?,
+                dim,
+                descending,
+            )
+        },
         |target| gpu::sort::sort(target, gpu_view(indices)?, gpu_view(x)?, dim, descending),
     )
 }
@@ -31,7 +39,9 @@ pub fn topk(
 ) -> Result<()> {
     on_device(
         values,
-        |target| kernels::topk(target, view_mut(indices)?, view(x)?, dim, k, largest),
+        |host, target| {
+            kernels::topk(target, host.view_mut(indices)?, host.view(x)?, dim, k, largest)
+        },
         |target| gpu::sort::sort(target, gpu_view(indices)?, gpu_view(x)?, dim, largest),
     )
 }
@@ -51,8 +61,8 @@ pub enum Rank {
 
 /// The element of that rank along `dim` and where it was.
 pub fn rank(kind: Rank, values: &Array, indices: &Array, x: &Array, dim: usize) -> Result<()> {
-    let on_host = |target: cpu::ViewMut<'_>| {
-        let (indices, x) = (view_mut(indices)?, view(x)?);
+    let on_host = |host: &Host, target: cpu::ViewMut<'_>| {
+        let (indices, x) = (host.view_mut(indices)?, host.view(x)?);
         match kind {
             Rank::Kth(k) => kernels::kthvalue(target, indices, x, dim, k),
             Rank::Median => kernels::median(target, indices, x, dim, false),
@@ -81,9 +91,9 @@ pub fn searchsorted(
 ) -> Result<()> {
     on_device(
         out,
-        |target| {
-            let sorter = sorter.map(view).transpose()?;
-            kernels::searchsorted(target, view(sequence)?, view(values)?, sorter, right)
+        |host, target| {
+            let sorter = sorter.map(|a| host.view(a)).transpose()?;
+            kernels::searchsorted(target, host.view(sequence)?, host.view(values)?, sorter, right)
         },
         |target| {
             let sorter = sorter.map(gpu_view).transpose()?;
@@ -134,7 +144,7 @@ pub fn unique(x: &Array, sorted: bool) -> Result<Groups> {
         return Groups::from_gpu(&found, x.numel(), x.device());
     }
     let kernel = if sorted { kernels::unique } else { kernels::unique_consecutive };
-    Groups::from_host(&kernel(view(x)?)?, x.device())
+    Groups::from_host(&ask_host("unique", x, |host| kernel(host.view(x)?))?, x.device())
 }
 
 /// Groups of equal rows of a matrix.
@@ -143,5 +153,6 @@ pub fn unique_rows(x: &Array, sorted: bool) -> Result<Groups> {
         let found = gpu::compact::Groups::of_rows(gpu_view(x)?, sorted)?;
         return Groups::from_gpu(&found, x.dims()[0], x.device());
     }
-    Groups::from_host(&kernels::unique_rows(view(x)?, sorted)?, x.device())
+    let found = ask_host("unique", x, |host| kernels::unique_rows(host.view(x)?, sorted))?;
+    Groups::from_host(&found, x.device())
 }

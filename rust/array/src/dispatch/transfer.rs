@@ -1,6 +1,7 @@
 //! Copies: within a device, and between them by way of the host.
 
-use super::{Place, gpu_view, place, view, view_mut};
+use super::host::{host_view, host_view_mut};
+use super::{Place, gpu_view, place};
 use crate::{Array, Storage, overlap};
 use base::{Device, Layout, Result};
 use std::sync::Arc;
@@ -13,7 +14,9 @@ pub fn copy(out: &Array, source: &Array) -> Result<()> {
         _ if overlap::is_same(out, source) => Ok(()),
         _ if overlap::partial(out, source) => copy(out, &source.copied()?),
         (Place::Cpu(_), Place::Gpu(_)) => copy(out, &download(source)?),
-        (Place::Cpu(_), _) => cpu::copy(view_mut(out)?, cpu::Operand::View(view(source)?)),
+        (Place::Cpu(_), _) => {
+            cpu::copy(host_view_mut(out)?, cpu::Operand::View(host_view(source)?))
+        }
         (Place::Gpu(a), Place::Gpu(b)) if std::ptr::eq(a.device(), b.device()) => {
             gpu::map::copy(gpu_view(out)?, gpu_view(source)?)
         }
@@ -39,7 +42,7 @@ fn upload(out: &Array, buffer: &gpu::Buffer, source: &Array) -> Result<()> {
     let source = source.cast(out.dtype())?.contiguous()?;
     let nbytes = source.numel() * source.dtype().size();
     let Place::Cpu(host) = place(&source) else {
-        return view(&source).map(drop);
+        return host_view(&source).map(drop);
     };
     let bytes = host.read_bytes(source.layout().offset * source.dtype().size(), nbytes)?;
     let whole = out.layout().is_contiguous() && out.layout().offset == 0;

@@ -1,7 +1,6 @@
-"""Functional forms of stateful things.
+"""Modules as functions of their parameters and buffers.
 
-Layer: Python front end, on `nn`. Holds `functional_call`; the function transforms (grad, vmap, jvp
-and the rest) are not here yet, and a name that is missing raises AttributeError.
+Layer: Python front end, on `nn`.
 """
 
 from __future__ import annotations
@@ -10,10 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pyrite
 from pyrite._C import Tensor
+from pyrite.nn import Module
 from pyrite.nn.utils.stateless import _functional_call
 
-__all__ = ["functional_call"]
+__all__ = ["functional_call", "stack_module_state"]
 
 
 def functional_call(
@@ -63,3 +64,45 @@ def functional_call(
             f"but got {type(dicts)}"
         )
     return _functional_call(module, given, args, kwargs, tie_weights=tie_weights, strict=strict)
+
+
+def stack_module_state(
+    models: Sequence[Module],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters of several models of one kind, stacked, and their buffers, by name.
+
+    Parameters become new leaves, which require gradients as those of the models do. With `vmap`
+    over `functional_call` they run as an ensemble.
+
+    Args:
+        models: of the same class and in the same mode.
+
+    Raises:
+        RuntimeError: there are none, or they differ.
+    """
+    if not models:
+        raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+    if any(model.training != models[0].training for model in models):
+        raise RuntimeError(
+            "stack_module_state: Expected all models to have the same training/eval mode."
+        )
+    if any(type(model) is not type(models[0]) for model in models):
+        raise RuntimeError("stack_module_state: Expected all models to be of the same class.")
+    parameters = {
+        name: _stacked(name, [dict(model.named_parameters())[name] for model in models])
+        for name, _ in models[0].named_parameters()
+    }
+    buffers = {
+        name: _stacked(name, [dict(model.named_buffers())[name] for model in models])
+        for name, _ in models[0].named_buffers()
+    }
+    return parameters, buffers
+
+
+def _stacked(name: str, tensors: list[Tensor]) -> Tensor:
+    requires_grad = tensors[0].requires_grad
+    if any(tensor.requires_grad != requires_grad for tensor in tensors):
+        raise RuntimeError(
+            f"Expected {name} from each model to have the same .requires_grad"
+        )
+    return pyrite.stack([tensor.detach() for tensor in tensors]).requires_grad_(requires_grad)

@@ -1,0 +1,1 @@
+"""Ranks as processes: how they report a failure to their launcher."""

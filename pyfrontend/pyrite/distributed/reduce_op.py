@@ -1,0 +1,21 @@
+"""How reductions combine the ranks' values."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["ReduceOp"]
+
+
+class ReduceOp(Enum):
+    """How a reduction combines the ranks' values."""
+
+    SUM = 0
+    AVG = 1
+    PRODUCT = 2
+    MIN = 3
+    MAX = 4
+    BAND = 5
+    BOR = 6
+    BXOR = 7
+    PREMUL_SUM = 8

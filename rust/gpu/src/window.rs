@@ -1,0 +1,100 @@
+//! Tensors larger than one binding: a kernel binds the part of a buffer that its view spans, and an
+//! elementwise kernel or a reduction is run piece by piece where that part is too large as well.
+
+use crate::{Buffer, View};
+use base::Layout;
+
+/// Bindings start at multiples of this many bytes; every dtype's size divides it.
+const ALIGNMENT: u64 = 256;
+
+/// A part of a buffer, in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Window<'a> {
+    pub buffer: &'a Buffer,
+    pub start: u64,
+    pub size: u64,
+}
+
+impl<'a> Window<'a> {
+    /// The whole buffer.
+    pub fn whole(buffer: &'a Buffer) -> Window<'a> {
+        Window { buffer, start: 0, size: buffer.block().size }
+    }
+
+    /// The part that views of one buffer span together; all of it where that fits into a binding.
+    pub fn of(views: &[View<'a>]) -> Window<'a> {
+        let whole = Window::whole(views[0].buffer);
+        if whole.size <= whole.buffer.device().largest_binding() {
+            return whole;
+        }
+        let spans = || views.iter().map(span);
+        let start = spans().map(|s| s.0).min().unwrap_or(0);
+        let end = spans().map(|s| s.1).max().unwrap_or(whole.size);
+        let start = start / ALIGNMENT * ALIGNMENT;
+        let end = end.next_multiple_of(ALIGNMENT).min(whole.size);
+        Window { start, size: end.saturating_sub(start).max(4), ..whole }
+    }
+
+    pub fn is_whole(&self) -> bool {
+        self.size == self.buffer.block().size
+    }
+
+    /// The place of a view's element 0 in it, as a kernel parameter.
+    pub fn place(&self, view: &View<'_>) -> u32 {
+        (view.layout.offset - self.start as usize / view.dtype.size()) as u32
+    }
+}
+
+/// First byte and end of a view's elements.
+fn span(view: &View<'_>) -> (u64, u64) {
+    let (mut low, mut high) = (view.layout.offset as isize, view.layout.offset as isize);
+    for (&n, &step) in view.layout.dims.iter().zip(&view.layout.strides) {
+        let reach = step * n.saturating_sub(1) as isize;
+        low += reach.min(0);
+        high += reach.max(0);
+    }
+    let size = view.dtype.size() as u64;
+    (low as u64 * size, (high as u64 + 1) * size)
+}
+
+/// Some view of these spans more than one binding holds.
+pub(crate) fn is_large(views: &[View<'_>]) -> bool {
+    views.iter().any(|view| {
+        let limit = view.device().largest_binding();
+        view.buffer.block().size > limit && {
+            let (start, end) = span(view);
+            end - start + 2 * ALIGNMENT > limit
+        }
+    })
+}
+
+/// The dimension along which a view reaches furthest, of those allowed.
+pub(crate) fn widest(view: &View<'_>, allowed: impl Fn(usize) -> bool) -> Option<usize> {
+    let layout = view.layout;
+    let reach = |d: usize| (layout.dims[d].saturating_sub(1)) * layout.strides[d].unsigned_abs();
+    (0..layout.dims.len()).filter(|&d| allowed(d) && reach(d) > 0).max_by_key(|&d| reach(d))
+}
+
+/// Both halves of a layout along a dimension.
+pub(crate) fn halves(layout: &Layout, d: usize) -> [Layout; 2] {
+    let middle = layout.dims[d] / 2;
+    let (mut first, mut second) = (layout.clone(), layout.clone());
+    first.dims[d] = middle;
+    second.dims[d] -= middle;
+    let shift = middle as isize * layout.strides[d];
+    second.offset = second.offset.wrapping_add_signed(shift);
+    [first, second]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::halves;
+    use base::Layout;
+
+    #[test]
+    fn halves_cover_the_layout() {
+        let [a, b] = halves(&Layout::contiguous(&[5, 3]), 0);
+        assert_eq!((&*a.dims, a.offset), (&[2, 3][..], 0));
+        assert_eq!((&*b.dims, b.offset), (&[3, 3][..], 6));
+    }
+}

@@ -1,0 +1,131 @@
+"""Every collective with 1 to 4 ranks and every dtype against numpy, and groups of 8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ranks import run
+
+CASES = (Path(__file__).parent / "collective_cases.py").read_text()
+
+
+# By TCP alone, and with memory that the ranks share.
+@pytest.mark.parametrize(
+    ("world", "shared"), [(2, "0"), (3, "0"), (4, "0"), (2, "1"), (3, "1"), (4, "1")]
+)
+def test_collectives_agree_with_numpy(world: int, shared: str) -> None:
+    program = CASES.replace("from __future__ import annotations\n", "")
+    assert run(world, program, 110, PYRITE_SHARED_MEMORY=shared) == ["done\n"] * world
+
+
+def test_a_group_of_one() -> None:
+    program = """
+form()
+x = torch.ones(3)
+dist.all_reduce(x)
+out = [torch.zeros(3)]
+dist.all_gather(out, x)
+dist.barrier()
+say(x.tolist(), out[0].tolist(), dist.get_world_size())
+"""
+    assert run(1, program) == ["[1.0, 1.0, 1.0] [1.0, 1.0, 1.0] 1\n"]
+
+
+def test_eight_ranks() -> None:
+    program = """
+form()
+for size in (3, 9000, 100000):
+    x = torch.full((size,), float(rank))
+    dist.all_reduce(x)
+    assert bool((x == 28).all())
+out = torch.zeros(8)
+dist.all_gather_into_tensor(out, torch.tensor([float(rank)]))
+say(out.sum().item())
+"""
+    assert run(8, program) == ["28.0\n"] * 8
+
+
+def test_narrow_floats_are_summed_in_float32() -> None:
+    # In float16, 2048 + 1 + 1 is 2048 when every step is rounded.
+    program = """
+form()
+for size in (1, 20000):
+    x = torch.full((size,), 2048.0 if rank == 0 else 1.0, dtype=torch.float16)
+    dist.all_reduce(x)
+    say(x[-1].item())
+"""
+    assert run(3, program) == ["2050.0\n2050.0\n"] * 3
+
+
+@pytest.mark.parametrize("shared", ["0", "1"])
+def test_results_have_the_same_bits_everywhere(shared: str) -> None:
+    program = """
+form()
+import hashlib
+for size in (1000, 8000, 70001):
+    torch.manual_seed(rank)
+    x = torch.randn(size)
+    dist.all_reduce(x)
+    say(hashlib.sha256(x.numpy().tobytes()).hexdigest())
+"""
+    assert len(set(run(3, program, PYRITE_SHARED_MEMORY=shared))) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="shared memory is Linux's")
+def test_shared_memory_leaves_nothing_behind() -> None:
+    program = """
+form()
+dist.all_reduce(torch.ones(1))
+say(any("pyrite-" in line for line in open("/proc/self/maps")))
+say(any(name.startswith("pyrite-") for name in os.listdir("/dev/shm")))
+"""
+    assert run(2, program) == ["True\nFalse\n"] * 2
+
+
+def test_writes_of_collectives_are_seen_by_autograd() -> None:
+    program = """
+form()
+x = torch.ones(2, requires_grad=True)
+y = x.exp()
+dist.all_reduce(y.detach())
+try:
+    y.sum().backward()
+except RuntimeError as error:
+    say("modified by an inplace operation" in str(error))
+"""
+    assert run(2, program) == ["True\n"] * 2
+
+
+def test_refused_arguments_leave_the_group_intact() -> None:
+    program = """
+form()
+def refused(kind, call):
+    try:
+        call()
+    except kind as error:
+        return str(error).splitlines()[0]
+    return "accepted"
+say(refused(ValueError, lambda: dist.all_reduce(torch.ones(2), dist.ReduceOp.BAND)))
+say(refused(ValueError, lambda: dist.broadcast(torch.ones(2), 5)).startswith("Global rank 5"))
+say(refused(TypeError, lambda: dist.all_reduce([1.0])))
+say(refused(ValueError, lambda: dist.all_gather([torch.ones(2)], torch.ones(2))))
+say(refused(ValueError, lambda: dist.all_gather([torch.ones(2)] * 2, torch.ones(3))).split(":")[0])
+say(refused(NotImplementedError, lambda: dist.all_reduce(torch.ones(1), dist.ReduceOp.PREMUL_SUM)))
+say(refused(ValueError, lambda: form()))
+x = torch.ones(2)
+dist.all_reduce(x)
+say(x.tolist())
+"""
+    lines = run(2, program)[0].splitlines()
+    assert lines == [
+        "Cannot use ReduceOp.BAND with non-integral dtype",
+        "True",
+        "Invalid function argument. Expected parameter `tensor` of type torch.Tensor",
+        "tensor_list: needs a tensor for each of 2 ranks; got 1",
+        "all_gather",
+        "ReduceOp.PREMUL_SUM is not supported",
+        "trying to initialize the default process group twice!",
+        "[2.0, 2.0]",
+    ]

@@ -1,0 +1,95 @@
+"""Runs a program in processes that can form a process group, and collects what they print."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PRELUDE = """
+import os, sys, time, signal
+from datetime import timedelta
+import pyrite as torch
+import pyrite.distributed as dist
+
+rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+def form(seconds=60, **options):
+    options.setdefault("init_method", "file://" + os.environ["MEETING"])
+    dist.init_process_group(
+        rank=rank, world_size=world, timeout=timedelta(seconds=seconds), **options
+    )
+
+def say(*words):
+    print(*words, flush=True)
+"""
+
+
+class Ranks:
+    """The processes of one group; `stop` ends what is left of them."""
+
+    def __init__(self, count: int, program: str, **environment: str) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        base = Path(self.folder.name)
+        script = base / "program.py"
+        script.write_text(PRELUDE + program)
+        self.processes = []
+        for rank in range(count):
+            own = {
+                "RANK": str(rank),
+                "WORLD_SIZE": str(count),
+                "MEETING": str(base / "meeting"),
+                "XDG_RUNTIME_DIR": self.folder.name,
+                "OMP_NUM_THREADS": "1",
+            }
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, str(script)],
+                    env={**os.environ, **own, **environment},
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            )
+
+    def __enter__(self) -> Ranks:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        self.folder.cleanup()
+
+    def wait_for(self, word: str, ranks: list[int]) -> None:
+        """Reads a line of each of these ranks; it has to be `word`."""
+        for rank in ranks:
+            stdout = self.processes[rank].stdout
+            assert stdout is not None
+            line = stdout.readline().strip()
+            assert line == word, line + "\n" + stdout.read()
+
+    def finish(self, ranks: list[int], seconds: float = 60) -> list[str]:
+        """What these ranks print until they end; they have `seconds` for it."""
+        end = time.monotonic() + seconds
+        outputs = []
+        for rank in ranks:
+            output, _ = self.processes[rank].communicate(timeout=max(0.1, end - time.monotonic()))
+            outputs.append(output)
+        return outputs
+
+
+def run(count: int, program: str, seconds: float = 60, **environment: str) -> list[str]:
+    """What each rank prints; all of them must end well."""
+    with Ranks(count, program, **environment) as ranks:
+        outputs = ranks.finish(list(range(count)), seconds)
+        for rank, (process, output) in enumerate(zip(ranks.processes, outputs, strict=True)):
+            assert process.returncode == 0, f"rank {rank}:\n{output}"
+    return outputs
