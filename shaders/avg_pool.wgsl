@@ -42,7 +42,7 @@ fn forward(i: u32) {
   let w1 = window(r2 % p.output[1], 1u); let r1 = r2 / p.output[1];
   let w0 = window(r1 % p.output[0], 0u); let plane = r1 / p.output[0];
   let base = p.x_at + plane * p.input[0] * p.input[1] * p.input[2];
-  var sum = 0.0;
+  var sum = {{T}}(0);
   for (var a = w0.x; a < w0.y; a += 1u) {
     for (var b = w1.x; b < w1.y; b += 1u) {
       for (var c = w2.x; c < w2.y; c += 1u) {
@@ -50,7 +50,7 @@ fn forward(i: u32) {
       }
     }
   }
-  out0_put(p.out_at + i, sum / divisor(w0, w1, w2));
+  out0_put(p.out_at + i, sum / {{T}}(divisor(w0, w1, w2)));
 }
 
 fn backward(i: u32) {
@@ -59,7 +59,7 @@ fn backward(i: u32) {
   let i0 = r1 % p.input[0]; let plane = r1 / p.input[0];
   let base = p.x_at + plane * p.output[0] * p.output[1] * p.output[2];
   let h0 = holders(i0, 0u); let h1 = holders(i1, 1u); let h2 = holders(i2, 2u);
-  var sum = 0.0;
+  var sum = {{T}}(0);
   for (var a = h0.x; a < h0.y; a += 1u) {
     let w0 = window(a, 0u);
     if (i0 < w0.x || i0 >= w0.y) { continue; }
@@ -69,7 +69,7 @@ fn backward(i: u32) {
       for (var c = h2.x; c < h2.y; c += 1u) {
         let w2 = window(c, 2u);
         if (i2 < w2.x || i2 >= w2.y) { continue; }
-        sum += in0_at(base + (a * p.output[1] + b) * p.output[2] + c) / divisor(w0, w1, w2);
+        sum += in0_at(base + (a * p.output[1] + b) * p.output[2] + c) / {{T}}(divisor(w0, w1, w2));
       }
     }
   }

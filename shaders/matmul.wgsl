@@ -1,4 +1,4 @@
-// out[batch, m, n] = a[batch, m, k] * b[batch, k, n] (+ addend), operands of any strides. A group
+// out[batch, m, n] = a[batch, m, k] * b[batch, k, n] (alpha times it, plus beta * c), operands of any strides. A group
 // of 16 x 16 threads computes a tile of 16 SIDE x 16 SIDE results, SIDE x SIDE a thread.
 const SIDE: u32 = {{C0}};
 const TILE: u32 = 16u * SIDE;
@@ -6,7 +6,7 @@ const DEPTH: u32 = 16u;
 struct Params { m: u32, n: u32, k: u32, batches: u32, inner: u32, out_at: u32,
   a_at: u32, a_outer: u32, a_inner: u32, a_row: u32, a_col: u32,
   b_at: u32, b_outer: u32, b_inner: u32, b_row: u32, b_col: u32,
-  c_at: u32, c_outer: u32, c_inner: u32, c_row: u32, c_col: u32, first: u32 }
+  c_at: u32, c_outer: u32, c_inner: u32, c_row: u32, c_col: u32, first: u32, beta: f32, alpha: f32 }
 var<immediate> p: Params;
 var<workgroup> tile_a: array<{{T}}, TILE * DEPTH>;
 var<workgroup> tile_b: array<{{T}}, TILE * DEPTH>;

@@ -1,8 +1,9 @@
-// Layer norm and group norm: rows of width elements, LANES threads a row. Factors belong to
+// Layer, RMS and group norm: rows of width elements, LANES threads a row. Factors belong to
 // channels: of row r and column c, (r % groups) * per + c / spatial.
 const LANES: u32 = {{C0}};
 const WEIGHTED: u32 = {{C1}};
 const SHIFTED: u32 = {{C2}};
+const CENTRED: u32 = {{C3}};
 struct Params { n: u32, row: u32, x_at: u32, weight_at: u32, bias_at: u32, out_at: u32, mean_at: u32, rstd_at: u32,
   width: u32, groups: u32, per: u32, spatial: u32, eps: f32 }
 var<immediate> p: Params;
@@ -16,7 +17,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var acc = vec3<f32>();
   if (r < p.n) {
     for (var c = lane; c < p.width; c += LANES) {
-      acc = join_moments(acc, vec3<f32>(1.0, in0_at(p.x_at + base + c), 0.0));
+      let x = in0_at(p.x_at + base + c);
+      acc = join_moments(acc, select(vec3<f32>(1.0, 0.0, x * x), vec3<f32>(1.0, x, 0.0), CENTRED == 1u));
     }
   }
   if (LANES > 1u) {

@@ -1,6 +1,7 @@
-// The gradient of layer and group norm in their input; channels as in norm.
+// The gradient of layer, RMS and group norm in their input; channels as in norm.
 const LANES: u32 = {{C0}};
 const WEIGHTED: u32 = {{C1}};
+const CENTRED: u32 = {{C2}};
 struct Params { n: u32, row: u32, g_at: u32, x_at: u32, mean_at: u32, rstd_at: u32, weight_at: u32, out_at: u32,
   width: u32, groups: u32, per: u32, spatial: u32 }
 var<immediate> p: Params;
@@ -39,6 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
   if (r < p.n) {
     acc = acc / f32(p.width);
+    if (CENTRED == 0u) { acc.x = 0.0; }
     for (var c = lane; c < p.width; c += LANES) {
       let normal = (in1_at(base + c) - mean) * rstd;
       out0_put(p.out_at + r * p.width + c, rstd * (slope(r, c) - acc.x - normal * acc.y));

@@ -14,6 +14,8 @@ fn max_nan(a: {{T}}, b: {{T}}) -> {{T}} { return max(a, b); }
 
 fn min_nan(a: {{T}}, b: {{T}}) -> {{T}} { return min(a, b); }
 
+fn sorts_before(a: {{T}}, b: {{T}}) -> bool { return a < b; }
+
 fn relu(v: {{T}}) -> {{T}} { return max(v, {{T}}(0)); }
 
 fn magnitude(v: {{T}}) -> {{T}} { return select(v, {{T}}(0) - v, v < {{T}}(0)); }

@@ -19,6 +19,9 @@ fn max_nan(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, is_nan(b)
 
 fn min_nan(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, is_nan(b)), a, is_nan(a)); }
 
+// In sorted order NaN comes last.
+fn sorts_before(a: f32, b: f32) -> bool { return !is_nan(a) && (is_nan(b) || a < b); }
+
 fn relu(v: f32) -> f32 { return select(max(v, 0.0), v, is_nan(v)); }
 
 fn magnitude(v: f32) -> f32 { return bitcast<f32>(bitcast<u32>(v) & 0x7fffffffu); }
@@ -135,8 +138,10 @@ fn atanh_of(x: f32) -> f32 { return 0.5 * log1p(2.0 * x / (1.0 - x)); }
 fn tan_of(x: f32) -> f32 { return sin(x) / cos(x); }
 
 fn hypotenuse(a: f32, b: f32) -> f32 {
+  if (is_inf(a) || is_inf(b)) { return infinity(); }
+  if (is_nan(a) || is_nan(b)) { return nan(); }
   let big = max(abs(a), abs(b)); let small = min(abs(a), abs(b));
-  if (is_inf(big) || big == 0.0) { return big; }
+  if (big == 0.0) { return big; }
   let r = small / big;
   return big * sqrt(1.0 + r * r);
 }
@@ -176,12 +181,12 @@ fn erfinv(x: f32) -> f32 {
 
 // Stirling's series above 8, below it by recurrence; reflection for negative numbers.
 fn lgamma(v: f32) -> f32 {
-  if (v <= 0.0 && floor(v) == v) { return infinity(); }
+  if (is_inf(v) || (v <= 0.0 && floor(v) == v)) { return infinity(); }
   var x = select(v, 1.0 - v, v < 0.5); var product = 1.0;
   while (x < 8.0) { product *= x; x += 1.0; }
   let z = 1.0 / (x * x);
   let high = (x - 0.5) * log(x) - x + 0.9189385 + (0.083333336 - z * (2.7777778e-3 - z * 7.936508e-4)) / x - log(product);
-  return select(high, 1.1447299 - log(abs(sin(3.1415927 * v))) - high, v < 0.5);
+  return select(high, 1.1447299 - log(abs(sin(3.1415927 * (v - round(v))))) - high, v < 0.5);
 }
 
 fn digamma(v: f32) -> f32 {
@@ -191,7 +196,7 @@ fn digamma(v: f32) -> f32 {
   while (x < 8.0) { sum -= 1.0 / x; x += 1.0; }
   let z = 1.0 / (x * x);
   let value = sum + log(x) - 0.5 / x - z * (0.083333336 - z * (8.333334e-3 - z * (3.968254e-3 - z * 4.1666668e-3)));
-  return select(value, value - 3.1415927 / tan_of(3.1415927 * v), v < 0.0);
+  return select(value, value - 3.1415927 / tan_of(3.1415927 * (v - round(v))), v < 0.0);
 }
 
 fn trigamma(v: f32) -> f32 {
@@ -199,7 +204,7 @@ fn trigamma(v: f32) -> f32 {
   while (x < 8.0) { sum += 1.0 / (x * x); x += 1.0; }
   let z = 1.0 / (x * x);
   let value = sum + (1.0 + 0.5 / x + z * (0.16666667 - z * (0.033333335 - z * 0.023809524))) / x;
-  let s = sin(3.1415927 * v);
+  let s = sin(3.1415927 * (v - round(v)));
   return select(value, 9.869604 / (s * s) - value, v < 0.5);
 }
 
@@ -229,7 +234,7 @@ fn sinc(x: f32) -> f32 {
 
 fn softplus(x: f32, beta: f32, limit: f32) -> f32 {
   let scaled = x * beta;
-  return select(log1p(exp(min(scaled, 80.0))) / beta, x, scaled > limit);
+  return select(log1p(exp(min(scaled, 80.0))) / beta, x, scaled > limit || is_nan(x));
 }
 
 // log(1 + exp(x)), linear where exp would overflow.
@@ -264,6 +269,17 @@ fn logaddexp(a: f32, b: f32) -> f32 {
   return top + log1p(exp(-abs(a - b)));
 }
 
+fn logaddexp2(a: f32, b: f32) -> f32 {
+  let top = max_nan(a, b);
+  if (is_inf(top) && a == b) { return a; }
+  return top + 1.442695 * log1p(exp2(-abs(a - b)));
+}
+
+fn logit(x: f32, eps: f32) -> f32 {
+  let v = select(clamp_to(x, eps, 1.0 - eps), x, eps < 0.0 || is_nan(x));
+  return log(v / (1.0 - v));
+}
+
 fn smooth_error(a: f32, b: f32, beta: f32) -> f32 {
   let z = abs(a - b);
   return select(z - 0.5 * beta, 0.5 * z * z / beta, z < beta);
@@ -276,4 +292,48 @@ fn huber_error(a: f32, b: f32, delta: f32) -> f32 {
 
 fn cross_entropy_error(x: f32, t: f32) -> f32 {
   return (t - 1.0) * max_nan(log1p(-x), -100.0) - t * max_nan(log(x), -100.0);
+}
+
+// Drivers' asin is good to 1e-3 only: a minimax polynomial on [0, 0.5] (Cephes), beyond that by half angles.
+fn asin_of(x: f32) -> f32 {
+  let a = abs(x);
+  if (a > 1.0) { return nan(); }
+  let far = a > 0.5;
+  let z = select(x * x, 0.5 * (1.0 - a), far);
+  let s = select(a, sqrt(z), far);
+  let y = s + s * z * ((((4.2163199e-2 * z + 2.4181311e-2) * z + 4.5470026e-2) * z + 7.4953003e-2) * z + 1.6666752e-1);
+  return select(copysign(select(y, 1.5707964 - 2.0 * y, far), x), x, is_nan(x));
+}
+
+fn acos_of(x: f32) -> f32 {
+  if (x > 0.5) { return 2.0 * asin_of(sqrt(0.5 * (1.0 - x))) + select(0.0, nan(), x > 1.0); }
+  if (x < -0.5) { return 3.1415927 - 2.0 * asin_of(sqrt(0.5 * (1.0 + x))) + select(0.0, nan(), x < -1.0); }
+  return 1.5707964 - asin_of(x);
+}
+
+fn nextafter(x: f32, toward: f32) -> f32 {
+  if (is_nan(x) || is_nan(toward)) { return nan(); }
+  if (x == toward) { return toward; }
+  let bits = bitcast<u32>(x);
+  if (is_zero(x)) { return bitcast<f32>((bitcast<u32>(toward) & 0x80000000u) | 1u); }
+  return bitcast<f32>(select(bits - 1u, bits + 1u, (x < toward) == (x > 0.0)));
+}
+
+fn round_decimals(x: f32, digits: f32) -> f32 {
+  let scale = round(pow(10.0, abs(digits)));
+  return select(round(x * scale) / scale, round(x / scale) * scale, digits < 0.0);
+}
+
+fn atan_of(x: f32) -> f32 { return select(atan(x), x, is_nan(x)); }
+
+// Signs of zero and infinities count, as on the host.
+fn atan2_of(y: f32, x: f32) -> f32 {
+  if (is_nan(x) || is_nan(y)) { return nan(); }
+  let a = abs(x); let b = abs(y);
+  var ratio = 0.0;
+  if (is_inf(a) && is_inf(b)) { ratio = 1.0; } else if (max(a, b) > 0.0) { ratio = min(a, b) / max(a, b); }
+  var angle = atan(ratio);
+  if (b > a) { angle = 1.5707964 - angle; }
+  if (signbit(x)) { angle = 3.1415927 - angle; }
+  return copysign(angle, y);
 }

@@ -8,7 +8,7 @@ import pytest
 
 import pyrite as torch
 import pyrite.nn.functional as F
-from on_both import compare
+from on_both import compare, same
 from pyrite import nn
 
 
@@ -56,6 +56,41 @@ def test_layer_norm(width: int) -> None:
     x, w, b = torch.randn(3, 4, width), torch.randn(width), torch.randn(width)
     compare(lambda x, w, b: F.layer_norm(x, (width,), w, b), x, w, b, tol=2e-4)
     compare(lambda x: F.layer_norm(x, (width,)), x, tol=2e-4)
+
+
+@pytest.mark.parametrize("width", [5, 200])
+def test_rms_norm(width: int) -> None:
+    x, w = torch.randn(3, 4, width), torch.randn(width)
+    compare(lambda x, w: F.rms_norm(x, (width,), w), x, w, tol=2e-4)
+    compare(lambda x: F.rms_norm(x, (width,)), x, tol=2e-4)
+
+
+def test_parameters_of_norms_may_be_strided() -> None:
+    x, w, b = torch.randn(3, 4, 5), torch.randn(5, 4), torch.randn(5, 8)
+    compare(lambda x, w, b: F.layer_norm(x, (4, 5), w.t(), b[:, ::2].t()), x, w, b, tol=2e-4)
+    channels = torch.randn(8)
+    compare(lambda x, w: F.batch_norm(x, None, None, w[::2], training=True), x, channels, tol=2e-4)
+
+
+MODES = ["nearest", "nearest-exact", "bilinear", "bicubic", "area"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_interpolation(mode: str) -> None:
+    x = torch.randn(2, 3, 5, 4)
+    compare(lambda x: F.interpolate(x, (7, 9), mode=mode), x, tol=1e-4)
+    compare(lambda x: F.interpolate(x, (3, 2), mode=mode), x, tol=1e-4)
+    if mode.startswith("bi"):
+        compare(lambda x: F.interpolate(x, scale_factor=1.7, mode=mode, align_corners=True), x,
+                tol=1e-4)  # fmt: skip
+        compare(lambda x: F.interpolate(x, (7, 9), mode=mode).half().float(), x, tol=1e-2)
+
+
+def test_windows_over_whole_numbers() -> None:
+    x = torch.randint(-20, 20, (1, 2, 6, 6))
+    same(F.avg_pool2d(x.to("gpu"), 3, 1), F.avg_pool2d(x, 3, 1))
+    w = torch.randint(-3, 3, (4, 2, 3, 3))
+    same(F.conv2d(x.to("gpu"), w.to("gpu")), F.conv2d(x, w))
 
 
 def test_group_norm() -> None:
@@ -165,6 +200,51 @@ def test_training_equals_the_cpu(build: Callable[[], nn.Module], optimizer: str)
     actual = losses(build, optimizer, "gpu", 20)
     assert expected[-1] < 0.7 * expected[0]
     assert actual == pytest.approx(expected, abs=1e-3)
+
+
+OPTIMIZERS: dict[str, list[dict[str, object]]] = {
+    "RMSprop": [{}, {"centered": True}, {"momentum": 0.9}, {"momentum": 0.9, "centered": True}],
+    "Adagrad": [{"lr_decay": 0.1, "weight_decay": 0.1}],
+    "Adadelta": [{"lr": 1.0}],
+    "Adamax": [{"weight_decay": 0.1}],
+    "NAdam": [{}, {"decoupled_weight_decay": True, "weight_decay": 0.1}],
+    "RAdam": [{"betas": (0.5, 0.6)}],
+    "ASGD": [{"t0": 2.0}],
+    "Rprop": [{}],
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers(name: str) -> None:
+    for options in OPTIMIZERS[name]:
+        weights = []
+        for device in ["cpu", "gpu"]:
+            torch.manual_seed(1)
+            w = torch.randn(7, 3).to(device).requires_grad_()
+            update = getattr(torch.optim, name)([w], **{"lr": 0.05, **options})
+            for _ in range(8):
+                update.zero_grad()
+                (w.sin() * w).sum().backward()
+                update.step()
+            weights.append(w.detach().cpu())
+        torch.testing.assert_close(weights[1], weights[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_recurrent_layers(cell: str) -> None:
+    torch.manual_seed(2)
+    layer = getattr(nn, cell)(4, 6, num_layers=2, bidirectional=True)
+    x = torch.randn(5, 3, 4)
+    results = []
+    for device in ["cpu", "gpu"]:
+        layer = layer.to(device)
+        layer.zero_grad()
+        out = layer(x.to(device))[0]
+        out.square().sum().backward()
+        grads = [p.grad.cpu().clone() for p in layer.parameters()]
+        results.append([out.detach().cpu(), *grads])
+    for expected, actual in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["plain", "causal", "bool", "added"])

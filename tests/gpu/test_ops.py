@@ -64,6 +64,16 @@ REDUCTIONS: dict[str, Op] = {
     "cumsum": lambda x: x.cumsum(1),
     "cumprod": lambda x: x.cumprod(-1),
     "logcumsumexp": lambda x: x.logcumsumexp(0),
+    "cummax": lambda x: x.cummax(1).values,
+    "cummin": lambda x: x.cummin(-1).values,
+    "sort": lambda x: x.sort(1).values,
+    "sort_descending": lambda x: x.sort(0, descending=True).values,
+    "topk": lambda x: x.topk(2, 1).values,
+    "topk_smallest": lambda x: x.topk(2, largest=False).values,
+    "kthvalue": lambda x: x.kthvalue(2, 1).values,
+    "median": lambda x: x.median(),
+    "median_dim": lambda x: x.median(0).values,
+    "roll": lambda x: x.roll((1, -2), (0, 2)),
 }
 LAYOUTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "contiguous": lambda x: x,
@@ -213,6 +223,197 @@ INDEXING: dict[str, Op] = {
 @pytest.mark.parametrize("name", INDEXING)
 def test_indexing(name: str) -> None:
     compare(INDEXING[name], torch.randn(4, 5), torch.tensor([0, 3, 1, 4, 2, 0]))
+
+
+REDUCING = ["sum", "prod", "mean", "amax", "amin"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "int32", "uint8"])
+@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("reduce", REDUCING)
+def test_scatter_reductions(reduce: str, include_self: bool, dtype: str) -> None:
+    if dtype == "int64" and reduce not in ("sum", "mean"):
+        with pytest.raises(NotImplementedError, match="of int64 at indices on gpu"):
+            x = torch.ones(3, dtype=torch.int64, device="gpu")
+            x.scatter_reduce(0, torch.tensor([0, 1], device="gpu"), x[:2], reduce)
+        return
+    kind = getattr(torch, dtype)
+    x, src = torch.randint(1, 5, (4, 5)).to(kind), torch.randint(1, 5, (4, 3)).to(kind)
+    index = torch.tensor([[0, 1, 1], [4, 4, 4], [2, 0, 2], [3, 3, 1]])
+    results = []
+    for device in ["cpu", "gpu"]:
+        a, b, i = x.to(device), src.to(device), index.to(device)
+        results.append(a.scatter_reduce(1, i, b, reduce, include_self=include_self).cpu())
+        if reduce != "sum":
+            i = i[0].contiguous()
+            reduced = a.index_reduce(1, i, b, reduce, include_self=include_self)
+            results.append(reduced.cpu())
+    half = len(results) // 2
+    for expected, actual in zip(results[:half], results[half:], strict=True):
+        torch.testing.assert_close(actual, expected)
+
+
+def test_sums_of_int64_carry() -> None:
+    big = torch.tensor([2**32 - 1, 2**32 - 1, -(2**40), 7])
+    x, i = torch.zeros(2, dtype=torch.int64), torch.tensor([0, 0, 1, 1])
+    same(x.to("gpu").scatter_add(0, i.to("gpu"), big.to("gpu")), x.scatter_add(0, i, big))
+    same(torch.bincount(torch.tensor([1, 1, 3]).to("gpu")), torch.tensor([0, 2, 0, 1]))
+
+
+ORDERED = ["float32", "float16", "bfloat16", "int64", "int32", "int8", "uint8", "bool"]
+
+
+@pytest.mark.parametrize("dtype", ORDERED)
+@pytest.mark.parametrize("shape", [(7,), (3, 50), (2, 600, 2), (1, 1500)])
+def test_sorting_is_stable_in_all_dtypes(shape: tuple[int, ...], dtype: str) -> None:
+    x = torch.randint(-9, 9, shape).to(getattr(torch, dtype))
+    dim = len(shape) // 2
+    for descending in (False, True):
+        expected = x.sort(dim=dim, stable=True, descending=descending)
+        actual = x.to("gpu").sort(dim=dim, stable=True, descending=descending)
+        same(actual.values, expected.values)
+        same(actual.indices, expected.indices)
+    for name in ("median", "mode"):
+        if dtype != "bool":
+            expected, actual = getattr(x, name)(dim), getattr(x.to("gpu"), name)(dim)
+            same(actual.values, expected.values)
+
+
+def test_order_of_special_numbers() -> None:
+    nan, inf = float("nan"), float("inf")
+    x = torch.tensor([[1.0, nan, -inf, 0.0], [-0.0, inf, nan, nan]])
+    for name in ("sort", "median", "nanmedian", "mode", "cummax"):
+        expected, actual = getattr(x, name)(dim=1), getattr(x.to("gpu"), name)(dim=1)
+        same(actual.values, expected.values)
+        same(actual.indices, expected.indices)
+    big = torch.tensor([2**40, -(2**40), 3, -(2**63), 2**63 - 1])
+    same(big.to("gpu").sort().values, big.sort().values)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("shape", [(), (0,), (6,), (3, 4, 5), (2, 0, 3), (2000,)])
+def test_selection_of_elements(shape: tuple[int, ...], dtype: str) -> None:
+    x = torch.randint(-2, 3, shape).to(getattr(torch, dtype))
+    mask = torch.randint(0, 2, shape).bool()
+    y, on = x.to("gpu"), mask.to("gpu")
+    same(y.nonzero(), x.nonzero())
+    same(y.masked_select(on), x.masked_select(mask))
+    same(y.masked_scatter(on, y), x.masked_scatter(mask, x))
+    found = torch.unique(y, return_inverse=True, return_counts=True)
+    for actual, expected in zip(found, torch.unique(x, return_inverse=True, return_counts=True),
+                                strict=True):  # fmt: skip
+        same(actual, expected)
+    found = torch.unique_consecutive(y, return_inverse=True, return_counts=True)
+    for actual, expected in zip(
+        found, torch.unique_consecutive(x, return_inverse=True, return_counts=True), strict=True
+    ):
+        same(actual, expected)
+
+
+def test_distinct_rows() -> None:
+    x = torch.randint(0, 2, (20, 3)).float()
+    for dim in (0, 1):
+        for actual, expected in zip(
+            torch.unique(x.to("gpu"), dim=dim, return_inverse=True, return_counts=True),
+            torch.unique(x, dim=dim, return_inverse=True, return_counts=True),
+            strict=True,
+        ):
+            same(actual, expected)
+    nan = torch.tensor([float("nan"), 1.0, float("nan")])
+    same(torch.unique(nan.to("gpu")), torch.unique(nan))
+
+
+def test_places_in_sorted_sequences() -> None:
+    for sequence in (torch.randn(50).sort().values, torch.randn(3, 50).sort(1).values):
+        values = torch.cat([torch.randn(3, 7), torch.full((3, 1), float("nan"))], 1)
+        for right in (False, True):
+            expected = torch.searchsorted(sequence, values, right=right)
+            actual = torch.searchsorted(sequence.to("gpu"), values.to("gpu"), right=right)
+            same(actual, expected)
+    shuffled = torch.tensor([5, 1, 9, 1])
+    expected = torch.searchsorted(shuffled, torch.tensor([1, 6]), sorter=shuffled.argsort())
+    shuffled = shuffled.to("gpu")
+    values = torch.tensor([1, 6], device="gpu")
+    same(torch.searchsorted(shuffled, values, sorter=shuffled.argsort()), expected)
+    same(torch.bucketize(values, values, out_int32=True),
+         torch.bucketize(values.cpu(), values.cpu(), out_int32=True))  # fmt: skip
+
+
+def test_repetition_and_positions() -> None:
+    x = torch.randn(3, 4)
+    compare(lambda x: x.repeat_interleave(2, 1), x)
+    compare(lambda x, r: x.repeat_interleave(r, 0), x, torch.tensor([2, 0, 3]))
+    compare(lambda x, i: x.take(i), x, torch.tensor([[0, 11], [-1, 3]]))
+    compare(lambda x, i: x.put(i, x[0, :2], accumulate=True), x, torch.tensor([1, 1]))
+    compare(lambda x, i: x.index_add(0, i, x, alpha=2.5), x, torch.tensor([1, 1, 0]))
+
+
+@pytest.mark.parametrize("length", [511, 512, 1300, 70000])
+def test_long_scans_are_cut_into_chunks(length: int) -> None:
+    whole = torch.randint(-9, 9, (length,))
+    same(whole.to("gpu").cumsum(0), whole.cumsum(0))
+    x = torch.randn(2, length // 2, 2)
+    compare(lambda x: x.cumsum(1), x, tol=2e-3)
+    compare(lambda x: x.logcumsumexp(1), x, tol=1e-4)
+
+
+def test_draws_by_weight() -> None:
+    weights = torch.tensor([[0.0, 1.0, 3.0], [2.0, 0.0, 0.0]], device="gpu")
+    drawn = torch.multinomial(weights, 4000, replacement=True)
+    assert drawn[1].eq(0).all().item() and drawn[0].ne(0).all().item()
+    assert drawn[0].eq(2).float().mean().item() == pytest.approx(0.75, abs=0.05)
+    rest = torch.multinomial(torch.ones(500, 6, device="gpu"), 6)
+    same(rest.sort(1).values, torch.arange(6).expand(500, 6).contiguous())
+    assert torch.multinomial(weights[0], 1).item() in (1, 2)
+    with pytest.raises(RuntimeError, match="element < 0"):
+        torch.multinomial(torch.tensor([1.0, -1.0], device="gpu"), 1)
+    with pytest.raises(RuntimeError, match="invalid multinomial distribution"):
+        torch.multinomial(torch.zeros(3, device="gpu"), 2, replacement=True)
+    same(torch.randperm(300, device="gpu").sort().values, torch.arange(300))
+    p = torch.tensor([0.0, 1.0, 0.5], device="gpu").expand(4000, 3)
+    mean = torch.bernoulli(p).mean(0).tolist()
+    assert mean == pytest.approx([0, 1, 0.5], abs=0.05)
+    with pytest.raises(RuntimeError, match="p_in >= 0 && p_in <= 1"):
+        torch.bernoulli(torch.tensor([1.5], device="gpu"))
+
+
+def test_indices_in_host_memory_address_the_gpu() -> None:
+    x, i = torch.randn(4, 5), torch.tensor([3, 0])
+    y = x.to("gpu")
+    same(y[i], x[i])
+    same(y[x > 0], x[x > 0])
+    y[i] = 1.0
+    x[i] = 1.0
+    same(y, x)
+    point = torch.tensor(2.0)
+    index = torch.tensor([0])
+    same(point.to("gpu").index_fill(0, index.to("gpu"), 3.0), point.index_fill(0, index, 3.0))
+
+
+def test_functions_at_special_numbers() -> None:
+    nan, inf = float("nan"), float("inf")
+    line = torch.tensor([0.0, -0.0, 1.0, -1.0, 0.3, -0.7, inf, -inf, nan])
+    a, b = line.repeat_interleave(9), line.repeat(9)
+    for name in ("atan2", "hypot", "fmax", "fmin", "logaddexp2"):
+        op = getattr(torch, name)
+        same(op(a.to("gpu"), b.to("gpu")), op(a, b))
+    for name in ("atan", "asin", "acos", "lgamma", "isposinf", "isneginf", "logit"):
+        op = getattr(torch, name)
+        same(op(line.to("gpu")), op(line))
+    same(torch.special.ndtr(line.to("gpu")), torch.special.ndtr(line))
+    same(torch.digamma(torch.tensor([-6.99, -2.01]).to("gpu")),
+         torch.digamma(torch.tensor([-6.99, -2.01])), 1e-3)  # fmt: skip
+    same(torch.nextafter(a.to("gpu"), b.to("gpu")), torch.nextafter(a, b))
+
+
+def test_products_with_factors() -> None:
+    m, a, b = torch.randn(3, 5), torch.randn(3, 4), torch.randn(4, 5)
+    compare(lambda m, a, b: torch.addmm(m, a, b, beta=0.5, alpha=-2.0), m, a, b, tol=1e-4)
+    empty = torch.full((3, 5), float("nan"))
+    compare(lambda m, a, b: torch.addmm(m.detach(), a, b, beta=0), empty, a, b, tol=1e-4)
+    whole = [torch.randint(-5, 5, s) for s in ((3, 5), (3, 4), (4, 5))]
+    on_gpu = [x.to("gpu") for x in whole]
+    same(torch.addmm(*on_gpu, beta=3, alpha=2), torch.addmm(*whole, beta=3, alpha=2))
 
 
 def test_writes_through_views_and_indices() -> None:

@@ -98,6 +98,18 @@ impl<T: Float> Axis<T> {
     }
 }
 
+/// Where each output coordinate of a dim reads, and with which weights: one list of positions and one
+/// of weights for each of its taps.
+pub fn taps(
+    mode: Interpolation,
+    (input, output): (usize, usize),
+    factor: Option<f64>,
+) -> Vec<(Vec<usize>, Vec<f32>)> {
+    let axis = Axis::<f32>::new(mode, input, output, factor);
+    let each = |k: usize| axis.taps.iter().skip(k).step_by(axis.count).copied().unzip();
+    (0..axis.count).map(each).collect()
+}
+
 /// Source of output position `o`, in f32 for every dtype.
 fn nearest(o: usize, input: usize, output: usize, factor: Option<f64>, centre: f32) -> usize {
     let scale = match factor {

@@ -1,10 +1,28 @@
 //! Row-major copies for kernels that want them: inputs before, outputs after.
 
-use crate::{Buffer, View, map};
-use base::{Layout, Result};
+use crate::{Buffer, Device, View, map};
+use base::{DType, Layout, Result};
 
-fn room(x: &View<'_>, layout: &Layout) -> Result<Buffer> {
-    x.device().allocate(layout.end() * x.dtype.size(), false)
+/// Row-major memory for results between kernels.
+pub(crate) struct Room {
+    buffer: Buffer,
+    layout: Layout,
+    dtype: DType,
+}
+
+impl Room {
+    pub fn new(device: &'static Device, dims: &[usize], dtype: DType) -> Result<Room> {
+        Room::in_order(device, Layout::contiguous(dims), dtype)
+    }
+
+    fn in_order(device: &'static Device, layout: Layout, dtype: DType) -> Result<Room> {
+        let buffer = device.allocate(layout.end() * dtype.size(), false)?;
+        Ok(Room { buffer, layout, dtype })
+    }
+
+    pub fn view(&self) -> View<'_> {
+        View::new(&self.buffer, self.dtype, &self.layout)
+    }
 }
 
 /// Runs `kernel` with a row-major output; another order is copied into afterwards.
@@ -12,11 +30,9 @@ pub(crate) fn output(out: View<'_>, kernel: impl FnOnce(View<'_>) -> Result<()>)
     if out.layout.is_contiguous() {
         return kernel(out);
     }
-    let layout = Layout::contiguous(out.dims());
-    let buffer = room(&out, &layout)?;
-    let dense = View::new(&buffer, out.dtype, &layout);
-    kernel(dense)?;
-    map::copy(out, dense)
+    let dense = Room::new(out.device(), out.dims(), out.dtype)?;
+    kernel(dense.view())?;
+    map::copy(out, dense.view())
 }
 
 /// [`output`] for a kernel that writes some elements and keeps the others.
@@ -56,8 +72,7 @@ pub(crate) fn retry_as<R>(
     if !copy {
         return kernel(x);
     }
-    let buffer = room(&x, layout)?;
-    let dense = View::new(&buffer, x.dtype, layout);
-    map::copy(dense, x)?;
-    kernel(dense)
+    let dense = Room::in_order(x.device(), layout.clone(), x.dtype)?;
+    map::copy(dense.view(), x)?;
+    kernel(dense.view())
 }

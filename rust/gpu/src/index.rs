@@ -2,7 +2,7 @@
 //! and sums into rows. An index out of range is skipped and reported when the host waits next.
 
 use crate::launch::Kernel;
-use crate::shader::{Access, Variant};
+use crate::shader::{Access, Join, Variant};
 use crate::view::{no_kernel, too_many_dims};
 use crate::{View, dense, map};
 use base::iter::Nest;
@@ -10,7 +10,7 @@ use base::{DType, Dims, Layout, Result, Scalar, Strides};
 
 const READ: &str = "out0_put(p.out_at + near, in1_at(p.source_at + far))";
 const WRITE: &str = "out0_put(p.out_at + far, in1_at(p.source_at + near))";
-const ADD: &str = "out0_add(p.out_at + far, in1_at(p.source_at + near))";
+const JOIN: &str = "out0_join(p.out_at + far, in1_at(p.source_at + near))";
 
 /// What happens at each indexed place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +19,22 @@ pub enum Action {
     Read,
     Write,
     Add,
+    Multiply,
+    Largest,
+    Smallest,
+}
+
+impl Action {
+    /// How values that meet in one place are combined.
+    fn join(self) -> Option<Join> {
+        match self {
+            Action::Read | Action::Write => None,
+            Action::Add => Some(Join::Sum),
+            Action::Multiply => Some(Join::Product),
+            Action::Largest => Some(Join::Largest),
+            Action::Smallest => Some(Join::Smallest),
+        }
+    }
 }
 
 /// The walk over all indexed places.
@@ -54,8 +70,8 @@ pub fn indexed(
     if n == 0 {
         return Ok(());
     }
-    if action == Action::Add && !matches!(out.dtype, DType::F32 | DType::I32) {
-        return add_wide(op, out, source, (index, walk));
+    if action.join().is_some_and(|join| !join.is_atomic(out.dtype)) {
+        return join_wide(op, action, out, source, (index, walk));
     }
     let nest = Nest::in_order(&walk.dims, [&walk.index, &walk.near, &walk.far]);
     if nest.dims.len() > 4 {
@@ -66,10 +82,10 @@ pub fn indexed(
     let device = out.device();
     device.checked((op, walk.bound), |flag, code| {
         let kernel = Kernel::new("index").with(&[u32::from(walk.wraps)]).read(index).read(source);
-        let kernel = match action {
-            Action::Read => kernel.of(READ).write(out),
-            Action::Write => kernel.of(WRITE).write(out),
-            Action::Add => kernel.of(ADD).add(out),
+        let kernel = match action.join() {
+            None if action == Action::Read => kernel.of(READ).write(out),
+            None => kernel.of(WRITE).write(out),
+            Some(join) => kernel.of(JOIN).join(out, join),
         };
         kernel
             .flag(flag, code)
@@ -81,9 +97,10 @@ pub fn indexed(
     })
 }
 
-/// Sums of dtypes without atomic addition: 16-bit floats by way of f32, small integers of i32.
-fn add_wide(
+/// Dtypes without atomic operations: 16-bit floats by way of f32, small integers of i32.
+fn join_wide(
     op: &'static str,
+    action: Action,
     out: View<'_>,
     source: View<'_>,
     at: (View<'_>, &Walk),
@@ -91,7 +108,9 @@ fn add_wide(
     let wide = match out.dtype {
         DType::F16 | DType::BF16 => DType::F32,
         DType::U8 | DType::I8 | DType::I16 | DType::Bool => DType::I32,
-        other => return Err(no_kernel(op, format!("sums of {} at indices", other.name()))),
+        other => {
+            return Err(no_kernel(op, format!("{action:?} of {} at indices", other.name())));
+        }
     };
     let span = Layout::contiguous(&[out.layout.end()]);
     let all = View::new(out.buffer, out.dtype, &span);
@@ -105,7 +124,7 @@ fn add_wide(
         View { buffer: &buffer, dtype: wide, ..out },
         View { buffer: &other, dtype: wide, ..source },
     );
-    indexed(op, Action::Add, sum, term, at)?;
+    indexed(op, action, sum, term, at)?;
     map::copy(all, View::new(&buffer, wide, &span))
 }
 
@@ -132,14 +151,14 @@ pub fn linear(
 
 /// Variants for tests.
 pub fn samples(dtypes: &[DType]) -> Vec<Variant> {
-    let (read, write, add) = (Access::Read, Access::Write, Access::Add);
+    let (read, write) = (Access::Read, Access::Write);
     let mut list = Vec::new();
     for index in [DType::I64, DType::I32] {
         for &d in dtypes {
-            for (expr, access) in [(READ, write), (WRITE, write), (ADD, add)] {
-                if access == add && !matches!(d, DType::F32 | DType::I32) {
-                    continue;
-                }
+            let joins = [Join::Sum, Join::Product, Join::Largest, Join::Smallest];
+            let joins = joins.into_iter().filter(|join| join.is_atomic(d));
+            let joins = joins.map(|join| (JOIN, Access::Join(join)));
+            for (expr, access) in [(READ, write), (WRITE, write)].into_iter().chain(joins) {
                 let slots = [(index, read), (d, read), (d, access), (DType::I32, Access::Flag)];
                 list.push(Variant::new("index", &slots).of(expr).with(&[1]));
             }

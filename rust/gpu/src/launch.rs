@@ -2,7 +2,7 @@
 //! submission would throw away the whole batch.
 
 use crate::adapter::{MAX_BINDINGS, PARAMETER_BYTES};
-use crate::shader::{Access, Slot, Variant};
+use crate::shader::{Access, Join, Slot, Variant};
 use crate::window::Window;
 use crate::{Buffer, Device, View, no_kernel};
 use base::{DType, Result, bail, ensure};
@@ -159,8 +159,8 @@ impl<'a> Kernel<'a> {
         self
     }
 
-    pub fn add(mut self, view: View<'a>) -> Self {
-        let window = self.slot(view, Access::Add);
+    pub fn join(mut self, view: View<'a>, join: Join) -> Self {
+        let window = self.slot(view, Access::Join(join));
         self.writes.push(window);
         self
     }

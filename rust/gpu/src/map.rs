@@ -175,19 +175,6 @@ pub fn copy(out: View<'_>, source: View<'_>) -> Result<()> {
     map(&op, out, &[Operand::View(source)], [0.0; 4])
 }
 
-/// A copy with the order of elements reversed along some dimensions.
-pub fn flip(out: View<'_>, source: View<'_>, dims: &[usize]) -> Result<()> {
-    if source.numel() == 0 {
-        return Ok(());
-    }
-    let mut layout = source.layout.clone();
-    for &d in dims {
-        layout.offset += (layout.dims[d] - 1) * layout.strides[d] as usize;
-        layout.strides[d] = -layout.strides[d];
-    }
-    copy(out, View { layout: &layout, ..source })
-}
-
 /// One number everywhere.
 pub fn fill(out: View<'_>, value: Scalar) -> Result<()> {
     let op = Expression { name: "fill_", wgsl: "x", compute: out.dtype, truth: false };

@@ -4,14 +4,51 @@ use crate::launch::Launch;
 use crate::shader::{Access, Variant, compute_type};
 use crate::window::Window;
 use crate::{View, check_dtype, dense};
-use base::{DType, Result, ensure};
+use base::{DType, Result, Scalar, bail, ensure};
 
-const ADD: &str =
-    "v += in2_at(p.c_at + outer * p.c_outer + inner * p.c_inner + r * p.c_row + c * p.c_col);";
 const MAX_BATCHES: usize = 65_535;
 
+macro_rules! addend {
+    () => {
+        "in2_at(p.c_at + outer * p.c_outer + inner * p.c_inner + r * p.c_row + c * p.c_col)"
+    };
+}
+/// Factors and addend, of floats and of whole numbers; an addend times 0 is not looked at.
+const FLOATS: &str =
+    concat!("v *= p.alpha; if (!(p.beta == 0.0)) { v += p.beta * ", addend!(), "; }");
+const WHOLE: &str = concat!(
+    "v *= {{T}}(bitcast<i32>(p.alpha)); let beta = bitcast<i32>(p.beta); \
+     if (beta != 0) { v += {{T}}(beta) * ",
+    addend!(),
+    "; }"
+);
+
+/// What is added to a product: `beta * view + alpha * product`.
+#[derive(Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Addend<'a> {
+    pub view: View<'a>,
+    pub beta: Scalar,
+    pub alpha: Scalar,
+}
+
+impl Addend<'_> {
+    /// The shader's expression and its two factors.
+    fn parts(&self, dtype: DType) -> Result<(&'static str, [u32; 2])> {
+        let factors = [self.beta, self.alpha];
+        if compute_type(dtype) == "f32" {
+            return Ok((FLOATS, factors.map(|f| (f.to_f64() as f32).to_bits())));
+        }
+        let small = factors.map(|f| i32::try_from(f.to_i64()));
+        let [Ok(beta), Ok(alpha)] = small else {
+            bail!(NotImplemented, "gpu: addmm: factors beyond 32 bits; got {factors:?}");
+        };
+        Ok((WHOLE, [beta as u32, alpha as u32]))
+    }
+}
+
 /// `out[.., m, n] = a[.., m, k] @ b[.., k, n] + addend`, with equal batch dims.
-pub fn matmul(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<View<'_>>) -> Result<()> {
+pub fn matmul(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>>) -> Result<()> {
     check_dtype("matmul", out.dtype)?;
     ensure!(
         compute_type(a.dtype) == compute_type(out.dtype)
@@ -28,9 +65,9 @@ pub fn matmul(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<View<'_>>)
         dense::retry(a, batches(&a).is_none(), |a| {
             dense::retry(b, batches(&b).is_none(), |b| match addend {
                 None => multiply(out, a, b, None),
-                Some(add) => {
-                    dense::retry(add, batches(&add).is_none(), |add| multiply(out, a, b, Some(add)))
-                }
+                Some(add) => dense::retry(add.view, batches(&add.view).is_none(), |view| {
+                    multiply(out, a, b, Some(Addend { view, ..add }))
+                }),
             })
         })
     })
@@ -57,14 +94,16 @@ fn common_inner(lists: &[[(usize, isize); 2]]) -> Option<usize> {
     lists.iter().all(|l| l[0].0 == 1 || l[1].0 == inner).then_some(inner)
 }
 
-fn multiply(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<View<'_>>) -> Result<()> {
-    let operands: Vec<View<'_>> = [a, b].into_iter().chain(addend).collect();
+fn multiply(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>>) -> Result<()> {
+    let operands: Vec<View<'_>> = [a, b].into_iter().chain(addend.map(|add| add.view)).collect();
     let lists: Vec<_> = operands.iter().filter_map(batches).collect();
     let Some(inner) = common_inner(&lists) else {
         return dense::retry(a, true, |a| {
             dense::retry(b, true, |b| match addend {
                 None => multiply(out, a, b, None),
-                Some(add) => dense::retry(add, true, |add| multiply(out, a, b, Some(add))),
+                Some(add) => dense::retry(add.view, true, |view| {
+                    multiply(out, a, b, Some(Addend { view, ..add }))
+                }),
             })
         });
     };
@@ -92,7 +131,11 @@ fn multiply(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<View<'_>>) -
     params.push(0);
     let mut slots: Vec<_> = operands.iter().map(|v| (v.dtype, Access::Read)).collect();
     slots.push((out.dtype, Access::Write));
-    let expr = if addend.is_some() { ADD } else { "" };
+    let (expr, factors) = match &addend {
+        Some(add) => add.parts(out.dtype)?,
+        None => ("", [0; 2]),
+    };
+    params.extend(factors);
     let variant = Variant::new("matmul", &slots).of(expr).with(&[side as u32]);
     for first in (0..count).step_by(MAX_BATCHES) {
         params[21] = first as u32;
@@ -107,7 +150,8 @@ fn multiply(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<View<'_>>) -
 pub fn samples(dtypes: &[DType]) -> Vec<Variant> {
     let mut list = Vec::new();
     for &dtype in dtypes {
-        for (expr, reads) in [("", 2), (ADD, 3)] {
+        let with = if dtype.is_float() { FLOATS } else { WHOLE };
+        for (expr, reads) in [("", 2), (with, 3)] {
             for side in [1, 4] {
                 let mut slots = vec![(dtype, Access::Read); reads];
                 slots.push((dtype, Access::Write));

@@ -1,9 +1,22 @@
-//! Layer, group and batch norm with learnt factors and offsets, and their gradients.
+//! Layer, RMS, group and batch norm with learnt factors and offsets, and their gradients.
 
+use crate::dense::{self, Room};
 use crate::launch::{GROUP, Kernel};
 use crate::shader::{Access, Variant};
-use crate::{Buffer, Device, View, dense};
-use base::{DType, Layout, Result};
+use crate::{Device, View, map};
+use base::{DType, Result, Scalar};
+
+/// Runs `kernel` with a parameter row-major; an absent one is stood in for by `other`.
+fn parameter<R>(
+    given: Option<View<'_>>,
+    other: View<'_>,
+    kernel: impl FnOnce(View<'_>) -> Result<R>,
+) -> Result<R> {
+    match given {
+        Some(view) => dense::input(view, kernel),
+        None => kernel(other),
+    }
+}
 
 /// Learnt factors and offsets, where present.
 #[derive(Clone, Copy, Default)]
@@ -39,6 +52,8 @@ pub struct Rows {
     pub groups: usize,
     /// Elements of a row that share a channel.
     pub spatial: usize,
+    /// The mean is taken away; without that the scale is that of the root mean square.
+    pub centred: bool,
 }
 
 impl Rows {
@@ -67,20 +82,24 @@ pub fn row_norm(
         return Ok(());
     }
     let lanes = rows.lanes();
-    let consts = [lanes as u32, flag(affine.weight), flag(affine.bias)];
+    let consts = [lanes as u32, flag(affine.weight), flag(affine.bias), u32::from(rows.centred)];
     dense::input(x, |x| {
-        dense::output(out, |out| {
-            Kernel::new("norm")
-                .with(&consts)
-                .read(x)
-                .read(affine.weight.unwrap_or(x))
-                .read(affine.bias.unwrap_or(x))
-                .write(out)
-                .write(moments.mean)
-                .write(moments.scale)
-                .numbers(rows.numbers())
-                .floats(&[eps])
-                .rows(x.numel() / rows.width, lanes)
+        parameter(affine.weight, x, |weight| {
+            parameter(affine.bias, x, |bias| {
+                dense::output(out, |out| {
+                    Kernel::new("norm")
+                        .with(&consts)
+                        .read(x)
+                        .read(weight)
+                        .read(bias)
+                        .write(out)
+                        .write(moments.mean)
+                        .write(moments.scale)
+                        .numbers(rows.numbers())
+                        .floats(&[eps])
+                        .rows(x.numel() / rows.width, lanes)
+                })
+            })
         })
     })
 }
@@ -98,17 +117,20 @@ pub fn row_norm_backward(
     dense::input(grad, |grad| {
         dense::input(x, |x| {
             if let Some(input) = to.input.filter(|g| g.numel() > 0) {
-                dense::output(input, |input| {
-                    Kernel::new("norm_backward")
-                        .with(&[lanes as u32, flag(weight)])
-                        .read(grad)
-                        .read(x)
-                        .read(moments.mean)
-                        .read(moments.scale)
-                        .read(weight.unwrap_or(x))
-                        .write(input)
-                        .numbers(rows.numbers())
-                        .rows(count, lanes)
+                let consts = [lanes as u32, flag(weight), u32::from(rows.centred)];
+                parameter(weight, x, |weight| {
+                    dense::output(input, |input| {
+                        Kernel::new("norm_backward")
+                            .with(&consts)
+                            .read(grad)
+                            .read(x)
+                            .read(moments.mean)
+                            .read(moments.scale)
+                            .read(weight)
+                            .write(input)
+                            .numbers(rows.numbers())
+                            .rows(count, lanes)
+                    })
                 })?;
             }
             affine_gradients(to, x.device(), |weight, bias, channels| {
@@ -127,6 +149,37 @@ pub fn row_norm_backward(
     })
 }
 
+/// Divides rows by their root mean square; fills `rstd`, its reciprocal.
+pub fn rms_norm(
+    out: View<'_>,
+    rstd: View<'_>,
+    x: View<'_>,
+    weight: Option<View<'_>>,
+    (width, eps): (usize, f64),
+) -> Result<()> {
+    let mean = spare(x.device(), rstd)?;
+    let moments = Moments { mean: mean.view(), scale: rstd };
+    row_norm(out, moments, x, Affine { weight, bias: None }, (uncentred(width), eps))
+}
+
+/// Gradients of [`rms_norm`].
+pub fn rms_norm_backward(
+    to: &Gradients<'_>,
+    grad: View<'_>,
+    x: View<'_>,
+    rstd: View<'_>,
+    (weight, width): (Option<View<'_>>, usize),
+) -> Result<()> {
+    let mean = spare(x.device(), rstd)?;
+    map::fill(mean.view(), Scalar::Int(0))?;
+    let moments = Moments { mean: mean.view(), scale: rstd };
+    row_norm_backward(to, grad, x, moments, (weight, uncentred(width)))
+}
+
+fn uncentred(width: usize) -> Rows {
+    Rows { width, groups: 1, spatial: 1, centred: false }
+}
+
 /// Runs a kernel that fills the gradients of factors and offsets, if one is wanted; what is not
 /// wanted goes to memory of its own.
 fn affine_gradients(
@@ -135,8 +188,8 @@ fn affine_gradients(
     kernel: impl FnOnce(View<'_>, View<'_>, usize) -> Result<()>,
 ) -> Result<()> {
     let Some(like) = to.weight.or(to.bias).filter(|g| g.numel() > 0) else { return Ok(()) };
-    let spare = Spare::like(device, like)?;
-    let extra = spare.view();
+    let room = spare(device, like)?;
+    let extra = room.view();
     match (to.weight, to.bias) {
         (Some(weight), Some(bias)) => kernel(weight, bias, like.numel()),
         (Some(weight), None) => kernel(weight, extra, like.numel()),
@@ -145,22 +198,8 @@ fn affine_gradients(
 }
 
 /// Memory for results that nobody wants.
-struct Spare {
-    buffer: Buffer,
-    layout: Layout,
-    dtype: DType,
-}
-
-impl Spare {
-    fn like(device: &'static Device, view: View<'_>) -> Result<Spare> {
-        let layout = Layout::contiguous(&[view.numel()]);
-        let buffer = device.allocate(view.numel() * view.dtype.size(), false)?;
-        Ok(Spare { buffer, layout, dtype: view.dtype })
-    }
-
-    fn view(&self) -> View<'_> {
-        View::new(&self.buffer, self.dtype, &self.layout)
-    }
+fn spare(device: &'static Device, like: View<'_>) -> Result<Room> {
+    Room::new(device, &[like.numel()], like.dtype)
 }
 
 /// What batch norm is given beside its input.
@@ -201,23 +240,34 @@ pub fn batch_norm(
         flag(affine.bias),
         u32::from(norm.running.is_some()),
     ];
-    let spare = [Spare::like(x.device(), saved.mean)?, Spare::like(x.device(), saved.mean)?];
-    let running = norm.running.unwrap_or(Moments { mean: spare[0].view(), scale: spare[1].view() });
+    let rooms = [spare(x.device(), saved.mean)?, spare(x.device(), saved.mean)?];
+    let running = norm.running.unwrap_or(Moments { mean: rooms[0].view(), scale: rooms[1].view() });
+    let kernel = |[x, weight, bias]: [View<'_>; 3], [out, mean, scale]: [View<'_>; 3]| {
+        Kernel::new("batch_norm")
+            .with(&consts)
+            .read(x)
+            .read(weight)
+            .read(bias)
+            .write(out)
+            .write(saved.mean)
+            .write(saved.scale)
+            .write(mean)
+            .write(scale)
+            .numbers([samples, spatial])
+            .floats(&[norm.eps, norm.momentum])
+            .rows(channels, GROUP)
+    };
     dense::input(x, |x| {
-        dense::output(out, |out| {
-            Kernel::new("batch_norm")
-                .with(&consts)
-                .read(x)
-                .read(affine.weight.unwrap_or(x))
-                .read(affine.bias.unwrap_or(x))
-                .write(out)
-                .write(saved.mean)
-                .write(saved.scale)
-                .write(running.mean)
-                .write(running.scale)
-                .numbers([samples, spatial])
-                .floats(&[norm.eps, norm.momentum])
-                .rows(channels, GROUP)
+        parameter(affine.weight, x, |weight| {
+            parameter(affine.bias, x, |bias| {
+                dense::output(out, |out| {
+                    dense::output_kept(running.mean, |mean| {
+                        dense::output_kept(running.scale, |scale| {
+                            kernel([x, weight, bias], [out, mean, scale])
+                        })
+                    })
+                })
+            })
         })
     })
 }
@@ -235,31 +285,29 @@ pub fn batch_norm_backward(
     }
     let [samples, channels, spatial] = sizes(x.dims());
     let device = x.device();
-    let spare = [
-        Spare::like(device, x)?,
-        Spare::like(device, saved.mean)?,
-        Spare::like(device, saved.mean)?,
-    ];
+    let rooms = [spare(device, x)?, spare(device, saved.mean)?, spare(device, saved.mean)?];
     let [input, factor, offset] = [
-        to.input.unwrap_or(spare[0].view()),
-        to.weight.unwrap_or(spare[1].view()),
-        to.bias.unwrap_or(spare[2].view()),
+        to.input.unwrap_or(rooms[0].view()),
+        to.weight.unwrap_or(rooms[1].view()),
+        to.bias.unwrap_or(rooms[2].view()),
     ];
     dense::input(grad, |grad| {
         dense::input(x, |x| {
-            dense::output(input, |input| {
-                Kernel::new("batch_norm_backward")
-                    .with(&[u32::from(training), flag(weight)])
-                    .read(grad)
-                    .read(x)
-                    .read(saved.mean)
-                    .read(saved.scale)
-                    .read(weight.unwrap_or(x))
-                    .write(input)
-                    .write(factor)
-                    .write(offset)
-                    .numbers([samples, spatial])
-                    .rows(channels, GROUP)
+            parameter(weight, x, |factors| {
+                dense::output(input, |input| {
+                    Kernel::new("batch_norm_backward")
+                        .with(&[u32::from(training), flag(weight)])
+                        .read(grad)
+                        .read(x)
+                        .read(saved.mean)
+                        .read(saved.scale)
+                        .read(factors)
+                        .write(input)
+                        .write(factor)
+                        .write(offset)
+                        .numbers([samples, spatial])
+                        .rows(channels, GROUP)
+                })
             })
         })
     })
@@ -276,8 +324,8 @@ pub fn samples(dtypes: &[DType]) -> Vec<Variant> {
         };
         for on in [0, 1] {
             for lanes in [1, GROUP as u32] {
-                list.push(Variant::new("norm", &slots(3, 3)).with(&[lanes, on, on]));
-                list.push(Variant::new("norm_backward", &slots(5, 1)).with(&[lanes, on]));
+                list.push(Variant::new("norm", &slots(3, 3)).with(&[lanes, on, on, on]));
+                list.push(Variant::new("norm_backward", &slots(5, 1)).with(&[lanes, on, on]));
             }
             for training in [0, 1] {
                 let consts = [training, on, on, on];

@@ -188,7 +188,7 @@ pub fn samples(dtypes: &[DType]) -> Vec<Variant> {
             let slots = [(d, read), (d, write), (DType::I64, write)];
             list.push(Variant::new("max_pool", &slots).with(&[adaptive]));
             for (divisor, backward) in [(0, 0), (1, 1), (2, 0)] {
-                if d.is_float() {
+                if d.is_float() || d == DType::I64 {
                     let slots = [(d, read), (d, write)];
                     let consts = [adaptive, divisor, backward];
                     list.push(Variant::new("avg_pool", &slots).with(&consts));

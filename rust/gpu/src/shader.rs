@@ -17,10 +17,38 @@ pub enum Access {
     Write,
     /// Written word by word by the kernel itself.
     Words,
-    /// Added to from several threads.
-    Add,
+    /// Combined with from several threads.
+    Join(Join),
     /// Where an index out of range is reported.
     Flag,
+}
+
+/// How elements written from several threads are combined.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum Join {
+    Sum,
+    Product,
+    Largest,
+    Smallest,
+}
+
+impl Join {
+    fn expression(self, dtype: DType) -> &'static str {
+        match self {
+            Join::Sum => "a + v",
+            Join::Product => "a * v",
+            Join::Largest if dtype.is_float() => "max_nan(a, v)",
+            Join::Smallest if dtype.is_float() => "min_nan(a, v)",
+            Join::Largest => "max(a, v)",
+            Join::Smallest => "min(a, v)",
+        }
+    }
+
+    /// Elements of this dtype can be combined in place.
+    pub fn is_atomic(self, dtype: DType) -> bool {
+        matches!(dtype, DType::F32 | DType::I32) || (dtype == DType::I64 && self == Join::Sum)
+    }
 }
 
 /// A binding: element type and use.
@@ -57,7 +85,8 @@ impl Hash for Variant {
         state.write_usize(self.file.as_ptr().addr());
         state.write_usize(self.expr.as_ptr().addr());
         for (dtype, access) in self.slots.iter().flatten() {
-            state.write_u32((*dtype as u32) << 8 | *access as u32);
+            state.write_u32(*dtype as u32);
+            access.hash(state);
         }
         for number in self.consts {
             state.write_u32(number);
@@ -98,15 +127,16 @@ impl Variant {
     fn plain_text(&self, file: &str) -> String {
         let first = self.slots.iter().flatten().next().map_or(DType::F32, |slot| slot.0);
         let written = self.slots.iter().flatten().find(|slot| slot.1 != Access::Read);
-        let mut body = file
-            .replace("{{T}}", compute_type(first))
-            .replace("{{O}}", compute_type(written.map_or(first, |slot| slot.0)));
-        for (i, number) in self.consts.iter().enumerate() {
-            body = body.replace(&format!("{{{{C{i}}}}}"), &format!("{number}u"));
-        }
+        let mut body = file.to_string();
         for (i, part) in self.expr.split('#').enumerate() {
             body = body.replace(&format!("{{{{E{i}}}}}"), part);
         }
+        for (i, number) in self.consts.iter().enumerate() {
+            body = body.replace(&format!("{{{{C{i}}}}}"), &format!("{number}u"));
+        }
+        let body = body
+            .replace("{{T}}", compute_type(first))
+            .replace("{{O}}", compute_type(written.map_or(first, |slot| slot.0)));
         // Draws are made from floats, whatever they become.
         let mut dtypes = self.slots.iter().flatten().map(|slot| slot.0);
         let float = dtypes.find(|d| d.is_float() || self.file == "random");
@@ -133,7 +163,7 @@ impl Variant {
             text += &reader(&name, &name, *dtype, *access);
             match access {
                 Access::Write => text += &writer(&name, *dtype),
-                Access::Add => text += &adder(&name, *dtype),
+                Access::Join(join) => text += &joiner(&name, *dtype, *join),
                 Access::Read | Access::Words | Access::Flag => {}
             }
         }
@@ -194,10 +224,17 @@ files!(
     "optim",
     "range",
     "scan",
+    "running_extreme",
+    "sort",
+    "sort_block",
+    "rank",
+    "search",
+    "compact",
     "attention",
 );
 
 const PACKED: &str = include_str!("../../../shaders/lib/packed.wgsl");
+const NETWORK: &str = include_str!("../../../shaders/lib/network.wgsl");
 const MATH: &str = include_str!("../../../shaders/lib/math.wgsl");
 const RNG: &str = include_str!("../../../shaders/lib/rng.wgsl");
 const REDUCE: &str = include_str!("../../../shaders/lib/reduce.wgsl");
@@ -213,7 +250,7 @@ fn library(compute: DType) -> String {
         _ => format!("{INTEGER}\n{BITS}"),
     };
     let bits = (8 * compute.size()).to_string();
-    format!("{PACKED}\n{}", own.replace("{{T}}", t).replace("{{BITS}}", &bits))
+    format!("{PACKED}\n{NETWORK}\n{}", own.replace("{{T}}", t).replace("{{BITS}}", &bits))
 }
 
 /// The paragraphs of the library that the text uses, and those that they use.
@@ -254,7 +291,7 @@ pub(crate) fn per_word(dtype: DType) -> usize {
 /// The declaration of a binding.
 pub(crate) fn binding(at: usize, name: &str, dtype: DType, access: Access) -> String {
     let element = match (dtype, access) {
-        (_, Access::Add | Access::Flag) => "atomic<u32>",
+        (_, Access::Join(_) | Access::Flag) => "atomic<u32>",
         (DType::F32, _) => "f32",
         (DType::I32, _) => "i32",
         (DType::I64, _) => "i64",
@@ -270,12 +307,17 @@ pub(crate) fn reader(as_name: &str, name: &str, dtype: DType, access: Access) ->
     let t = compute_type(dtype);
     let narrow = per_word(dtype) > 1;
     let word = |at: &str| match access {
-        Access::Add => format!("atomicLoad(&{name}[{at}])"),
+        Access::Join(_) => format!("atomicLoad(&{name}[{at}])"),
         Access::Write if narrow => format!("atomicLoad(&{name}[{at}])"),
         _ => format!("{name}[{at}]"),
     };
     let value = match dtype {
-        DType::F32 | DType::I32 if access == Access::Add => format!("bitcast<{t}>({})", word("i")),
+        DType::F32 | DType::I32 if matches!(access, Access::Join(_)) => {
+            format!("bitcast<{t}>({})", word("i"))
+        }
+        DType::I64 if matches!(access, Access::Join(_)) => {
+            format!("(i64(bitcast<i32>({})) << 32u) | i64({})", word("2u * i + 1u"), word("2u * i"))
+        }
         DType::F16 => format!("from_f16({}, i & 1u)", word("i >> 1u")),
         DType::BF16 => format!("from_bf16({}, i & 1u)", word("i >> 1u")),
         DType::U8 | DType::Bool => format!("from_u8({}, i & 3u)", word("i >> 2u")),
@@ -317,17 +359,28 @@ pub(crate) fn writer(name: &str, dtype: DType) -> String {
     text
 }
 
-/// `<name>_add(i, v)`: adds to one element, from any number of threads.
-fn adder(name: &str, dtype: DType) -> String {
-    if dtype == DType::I32 {
+/// `<name>_join(i, v)`: combines one element with a value, from any number of threads.
+fn joiner(name: &str, dtype: DType, join: Join) -> String {
+    let t = compute_type(dtype);
+    if dtype == DType::I64 {
+        // The low words' carries go to the high words, in whichever order.
         return format!(
-            "fn {name}_add(i: u32, v: i32) {{ atomicAdd(&{name}[i], bitcast<u32>(v)); }}\n"
+            "fn {name}_join(i: u32, v: i64) {{\n  let low = u32(v & 0xffffffffli);\n  \
+             let old = atomicAdd(&{name}[2u * i], low);\n  \
+             let carry = select(0u, 1u, old + low < low);\n  \
+             atomicAdd(&{name}[2u * i + 1u], u32((v >> 32u) & 0xffffffffli) + carry);\n}}\n"
         );
     }
+    if (dtype, join) == (DType::I32, Join::Sum) {
+        return format!(
+            "fn {name}_join(i: u32, v: i32) {{ atomicAdd(&{name}[i], bitcast<u32>(v)); }}\n"
+        );
+    }
+    let joined = join.expression(dtype);
     format!(
-        "fn {name}_add(i: u32, v: f32) {{\n  var old = atomicLoad(&{name}[i]);\n  loop {{\n    \
-         let sum = bitcast<u32>(bitcast<f32>(old) + v);\n    \
-         let swap = atomicCompareExchangeWeak(&{name}[i], old, sum);\n    \
+        "fn {name}_join(i: u32, v: {t}) {{\n  var old = atomicLoad(&{name}[i]);\n  loop {{\n    \
+         let a = bitcast<{t}>(old);\n    let joined = bitcast<u32>({joined});\n    \
+         let swap = atomicCompareExchangeWeak(&{name}[i], old, joined);\n    \
          if (swap.exchanged) {{ break; }}\n    old = swap.old_value;\n  }}\n}}\n"
     )
 }

@@ -47,6 +47,12 @@ fn rows_and_losses() {
 }
 
 #[test]
+fn order_and_selection() {
+    all(gpu::sort::samples(&DTYPES));
+    all(gpu::compact::samples(&DTYPES));
+}
+
+#[test]
 fn indexed_places() {
     all(gpu::index::samples(&DTYPES));
 }

@@ -73,8 +73,19 @@ fn mask_positions(whole: &[usize], mask: &Tensor, list: &mut Vec<Option<Array>>)
     Ok(())
 }
 
+/// Indices in host memory may address a tensor elsewhere.
+fn beside(index: Array, device: base::Device) -> Result<Array> {
+    if index.device() == device || index.device().kind != base::DeviceKind::Cpu {
+        return Ok(index);
+    }
+    let moved = Array::empty_contiguous(index.dims(), index.dtype(), device)?;
+    dispatch::copy(&moved, &index)?;
+    Ok(moved)
+}
+
 impl Plan {
-    fn new(whole: &[usize], indices: &[Option<Tensor>]) -> Result<Plan> {
+    fn new(x: &Tensor, indices: &[Option<Tensor>]) -> Result<Plan> {
+        let whole = &*x.dims();
         let list = positions(whole, indices)?;
         let shapes: Vec<Dims> = list.iter().flatten().map(|a| Dims::from_slice(a.dims())).collect();
         let common = shape::broadcast_all(shapes.iter().map(|d| &**d)).map_err(|_| {
@@ -99,8 +110,11 @@ impl Plan {
             .chain(place + common.len()..dims.len())
             .collect();
         let order = indexed.iter().chain(&rest).copied().collect();
-        let indices =
-            list.into_iter().flatten().map(|a| a.view(a.layout().expand(&common))).collect();
+        let indices = list
+            .into_iter()
+            .flatten()
+            .map(|a| beside(a, x.device()).map(|a| a.view(a.layout().expand(&common))))
+            .collect::<Result<_>>()?;
         let plan = Plan { indices, order, dims, result_order };
         plan.check_some(whole)?;
         Ok(plan)
@@ -160,7 +174,7 @@ pub fn index(x: &Tensor, indices: &[Option<Tensor>]) -> Result<Tensor> {
         return view::alias(x);
     }
     let whole = x.dims();
-    let plan = Plan::new(&whole, indices)?;
+    let plan = Plan::new(x, indices)?;
     let out = Array::empty(plan.layout(&x.layout()), x.dtype(), x.device())?;
     if out.numel() > 0 || plan.indices.iter().any(|i| i.numel() > 0) {
         kernels::index(&plan.to(&out), &plan.from(&x.array()), &plan.indices)?;
@@ -210,7 +224,7 @@ pub fn index_put(
         x.dtype().type_name(),
         values.dtype().type_name()
     );
-    let plan = Plan::new(&x.dims(), indices)?;
+    let plan = Plan::new(x, indices)?;
     let whole = shape::broadcast(&plan.dims, &values.dims()).ok().filter(|d| *d == plan.dims);
     ensure!(
         whole.is_some(),
@@ -254,7 +268,7 @@ pub fn without_leading_ones(
     indices: &[Option<Tensor>],
     values: &Tensor,
 ) -> Result<Tensor> {
-    let rank = Plan::new(&x.dims(), indices)?.dims.len();
+    let rank = Plan::new(x, indices)?.dims.len();
     let dims = values.dims();
     let surplus = dims.len().saturating_sub(rank);
     if surplus == 0 || dims[..surplus].iter().any(|&n| n != 1) {

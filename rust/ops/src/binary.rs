@@ -34,13 +34,13 @@ crate::binary! { BINARY:
     /// The smaller element; NaN wins.
     minimum(Tensor, Tensor) { out: Same, binary: [Real => |a, b| Ordered::minimum(a, b), Bool => |a, b| B8::from(a.get() & b.get())], wgsl: "min_nan(a, b)", a: [|g, a, b| crate::extremum::winner_vjp(g, a.clone().lt(b.clone()), a.eq(b))], b: [|g, a, b| crate::extremum::winner_vjp(g, b.clone().lt(a.clone()), a.eq(b))], sample: -4.0..4.0 }
     /// The larger element; a number wins over NaN.
-    fmax(Tensor, Tensor) { out: Same, binary: [Real => |a, b| Ordered::fmax(a, b), Bool => |a, b| B8::from(a.get() | b.get())], wgsl: "", a: [|g, a, b| g.where_(a.ge(b.clone()).logical_or(b.isnan()), 0.0)], b: [|g, a, b| Var::from(0.0).where_(a.ge(b.clone()).logical_or(b.isnan()), g)], sample: -4.0..4.0 }
+    fmax(Tensor, Tensor) { out: Same, binary: [Real => |a, b| Ordered::fmax(a, b), Bool => |a, b| B8::from(a.get() | b.get())], wgsl: "select(select(max(a, b), a, is_nan(b)), b, is_nan(a))", a: [|g, a, b| g.where_(a.ge(b.clone()).logical_or(b.isnan()), 0.0)], b: [|g, a, b| Var::from(0.0).where_(a.ge(b.clone()).logical_or(b.isnan()), g)], sample: -4.0..4.0 }
     /// The smaller element; a number wins over NaN.
-    fmin(Tensor, Tensor) { out: Same, binary: [Real => |a, b| Ordered::fmin(a, b), Bool => |a, b| B8::from(a.get() & b.get())], wgsl: "", a: [|g, a, b| g.where_(a.le(b.clone()).logical_or(b.isnan()), 0.0)], b: [|g, a, b| Var::from(0.0).where_(a.le(b.clone()).logical_or(b.isnan()), g)], sample: -4.0..4.0 }
+    fmin(Tensor, Tensor) { out: Same, binary: [Real => |a, b| Ordered::fmin(a, b), Bool => |a, b| B8::from(a.get() & b.get())], wgsl: "select(select(min(a, b), a, is_nan(b)), b, is_nan(a))", a: [|g, a, b| g.where_(a.le(b.clone()).logical_or(b.isnan()), 0.0)], b: [|g, a, b| Var::from(0.0).where_(a.le(b.clone()).logical_or(b.isnan()), g)], sample: -4.0..4.0 }
     /// The next number from a towards b.
-    nextafter(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::nextafter(a, b)], wgsl: "", a: [|g| g], b: [|g| g.zeros_like()], sample: -4.0..4.0 }
+    nextafter(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::nextafter(a, b)], wgsl: "nextafter(a, b)", a: [|g| g], b: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// The angle of the point (b, a), in radians.
-    atan2(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::atan2(a, b)], wgsl: "atan2(a, b)", a: [|g, a, b| g * &b * inverse_square(a, b)], b: [|g, a, b| -g * &a * inverse_square(a, b)], sample: 0.5..4.0 }
+    atan2(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::atan2(a, b)], wgsl: "atan2_of(a, b)", a: [|g, a, b| g * &b * inverse_square(a, b)], b: [|g, a, b| -g * &a * inverse_square(a, b)], sample: 0.5..4.0 }
     /// The length of the hypotenuse.
     hypot(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::hypot(a, b)], wgsl: "hypotenuse(a, b)", a: [|g, a, y| g * (a / y)], b: [|g, b, y| g * (b / y)], sample: 0.5..4.0 }
     /// The magnitude of the left with the sign of the right.

@@ -164,8 +164,9 @@ fn on_batch(
     if x.dtype().is_complex() {
         return by_parts(x, weight, bias, |x, weight, bias| on_batch(x, weight, bias, rank, f));
     }
-    if is_number(x.dtype()) {
-        let wide = |t: &Tensor| cast::to_dtype(t, DType::F64);
+    let exact = array::dispatch::exact_dtype(x.device());
+    if is_number(x.dtype()) && x.dtype() != exact {
+        let wide = |t: &Tensor| cast::to_dtype(t, exact);
         let bias = bias.map(wide).transpose()?;
         let out = on_batch(&wide(x)?, &wide(weight)?, bias.as_ref(), rank, f)?;
         return cast::to_dtype(&out, x.dtype());

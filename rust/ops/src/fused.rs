@@ -79,6 +79,11 @@ pub fn node_many(
     .map(Formula::joint)
 }
 
+/// The device has no kernel for this: the meaning has to give the result, under its own history.
+pub fn lacks_kernel(result: &Result<()>) -> bool {
+    result.as_ref().is_err_and(|error| error.missing_kernel().is_some())
+}
+
 fn points(saved: &Saved, count: usize) -> Result<Vec<Tensor>> {
     saved.vars[..count].iter().cloned().map(Var::tensor).collect()
 }

@@ -276,10 +276,7 @@ pub fn index_fill(
 fn distinct(index: &Tensor) -> Result<Tensor> {
     let flat = view::reshape_to(index, &[index.numel()])?;
     let groups = dispatch::sort::unique(&flat.array(), true)?;
-    let first: Vec<Scalar> = groups.first.iter().map(|&i| Scalar::Int(i)).collect();
-    let places = Array::empty_contiguous(&[first.len()], DType::I64, index.device())?;
-    dispatch::store(&places, &first)?;
-    index_select(&flat, 0, &Tensor::new(places))
+    index_select(&flat, 0, &Tensor::new(groups.first))
 }
 
 /// Combines slices of `src` into `out` along `dim`: prod, mean, amax or amin.

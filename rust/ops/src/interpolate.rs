@@ -1,10 +1,11 @@
 //! Resampling of images: nearest, linear, cubic. Linear in the image; the adjoint map is its gradient.
 
-use crate::Var;
+use crate::index::index_select;
 use crate::node::Linear;
+use crate::{Var, cast, fused};
 use array::Array;
 use array::dispatch::{self, Interpolation};
-use base::{Dims, Layout, Result, Scalar, ensure, shape};
+use base::{DType, Dims, Layout, Result, Scalar, ensure, shape};
 use std::sync::Arc;
 use tape::Tensor;
 
@@ -24,9 +25,54 @@ fn image(dims: &[usize], like: &Tensor) -> Result<Array> {
 
 fn resample(x: &Tensor, by: &Arc<Resampling>) -> Result<Tensor> {
     let out = image(&by.to, x)?;
-    dispatch::interpolate(&out, &x.array(), by.mode, &by.factors)?;
+    let done = dispatch::interpolate(&out, &x.array(), by.mode, &by.factors);
+    if fused::lacks_kernel(&done) && dispatch::is_sum_of_taps(by.mode, x.dtype()) {
+        let by = by.clone();
+        return fused::composite(by.node, &[x], move |inputs| by_taps(&inputs[0], &by));
+    }
+    done?;
     let by = by.clone();
     tape::record(out, &[x], |_| Ok(Linear::new(by.node, move |g: Var| g.then(|g| adjoint(g, &by)))))
+}
+
+impl Resampling {
+    fn is_nearest(&self) -> bool {
+        matches!(self.mode, Interpolation::Nearest | Interpolation::NearestExact)
+    }
+}
+
+/// The meaning: along one dimension after the other, a weighted sum of selected slices.
+fn by_taps(x: &Tensor, by: &Resampling) -> Result<Tensor> {
+    let mut y = cast::to_dtype(x, x.dtype().compute())?;
+    for (i, &factor) in by.factors.iter().enumerate() {
+        let d = 2 + i;
+        let mut shape = Dims::filled(1, by.to.len());
+        shape[d] = by.to[d];
+        let mut sum = None;
+        for (positions, weights) in dispatch::taps(by.mode, (by.from[d], by.to[d]), factor) {
+            let positions = positions.into_iter().map(|p| Scalar::Int(p as i64)).collect();
+            let slices =
+                index_select(&y, d as i64, &vector(positions, DType::I64, x, &[by.to[d]])?)?;
+            let weights = weights.into_iter().map(|w| Scalar::Float(f64::from(w))).collect();
+            let term = Var::from(slices);
+            let term = if by.is_nearest() {
+                term
+            } else {
+                term * Var::from(vector(weights, DType::F32, x, &shape)?)
+            };
+            sum = Some(sum.map_or(term.clone(), |sum: Var| sum + term));
+        }
+        if let Some(sum) = sum {
+            y = sum.tensor()?;
+        }
+    }
+    cast::to_dtype(&y, x.dtype())
+}
+
+fn vector(values: Vec<Scalar>, dtype: DType, like: &Tensor, dims: &[usize]) -> Result<Tensor> {
+    let out = Array::empty_contiguous(dims, dtype, like.device())?;
+    dispatch::store(&out, &values)?;
+    Ok(Tensor::new(out))
 }
 
 /// The adjoint of [`resample`].

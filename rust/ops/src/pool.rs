@@ -307,12 +307,15 @@ fn avg_pool(x: &Tensor, by: Settings<'_>, padded: bool, fixed: Option<i64>) -> R
         _ => ("avg_pool3d", "AvgPool3DBackward0"),
     };
     check_rank(x, by.rank, op)?;
-    if x.dtype().is_integral() && x.dtype() != DType::Bool {
-        // Sums are exact in f64 up to 2^53; the cast back drops the fraction as the division does.
-        let wide = cast::to_dtype(x, DType::F64)?;
+    let exact = array::dispatch::exact_dtype(x.device());
+    if x.dtype().is_integral() && x.dtype() != DType::Bool && x.dtype() != exact {
+        // The cast back drops the fraction as the division does.
+        let wide = cast::to_dtype(x, exact)?;
         return cast::to_dtype(&avg_pool(&wide, by, padded, fixed)?, x.dtype());
     }
-    check_float(x, op)?;
+    if x.dtype() != exact {
+        check_float(x, op)?;
+    }
     let geometry = geometry(by, op)?;
     check_some(x, by.rank, op)?;
     let dims = pooled_dims(x, &geometry, by.ceil)?;

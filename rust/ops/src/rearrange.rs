@@ -179,14 +179,14 @@ pub fn tile(x: &Tensor, repeats: &[i64]) -> Result<Tensor> {
 }
 
 /// The positions each element's copies come from.
-fn copy_positions(counts: &[i64]) -> Result<Tensor> {
+fn copy_positions(counts: &[i64], device: base::Device) -> Result<Tensor> {
     let mut positions = Vec::new();
     for (i, &count) in counts.iter().enumerate() {
         ensure!(count >= 0, Runtime, "repeats can not be negative");
         base::layout::ensure_room::<Scalar>(positions.len().saturating_add(count as usize))?;
         positions.extend(std::iter::repeat_n(Scalar::Int(i as i64), count as usize));
     }
-    let out = Array::empty_contiguous(&[positions.len()], DType::I64, base::Device::CPU)?;
+    let out = Array::empty_contiguous(&[positions.len()], DType::I64, device)?;
     array::dispatch::store(&out, &positions)?;
     Ok(Tensor::new(out))
 }
@@ -222,7 +222,7 @@ pub fn repeat_interleave(
         "repeats must have the same size as input along dim, but got repeats.size(0) = {} and input.size({d}) = {n}",
         counts.len()
     );
-    let positions = copy_positions(&counts)?;
+    let positions = copy_positions(&counts, x.device())?;
     ensure!(
         output_size.is_none_or(|size| size == positions.numel() as i64),
         Runtime,
@@ -241,7 +241,7 @@ fn repeated_indices(repeats: &Tensor, output_size: Option<i64>) -> Result<Tensor
     );
     let counts: Vec<i64> =
         array::dispatch::scalars(&repeats.array())?.into_iter().map(Scalar::to_i64).collect();
-    let out = copy_positions(&counts)?;
+    let out = copy_positions(&counts, repeats.device())?;
     ensure!(
         output_size.is_none_or(|size| size == out.numel() as i64),
         Runtime,

@@ -24,11 +24,11 @@ crate::unary! { SPECIAL:
     /// exp(-|x|) times `special_i1`.
     special_i1e { out: Same, unary: [Float => |x| Real::i1e(x)], wgsl: "", vjp: [|g, x, y| g * at_zero(0.5, &x, of(&special_i0e::OP, x.clone()) - y * (x.clone().sgn() + nonzero(&x).reciprocal()))], sample: 0.5..4.0 }
     /// -x log(x), 0 at 0 and minus infinity below.
-    special_entr { out: Same, unary: [Float => |x| if x > 0.0 { -x * Field::ln(x) } else if x < 0.0 { Ordered::LOWEST } else { x }], wgsl: "", vjp: [|g, x| -g * (x.log() + 1.0)], sample: 0.1..4.0 }
+    special_entr { out: Same, unary: [Float => |x| if x > 0.0 { -x * Field::ln(x) } else if x < 0.0 { Ordered::LOWEST } else { x }], wgsl: "select(select(x, -infinity(), x < 0.0), -x * log(x), x > 0.0)", vjp: [|g, x| -g * (x.log() + 1.0)], sample: 0.1..4.0 }
     /// exp(x^2) erfc(x).
     special_erfcx { out: Same, unary: [Float => |x| Real::from_f64(cpu::math::special::erfcx(Real::to_f64(x)))], wgsl: "", vjp: [|g, x, y| g * (2.0 * (x * y) - std::f64::consts::FRAC_2_SQRT_PI)], sample: -1.0..4.0 }
     /// The standard normal distribution function.
-    special_ndtr { out: Same, unary: [Float => |x| ndtr_of(x)], wgsl: "", vjp: [|g, x| g * (-0.5 * x.square()).exp() / SQRT_TWO_PI], sample: -2.0..2.0 }
+    special_ndtr { out: Same, unary: [Float => |x| ndtr_of(x)], wgsl: "0.5 * erfc(-0.70710678 * x)", vjp: [|g, x| g * (-0.5 * x.square()).exp() / SQRT_TWO_PI], sample: -2.0..2.0 }
     /// The quantile function of the standard normal distribution.
     special_ndtri { out: Same, unary: [Float => |x| Real::ndtri(x)], wgsl: "", vjp: [|g, y| g * (0.5 * y.square()).exp() * SQRT_TWO_PI], sample: 0.1..0.9 }
     /// The logarithm of the standard normal distribution function.
@@ -38,7 +38,7 @@ crate::unary! { SPECIAL:
     /// The power of two of each number.
     frexp_exponent { out: Same, unary: [Float => |x| Real::from_f64(cpu::math::special::frexp(Real::to_f64(x)).1)], wgsl: "", vjp: [none], sample: 0.5..4.0 }
     /// log(x / (1 - x)), x limited to [p[0], 1 - p[0]] unless p[0] is negative.
-    logit { out: Same, unary_with: [Float => |x, p| logit_of(x, p[0])], wgsl: "", vjp: [|g, x, p| logit_vjp(g, x, p[0])], sample: 0.1..0.9 }
+    logit { out: Same, unary_with: [Float => |x, p| logit_of(x, p[0])], wgsl: "logit(x, p0)", vjp: [|g, x, p| logit_vjp(g, x, p[0])], sample: 0.1..0.9 }
     /// The derivative of digamma of order p[0].
     polygamma { out: Same, unary_with: [Float => |x, p| Real::polygamma(x, p[0])], wgsl: "polygamma(x, p0)", vjp: [|g, x, p| g * polygamma_var(p[0] + 1.0, x)], sample: 0.5..4.0 }
 }
@@ -53,7 +53,7 @@ crate::binary! { SPECIAL_PAIRS:
     /// The regularised upper incomplete gamma function.
     igammac(Tensor, Tensor) { out: Same, binary: [Float => |a, b| Real::igammac(a, b)], wgsl: "", a: [|_g| underivable("igammac: input")], b: [|g, a, b| -g * gamma_density(a, b)], sample: 0.5..4.0 }
     /// log2(2^a + 2^b).
-    logaddexp2(Tensor, Tensor) { out: Same, binary: [Float => |a, b| { let top = Ordered::maximum(a, b); if top.is_infinite() && a == b { a } else { top + logaddexp2_rest(a - b) } }], wgsl: "", a: [|g, a, b| g / (map::apply_var(&crate::unary::exp2::OP, b - a) + 1.0)], b: [|g, a, b| g / (map::apply_var(&crate::unary::exp2::OP, a - b) + 1.0)], sample: -4.0..4.0 }
+    logaddexp2(Tensor, Tensor) { out: Same, binary: [Float => |a, b| { let top = Ordered::maximum(a, b); if top.is_infinite() && a == b { a } else { top + logaddexp2_rest(a - b) } }], wgsl: "logaddexp2(a, b)", a: [|g, a, b| g / (map::apply_var(&crate::unary::exp2::OP, b - a) + 1.0)], b: [|g, a, b| g / (map::apply_var(&crate::unary::exp2::OP, a - b) + 1.0)], sample: -4.0..4.0 }
 }
 
 #[inline(always)]

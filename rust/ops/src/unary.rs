@@ -48,11 +48,11 @@ crate::unary! { UNARY:
     /// The tangent of each element, in radians.
     tan { out: Same, unary: [Field => |x| Field::tan(x)], wgsl: "tan_of(x)", vjp: [|g, y| g * (y.square() + 1.0).conj()], sample: -1.2..1.2 }
     /// The inverse sine, in radians.
-    asin { out: Same, unary: [Field => |x| Field::asin(x)], wgsl: "asin(x)", vjp: [|g, x| g * (1.0 - x.square()).rsqrt().conj()], sample: -0.9..0.9 }
+    asin { out: Same, unary: [Field => |x| Field::asin(x)], wgsl: "asin_of(x)", vjp: [|g, x| g * (1.0 - x.square()).rsqrt().conj()], sample: -0.9..0.9 }
     /// The inverse cosine, in radians.
-    acos { out: Same, unary: [Field => |x| Field::acos(x)], wgsl: "acos(x)", vjp: [|g, x| g * -(1.0 - x.square()).rsqrt().conj()], sample: -0.9..0.9 }
+    acos { out: Same, unary: [Field => |x| Field::acos(x)], wgsl: "acos_of(x)", vjp: [|g, x| g * -(1.0 - x.square()).rsqrt().conj()], sample: -0.9..0.9 }
     /// The inverse tangent, in radians.
-    atan { out: Same, unary: [Field => |x| Field::atan(x)], wgsl: "atan(x)", vjp: [|g, x| g / (x.square() + 1.0).conj()], sample: -4.0..4.0 }
+    atan { out: Same, unary: [Field => |x| Field::atan(x)], wgsl: "atan_of(x)", vjp: [|g, x| g / (x.square() + 1.0).conj()], sample: -4.0..4.0 }
     /// The hyperbolic sine.
     sinh { out: Same, unary: [Field => |x| Field::sinh(x)], wgsl: "sinh_of(x)", vjp: [|g, x| g * x.cosh().conj()], sample: -4.0..4.0 }
     /// The hyperbolic cosine.
@@ -86,7 +86,7 @@ crate::unary! { UNARY:
     /// The nearest integer, halves to even.
     round { out: Same, unary: [Float => |x| Real::round(x), Int => |x| x], wgsl: "round_of(x)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// Rounded to p[0] digits, halves to even.
-    round_decimals as "RoundBackward1" { out: Same, unary_with: [Float => |x, p| round_decimals_of(x, p[0])], wgsl: "select(round(x * pow(10.0, p0)) / pow(10.0, p0), round(x / pow(10.0, -p0)) * pow(10.0, -p0), p0 < 0.0)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
+    round_decimals as "RoundBackward1" { out: Same, unary_with: [Float => |x, p| round_decimals_of(x, p[0])], wgsl: "round_decimals(x, p0)", vjp: [|g| g.zeros_like()], sample: -4.0..4.0 }
     /// max(x, 0).
     relu { out: Same, unary: [Real => |x| Ordered::maximum(x, Number::ZERO)], wgsl: "relu(x)", vjp: [|g, y| Var::from(0.0).where_(y.le(0i64), g)], sample: -4.0..4.0 }
     /// x * sigmoid(x).
@@ -108,9 +108,9 @@ crate::unary! { UNARY:
     /// Whether each element is plus or minus infinity.
     isinf { out: Bool, unary: [Field => |x| Field::is_inf(x).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "is_inf(x)", vjp: [none], sample: -4.0..4.0 }
     /// Whether each element is plus infinity.
-    isposinf { out: Bool, unary: [Float => |x| (x == f64::INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "", vjp: [none], sample: -4.0..4.0 }
+    isposinf { out: Bool, unary: [Float => |x| (x == f64::INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "is_inf(x) && !signbit(x)", vjp: [none], sample: -4.0..4.0 }
     /// Whether each element is minus infinity.
-    isneginf { out: Bool, unary: [Float => |x| (x == f64::NEG_INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "", vjp: [none], sample: -4.0..4.0 }
+    isneginf { out: Bool, unary: [Float => |x| (x == f64::NEG_INFINITY as _).into(), Int => |_| false.into(), Bool => |_| false.into()], wgsl: "is_inf(x) && signbit(x)", vjp: [none], sample: -4.0..4.0 }
     /// Whether the sign bit of each element is set.
     signbit { out: Bool, unary: [Float => |x| x.is_sign_negative().into(), Int => |x| (x < Number::ZERO).into(), Bool => |_| false.into()], wgsl: "signbit(x)", vjp: [none], sample: -4.0..4.0 }
 }

@@ -5,15 +5,8 @@ use crate::sort::always_stable;
 use crate::{index, view};
 use array::Array;
 use array::dispatch::sort::{self as kernels, Groups};
-use base::{DType, Dims, Result, Scalar, ensure, shape};
+use base::{DType, Dims, Layout, Result, ensure, shape};
 use tape::Tensor;
-
-fn int64_tensor(values: &[i64], dims: &[usize]) -> Result<Tensor> {
-    let out = Array::empty_contiguous(dims, DType::I64, base::Device::CPU)?;
-    let values: Vec<Scalar> = values.iter().map(|&v| Scalar::Int(v)).collect();
-    array::dispatch::store(&out, &values)?;
-    Ok(Tensor::new(out))
-}
 
 type Unique = (Tensor, Tensor, Tensor);
 
@@ -29,21 +22,23 @@ fn unique(
         None => {
             let groups = kernels::unique(&x.array(), sorted)?;
             let flat = view::reshape_to(x, &[x.numel()])?;
-            let values = index::index_select(&flat, 0, &first_of(&groups)?)?;
+            let values = index::index_select(&flat, 0, &Tensor::new(groups.first.clone()))?;
             (groups, values, x.dims())
         }
         Some(dim) => unique_slices(x, dim, sorted)?,
     };
-    let empty = || int64_tensor(&[], &[0]);
+    let wanted = |wanted: bool, found: Array, dims: &[usize]| {
+        if wanted {
+            return Ok(Tensor::new(found.view(Layout::contiguous(dims))));
+        }
+        Array::empty_contiguous(&[0], DType::I64, x.device()).map(Tensor::new)
+    };
+    let count = [groups.counts.numel()];
     Ok((
         values.detach(),
-        if inverse { int64_tensor(&groups.inverse, &dims)? } else { empty()? },
-        if counts { int64_tensor(&groups.counts, &[groups.counts.len()])? } else { empty()? },
+        wanted(inverse, groups.inverse, &dims)?,
+        wanted(counts, groups.counts, &count)?,
     ))
-}
-
-fn first_of(groups: &Groups) -> Result<Tensor> {
-    int64_tensor(&groups.first, &[groups.first.len()])
 }
 
 fn unique_slices(x: &Tensor, dim: i64, sorted: bool) -> Result<(Groups, Tensor, Dims)> {
@@ -59,7 +54,7 @@ fn unique_slices(x: &Tensor, dim: i64, sorted: bool) -> Result<(Groups, Tensor, 
     let width = x.numel().checked_div(size).unwrap_or(0);
     let rows = view::reshape_to(&rows, &[size, width])?;
     let groups = kernels::unique_rows(&rows.array(), sorted)?;
-    let values = index::index_select(x, d as i64, &first_of(&groups)?)?;
+    let values = index::index_select(x, d as i64, &Tensor::new(groups.first.clone()))?;
     Ok((groups, values, Dims::from_slice(&[size])))
 }
 

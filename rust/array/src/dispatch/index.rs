@@ -1,13 +1,14 @@
 //! Reading and writing at indexed positions. Outputs that are written in part hold their old values
 //! when the call begins; indices are int64 and checked by the kernels before anything is written.
 
-use super::{Host, Operand, gpu_operand, gpu_view, not_on_gpu, on_cpu, on_device};
+use super::{Host, Operand, gpu_operand, gpu_view, on_device};
 use crate::Array;
-use base::{DType, Dims, Layout, Result, Scalar, Strides};
+use base::{DType, Dims, Layout, Result, Scalar, Strides, ensure};
 use cpu::View;
 use cpu::index as kernels;
 pub use cpu::index::ScatterOp;
 use gpu::index::{Action, Walk, indexed};
+use gpu::map::Expression;
 
 /// `out[..] = x[.., index[..], ..]` along `dim`.
 pub fn gather(out: &Array, x: &Array, dim: usize, index: &Array) -> Result<()> {
@@ -64,12 +65,7 @@ pub fn scatter_reduce(
                 include_self,
             )
         },
-        |_| match (op, include_self) {
-            (ScatterOp::Sum, true) => {
-                scatter_on_gpu("scatter_add", Action::Add, out, (index, dim), src)
-            }
-            _ => not_on_gpu("scatter_reduce", out.device()),
-        },
+        |_| reduce_on_gpu("scatter_reduce", out, (index, dim), src, (op, include_self)),
     )
 }
 
@@ -79,10 +75,8 @@ pub fn index_add(out: &Array, dim: usize, index: &Array, src: &Array, alpha: Sca
         out,
         |host, target| kernels::index_add(target, dim, host.view(index)?, host.view(src)?, alpha),
         |_| {
-            if alpha.to_f64() != 1.0 {
-                return not_on_gpu("index_add (with alpha)", out.device());
-            }
-            let (index, src) = (spread(index, src.dims(), dim), Operand::Array(src));
+            let scaled = scaled(src, alpha)?;
+            let (index, src) = (spread(index, src.dims(), dim), Operand::Array(&scaled));
             scatter_on_gpu("index_add", Action::Add, out, (&index, dim), src)
         },
     )
@@ -107,7 +101,9 @@ pub fn index_fill(out: &Array, dim: usize, index: &Array, value: Scalar) -> Resu
         |host, target| kernels::index_fill(target, dim, host.view(index)?, value),
         |_| {
             let mut dims = Dims::from_slice(out.dims());
-            dims[dim] = index.numel();
+            if let Some(size) = dims.get_mut(dim) {
+                *size = index.numel();
+            }
             let index = spread(index, &dims, dim);
             scatter_on_gpu("index_fill", Action::Write, out, (&index, dim), Operand::Scalar(value))
         },
@@ -123,9 +119,16 @@ pub fn index_reduce(
     op: ScatterOp,
     include_self: bool,
 ) -> Result<()> {
-    on_cpu("index_reduce", out, |host, target| {
-        kernels::index_reduce(target, dim, host.view(index)?, host.view(src)?, op, include_self)
-    })
+    on_device(
+        out,
+        |host, target| {
+            kernels::index_reduce(target, dim, host.view(index)?, host.view(src)?, op, include_self)
+        },
+        |_| {
+            let (index, src) = (spread(index, src.dims(), dim), Operand::Array(src));
+            reduce_on_gpu("index_reduce", out, (&index, dim), src, (op, include_self))
+        },
+    )
 }
 
 fn views<'a>(host: &'a Host, indices: &'a [Array]) -> Result<Vec<View<'a>>> {
@@ -169,33 +172,66 @@ pub fn index_put(
 
 /// `x.flatten()[index]`; `x` is row-major.
 pub fn take(out: &Array, x: &Array, index: &Array) -> Result<()> {
-    on_cpu("take", out, |host, target| kernels::take(target, host.view(x)?, host.view(index)?))
+    on_device(
+        out,
+        |host, target| kernels::take(target, host.view(x)?, host.view(index)?),
+        |target| {
+            ensure!(
+                x.numel() > 0 || index.numel() == 0,
+                Index,
+                "take(): tried to take from an empty tensor"
+            );
+            let walk = anywhere(index, target.layout, x.numel());
+            indexed("take", Action::Read, target, gpu_view(x)?, (gpu_view(index)?, &walk))
+        },
+    )
 }
 
 /// `out.flatten()[index] = values`, or `+=`; `out` is row-major.
 pub fn put(out: &Array, index: &Array, values: Operand<'_>, accumulate: bool) -> Result<()> {
-    on_cpu("put", out, |host, target| {
-        kernels::put(target, host.view(index)?, host.operand(values)?, accumulate)
-    })
+    on_device(
+        out,
+        |host, target| kernels::put(target, host.view(index)?, host.operand(values)?, accumulate),
+        |target| {
+            let values = values_of(out, index.dims(), values)?;
+            let walk = anywhere(index, values.layout(), out.numel());
+            let action = if accumulate { Action::Add } else { Action::Write };
+            indexed("put_", action, target, gpu_view(&values)?, (gpu_view(index)?, &walk))
+        },
+    )
 }
 
 /// The elements of `x` where the mask holds; both broadcast to `dims`.
 pub fn masked_select(out: &Array, x: &Array, mask: &Array, dims: &[usize]) -> Result<()> {
-    on_cpu("masked_select", out, |host, target| {
-        kernels::masked_select(target, host.view(x)?, host.view(mask)?, dims)
-    })
+    on_device(
+        out,
+        |host, target| kernels::masked_select(target, host.view(x)?, host.view(mask)?, dims),
+        |target| {
+            let [x, mask] = [x, mask].map(|a| a.view(a.layout().expand(dims)));
+            gpu::compact::masked_select(target, gpu_view(&x)?, gpu_view(&mask)?)
+        },
+    )
 }
 
 /// Elements of the row-major `src`, in order, to where the mask holds.
 pub fn masked_scatter(out: &Array, mask: &Array, src: &Array) -> Result<()> {
-    on_cpu("masked_scatter", out, |host, target| {
-        kernels::masked_scatter(target, host.view(mask)?, host.view(src)?)
-    })
+    on_device(
+        out,
+        |host, target| kernels::masked_scatter(target, host.view(mask)?, host.view(src)?),
+        |target| {
+            let mask = mask.view(mask.layout().expand(out.dims()));
+            gpu::compact::masked_scatter(target, gpu_view(&mask)?, gpu_view(src)?)
+        },
+    )
 }
 
 /// The indices of non-zero elements, `[count, rank]`.
 pub fn nonzero(out: &Array, x: &Array) -> Result<()> {
-    on_cpu("nonzero", out, |host, target| kernels::nonzero(target, host.view(x)?))
+    on_device(
+        out,
+        |host, target| kernels::nonzero(target, host.view(x)?),
+        |target| gpu::compact::nonzero(target, gpu_view(x)?),
+    )
 }
 
 /// `x` with the order of elements reversed along `dims`.
@@ -203,13 +239,21 @@ pub fn flip(out: &Array, x: &Array, dims: &[usize]) -> Result<()> {
     on_device(
         out,
         |host, target| kernels::flip(target, host.view(x)?, dims),
-        |target| gpu::map::flip(target, gpu_view(x)?, dims),
+        |target| gpu::flip::flip(target, gpu_view(x)?, dims),
     )
 }
 
 /// `x` with its elements moved around along `dims`.
 pub fn roll(out: &Array, x: &Array, shifts: &[i64], dims: &[usize]) -> Result<()> {
-    on_cpu("roll", out, |host, target| kernels::roll(target, host.view(x)?, shifts, dims))
+    on_device(
+        out,
+        |host, target| kernels::roll(target, host.view(x)?, shifts, dims),
+        |target| {
+            let by = |d: usize| shifts.iter().zip(dims).filter(|s| *s.1 == d).map(|s| s.0).sum();
+            let moved: Vec<(i64, usize)> = (0..x.dims().len()).map(|d| (by(d), d)).collect();
+            gpu::flip::roll(target, gpu_view(x)?, &moved)
+        },
+    )
 }
 
 /// The walk over `dims`, where `index` moves places of `far` along `dim` and `near` follows the
@@ -225,6 +269,20 @@ fn along(dims: &[usize], index: &Layout, near: &Layout, (far, dim): (&Array, usi
         step: steps.get(dim).map_or(1, |&s| s as usize),
         bound: far.dims().get(dim).copied().unwrap_or(1),
         wraps: false,
+        skipped: None,
+    }
+}
+
+/// The walk over an array of indices into all elements of a row-major array, from either end.
+fn anywhere(index: &Array, near: &Layout, bound: usize) -> Walk {
+    Walk {
+        dims: Dims::from_slice(index.dims()),
+        index: index.layout().strides.clone(),
+        near: near.strides.clone(),
+        far: Strides::filled(0, index.dims().len()),
+        step: 1,
+        bound,
+        wraps: true,
         skipped: None,
     }
 }
@@ -257,6 +315,56 @@ fn values_of(out: &Array, dims: &[usize], values: Operand<'_>) -> Result<Array> 
     let strides =
         (0..dims.len()).map(|d| if repeated(d) { 0 } else { layout.strides[d - lead] }).collect();
     Ok(array.view(Layout { dims: Dims::from_slice(dims), strides, offset: layout.offset }))
+}
+
+/// `alpha * x`.
+fn scaled(x: &Array, alpha: Scalar) -> Result<Array> {
+    if alpha.equals_int(1) {
+        return Ok(x.clone());
+    }
+    let out = Array::empty_contiguous(x.dims(), x.dtype(), x.device())?;
+    let compute = x.dtype().compute();
+    let op = Expression { name: "mul", wgsl: "a * b", compute, truth: false };
+    let operands = [gpu_operand(Operand::Array(x))?, gpu::map::Operand::Scalar(alpha)];
+    gpu::map::map(&op, gpu_view(&out)?, &operands, [0.0; 4])?;
+    Ok(out)
+}
+
+/// A mean is a sum divided by how many there are.
+fn reduce_on_gpu(
+    name: &'static str,
+    out: &Array,
+    at: (&Array, usize),
+    src: Operand<'_>,
+    (op, include_self): (ScatterOp, bool),
+) -> Result<()> {
+    let action = match op {
+        ScatterOp::Sum | ScatterOp::Mean => Action::Add,
+        ScatterOp::Prod => Action::Multiply,
+        ScatterOp::Amax => Action::Largest,
+        ScatterOp::Amin => Action::Smallest,
+    };
+    if !include_self {
+        let start = Operand::Scalar(kernels::identity(op, out.dtype()));
+        scatter_on_gpu(name, Action::Write, out, at, start)?;
+    }
+    scatter_on_gpu(name, action, out, at, src)?;
+    if op != ScatterOp::Mean {
+        return Ok(());
+    }
+    let own = Scalar::Int(i64::from(include_self));
+    let counts = Array::full(out.dims(), own, DType::I32, out.device())?;
+    scatter_on_gpu(name, Action::Add, &counts, at, Operand::Scalar(Scalar::Int(1)))?;
+    let compute = out.dtype().compute();
+    let wgsl = if compute.is_float() {
+        "a / max(b, 1.0)"
+    } else {
+        "select(div_floor(a, b), a, is_zero(b))"
+    };
+    let op = Expression { name, wgsl, compute, truth: false };
+    let operands = [out, &counts].map(|a| gpu_view(a).map(gpu::map::Operand::View));
+    let [sums, counts] = operands;
+    gpu::map::map(&op, gpu_view(out)?, &[sums?, counts?], [0.0; 4])
 }
 
 fn scatter_on_gpu(

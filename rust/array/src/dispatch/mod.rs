@@ -28,7 +28,7 @@ pub use conv::{ConvGeometry, conv, conv_input, conv_weight};
 pub use embedding::{embedding, embedding_backward};
 pub use fft::fft;
 pub use fractional::fractional_max_pool;
-pub use interpolate::{Interpolation, interpolate, interpolate_backward};
+pub use interpolate::{Interpolation, interpolate, interpolate_backward, is_sum_of_taps, taps};
 pub use loss::{LossReduction, NllLoss, nll_loss, nll_loss_backward};
 pub use norm::{
     Affine, BatchNorm, Moments, NormGradients, batch_norm, batch_norm_backward, group_norm,
@@ -250,7 +250,12 @@ pub fn linspace(out: &Array, start: Scalar, end: Scalar) -> Result<()> {
     on_device(
         out,
         |_, target| cpu::range::linspace(target, start, end),
-        |target| gpu::range::linspace(target, start, end),
+        |target| {
+            if out.dtype().is_float() {
+                return gpu::range::linspace(target, start, end);
+            }
+            from_host(out, |host| linspace(host, start, end))
+        },
     )
 }
 
@@ -261,14 +266,33 @@ pub fn check_alignment(array: &Array) -> Result<()> {
 
 /// `base` to the power of evenly spaced exponents.
 pub fn logspace(out: &Array, start: Scalar, end: Scalar, base: f64) -> Result<()> {
-    on_cpu("logspace", out, |_, target| cpu::range::logspace(target, start, end, base))
+    on_device(
+        out,
+        |_, target| cpu::range::logspace(target, start, end, base),
+        |_| from_host(out, |host| logspace(host, start, end, base)),
+    )
 }
 
 /// Row and column numbers of a triangle of a matrix.
 pub fn triangle(out: &Array, size: (usize, usize), offset: i64, lower: bool) -> Result<()> {
-    on_cpu(if lower { "tril_indices" } else { "triu_indices" }, out, |_, target| {
-        cpu::range::triangle(target, size, offset, lower)
-    })
+    on_device(
+        out,
+        |_, target| cpu::range::triangle(target, size, offset, lower),
+        |_| from_host(out, |host| triangle(host, size, offset, lower)),
+    )
+}
+
+/// Numbers made from no array (which may need the precision of doubles) come from the host.
+fn from_host(out: &Array, make: impl FnOnce(&Array) -> Result<()>) -> Result<()> {
+    let host = Array::empty_contiguous(out.dims(), out.dtype(), Device::CPU)?;
+    make(&host)?;
+    copy(out, &host)
+}
+
+/// The dtype in which convolutions and pools of whole numbers are exact on a device: doubles are up
+/// to 2^53, and the GPU's kernels take integers.
+pub fn exact_dtype(device: Device) -> base::DType {
+    if device.kind == base::DeviceKind::Gpu { base::DType::I64 } else { base::DType::F64 }
 }
 
 /// Matrix products with equal batch dimensions.
@@ -297,10 +321,8 @@ pub fn matmul_add(
             cpu::matmul::matmul(target, host.view(a)?, host.view(b)?, alpha, Some(addend))
         },
         |target| {
-            if !(beta.equals_int(1) && alpha.equals_int(1)) {
-                return not_on_gpu("addmm with beta or alpha", out.device());
-            }
-            gpu::matmul::matmul(target, gpu_view(a)?, gpu_view(b)?, Some(gpu_view(addend)?))
+            let addend = gpu::matmul::Addend { view: gpu_view(addend)?, beta, alpha };
+            gpu::matmul::matmul(target, gpu_view(a)?, gpu_view(b)?, Some(addend))
         },
     )
 }
@@ -310,10 +332,6 @@ pub fn store(out: &Array, values: &[Scalar]) -> Result<()> {
     on_device(
         out,
         |_, target| cpu::scalar::store(target, values),
-        |_| {
-            let host = Array::empty_contiguous(out.dims(), out.dtype(), Device::CPU)?;
-            store(&host, values)?;
-            copy(out, &host)
-        },
+        |_| from_host(out, |host| store(host, values)),
     )
 }

@@ -1,6 +1,6 @@
 //! Normalisations with learnt factors and offsets.
 
-use super::{Host, gpu_view, on_cpu, on_device};
+use super::{Host, gpu_view, on_device};
 use crate::Array;
 use base::Result;
 use cpu::norm as kernels;
@@ -127,7 +127,7 @@ pub fn layer_norm(
             )
         },
         |target| {
-            let by = (Rows { width, groups: 1, spatial: 1 }, eps);
+            let by = (Rows { width, groups: 1, spatial: 1, centred: true }, eps);
             gpu::norm::row_norm(target, moments.on_gpu()?, gpu_view(x)?, affine.on_gpu()?, by)
         },
     )
@@ -151,7 +151,7 @@ pub fn layer_norm_backward(
             kernels::layer_norm_backward(to.on_host(host)?, grad, x, saved, weight, width)
         },
         |_| {
-            let by = (maybe_gpu(weight)?, Rows { width, groups: 1, spatial: 1 });
+            let by = (maybe_gpu(weight)?, Rows { width, groups: 1, spatial: 1, centred: true });
             let (grad, x) = (gpu_view(grad)?, gpu_view(x)?);
             gpu::norm::row_norm_backward(&to.on_gpu()?, grad, x, moments.on_gpu()?, by)
         },
@@ -166,15 +166,22 @@ pub fn rms_norm(
     weight: Option<&Array>,
     (width, eps): (usize, f64),
 ) -> Result<()> {
-    on_cpu("rms_norm", out, |host, target| {
-        kernels::rms_norm(
-            target,
-            host.view_mut(rstd)?,
-            host.view(x)?,
-            maybe(host, weight)?,
-            (width, eps),
-        )
-    })
+    on_device(
+        out,
+        |host, target| {
+            kernels::rms_norm(
+                target,
+                host.view_mut(rstd)?,
+                host.view(x)?,
+                maybe(host, weight)?,
+                (width, eps),
+            )
+        },
+        |target| {
+            let weight = maybe_gpu(weight)?;
+            gpu::norm::rms_norm(target, gpu_view(rstd)?, gpu_view(x)?, weight, (width, eps))
+        },
+    )
 }
 
 /// Gradients of [`rms_norm`].
@@ -187,16 +194,24 @@ pub fn rms_norm_backward(
     width: usize,
 ) -> Result<()> {
     let Some(any) = to.any() else { return Ok(()) };
-    on_cpu("rms_norm_backward", any, |host, _| {
-        kernels::rms_norm_backward(
-            to.on_host(host)?,
-            host.view(grad)?,
-            host.view(x)?,
-            host.view(rstd)?,
-            maybe(host, weight)?,
-            width,
-        )
-    })
+    on_device(
+        any,
+        |host, _| {
+            let (grad, x, rstd) = (host.view(grad)?, host.view(x)?, host.view(rstd)?);
+            kernels::rms_norm_backward(
+                to.on_host(host)?,
+                grad,
+                x,
+                rstd,
+                maybe(host, weight)?,
+                width,
+            )
+        },
+        |_| {
+            let (grad, x, rstd) = (gpu_view(grad)?, gpu_view(x)?, gpu_view(rstd)?);
+            gpu::norm::rms_norm_backward(&to.on_gpu()?, grad, x, rstd, (maybe_gpu(weight)?, width))
+        },
+    )
 }
 
 /// Group norm; fills `moments`, one entry a sample and group.
@@ -254,7 +269,7 @@ pub fn group_norm_backward(
 /// The rows of a group norm: a group of channels of one sample each.
 fn group_rows(x: &Array, groups: usize) -> Rows {
     let spatial: usize = x.dims()[2..].iter().product();
-    Rows { width: x.dims()[1] / groups * spatial, groups, spatial }
+    Rows { width: x.dims()[1] / groups * spatial, groups, spatial, centred: true }
 }
 
 /// Batch norm; fills `saved` with the mean and reciprocal standard deviation used and, in training,

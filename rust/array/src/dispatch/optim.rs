@@ -1,9 +1,10 @@
 //! Optimizer updates: one parameter with its gradient and state.
 
-use super::{Host, gpu_view, not_on_gpu, on_device};
+use super::{Host, gpu_view, on_device};
 use crate::{Array, overlap};
 use base::{Result, bail};
 use cpu::optim as kernels;
+use gpu::optim::{Common, Rule};
 
 /// An update rule with its hyper-parameters.
 #[derive(Clone, Copy)]
@@ -58,33 +59,89 @@ fn update_on_gpu(
     grad: &Array,
     state: [Option<&Array>; 3],
 ) -> Result<()> {
-    let g = gpu_view(grad)?;
-    let [a, b, c] = state.map(|s| s.map(gpu_view).transpose());
-    match (rule, a?, b?, c?) {
-        (Update::Sgd(by), buffer, ..) => {
-            let numbers = [
-                by.momentum,
-                1.0 - by.dampening,
-                f64::from(u8::from(by.first_step)),
-                f64::from(u8::from(by.nesterov)),
-            ];
-            let (maximize, decay, rate) = (by.maximize, by.weight_decay, -by.lr);
-            let common = gpu::optim::Common { maximize, shrink: 1.0, decay, rate };
-            gpu::optim::sgd(param, g, buffer, (&common, numbers))
+    let states = state.into_iter().flatten().map(gpu_view);
+    let targets = std::iter::once(Ok(param)).chain(states).collect::<Result<Vec<_>>>()?;
+    let (text, common, numbers) = on_gpu(rule, state);
+    gpu::optim::update(text, gpu_view(grad)?, &targets, (&common, &numbers))
+}
+
+/// 1 - beta^step.
+fn correction(beta: f64, step: f64) -> f64 {
+    1.0 - beta.powf(step)
+}
+
+/// The shader's rule for an update, and its numbers.
+fn on_gpu(rule: &Update, state: [Option<&Array>; 3]) -> (Rule, Common, Vec<f64>) {
+    let number = |flag: bool| f64::from(u8::from(flag));
+    let common = |maximize, decay, rate| Common { maximize, shrink: 1.0, decay, rate };
+    let decoupled = |by: Common, decoupled: bool, lr: f64| {
+        let shrink = 1.0 - lr * by.decay;
+        if decoupled { Common { shrink, decay: 0.0, ..by } } else { by }
+    };
+    match rule {
+        Update::Sgd(by) => {
+            let text = if state[0].is_some() { Rule::Momentum } else { Rule::Sgd };
+            let numbers =
+                vec![by.momentum, 1.0 - by.dampening, number(by.first_step), number(by.nesterov)];
+            (text, common(by.maximize, by.weight_decay, -by.lr), numbers)
         }
-        (Update::Adam(by), Some(mean), Some(square), largest) => {
-            let correction = |beta: f64| 1.0 - beta.powf(by.step);
+        Update::Adam(by) => {
             let [beta1, beta2] = by.betas;
-            let (shrink, decay) = if by.decoupled {
-                (1.0 - by.lr * by.weight_decay, 0.0)
-            } else {
-                (1.0, by.weight_decay)
-            };
-            let rate = -(by.lr / correction(beta1));
-            let common = gpu::optim::Common { maximize: by.maximize, shrink, decay, rate };
-            let numbers = [1.0 - beta1, beta2, 1.0 - beta2, correction(beta2).sqrt(), by.eps];
-            gpu::optim::adam(param, g, [mean, square], largest, (&common, numbers))
+            let text = if state[2].is_some() { Rule::Amsgrad } else { Rule::Adam };
+            let root = correction(beta2, by.step).sqrt();
+            let rate = -(by.lr / correction(beta1, by.step));
+            let common = common(by.maximize, by.weight_decay, rate);
+            let numbers = vec![1.0 - beta1, beta2, 1.0 - beta2, root, by.eps];
+            (text, decoupled(common, by.decoupled, by.lr), numbers)
         }
-        _ => not_on_gpu("optimizer update", grad.device()),
+        Update::Adamax(by) => {
+            let rate = -(by.lr / correction(by.betas[0], by.step));
+            let numbers = vec![1.0 - by.betas[0], by.betas[1], by.eps];
+            (Rule::Adamax, common(by.maximize, by.weight_decay, rate), numbers)
+        }
+        Update::Nadam(by) => {
+            let ([beta1, beta2], [mu, next]) = (by.betas, by.mu);
+            let rate = -by.lr * (1.0 - mu) / (1.0 - by.mu_product);
+            let mean_rate = (-by.lr * next) / (1.0 - by.mu_product * next);
+            let scale = correction(beta2, by.step);
+            let numbers = vec![1.0 - beta1, beta2, 1.0 - beta2, scale, by.eps, mean_rate];
+            let common = common(by.maximize, by.weight_decay, rate);
+            (Rule::Nadam, decoupled(common, by.decoupled, by.lr), numbers)
+        }
+        Update::Radam(by) => {
+            let [beta1, beta2] = by.betas;
+            let scales = [correction(beta1, by.step), correction(beta2, by.step).sqrt()];
+            let factor = by.rectification().unwrap_or(0.0);
+            let numbers =
+                vec![1.0 - beta1, beta2, 1.0 - beta2, scales[0], by.lr, scales[1], by.eps, factor];
+            let common = common(by.maximize, by.weight_decay, 0.0);
+            (Rule::Radam, decoupled(common, by.decoupled, by.lr), numbers)
+        }
+        Update::Adagrad(by) => {
+            let rate = -(by.lr / (1.0 + (by.step - 1.0) * by.lr_decay));
+            (Rule::Adagrad, common(by.maximize, by.weight_decay, rate), vec![by.eps])
+        }
+        Update::Rmsprop(by) => {
+            let text = match (state[1].is_some(), state[2].is_some()) {
+                (false, false) => Rule::Rmsprop,
+                (true, false) => Rule::RmspropCentred,
+                (false, true) => Rule::RmspropMomentum,
+                (true, true) => Rule::RmspropCentredMomentum,
+            };
+            let numbers = vec![by.alpha, 1.0 - by.alpha, by.eps, by.momentum];
+            (text, common(by.maximize, by.weight_decay, -by.lr), numbers)
+        }
+        Update::Adadelta(by) => {
+            let numbers = vec![by.rho, 1.0 - by.rho, by.eps];
+            (Rule::Adadelta, common(by.maximize, by.weight_decay, -by.lr), numbers)
+        }
+        Update::Asgd(by) => {
+            let numbers = vec![1.0 - by.lambd * by.eta, by.mu];
+            (Rule::Asgd, common(by.maximize, by.weight_decay, -by.eta), numbers)
+        }
+        Update::Rprop(by) => {
+            let numbers = [by.etas, by.step_sizes].concat();
+            (Rule::Rprop, common(by.maximize, 0.0, 0.0), numbers)
+        }
     }
 }

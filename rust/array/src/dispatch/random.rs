@@ -1,10 +1,10 @@
 //! Random fills. The generator's stream is locked for one fill; an output without memory or without
 //! elements draws nothing.
 
-use super::{ask_host, on_cpu, on_device};
+use super::{gpu_view, not_on_gpu, on_cpu, on_device};
 use crate::{Array, overlap};
+use base::Result;
 use base::rng::{Draw, Generator, Sampling};
-use base::{DeviceKind, Result};
 use cpu::random::{self, PerElement};
 
 /// Fills with the next values of `draw`. Complex outputs are pairs of reals.
@@ -30,9 +30,16 @@ pub fn draw_from(
     generator: &Generator,
 ) -> Result<()> {
     overlap::check_output(out)?;
-    on_cpu(name(kind), out, |host, target| {
-        random::fill_from(target, &mut generator.lock(), kind, host.view(parameter)?)
-    })
+    on_device(
+        out,
+        |host, target| {
+            random::fill_from(target, &mut generator.lock(), kind, host.view(parameter)?)
+        },
+        |target| match kind {
+            PerElement::Bernoulli => gpu::multinomial::bernoulli(target, gpu_view(parameter)?),
+            kind => not_on_gpu(name(kind), out.device()),
+        },
+    )
 }
 
 fn name(kind: PerElement) -> &'static str {
@@ -45,10 +52,11 @@ fn name(kind: PerElement) -> &'static str {
 
 /// Fails unless all elements are probabilities.
 pub fn check_probabilities(p: &Array) -> Result<()> {
-    if p.device().kind == DeviceKind::Meta {
-        return Ok(());
-    }
-    ask_host("bernoulli", p, |host| random::check_probabilities(host.view(p)?))
+    on_device(
+        p,
+        |host, _| random::check_probabilities(host.view(p)?),
+        gpu::multinomial::check_probabilities,
+    )
 }
 
 /// Draws category numbers from rows of weights.
@@ -59,9 +67,13 @@ pub fn multinomial(
     generator: &Generator,
 ) -> Result<()> {
     let weights = weights.contiguous()?;
-    on_cpu("multinomial", out, |host, target| {
-        random::multinomial(target, &mut generator.lock(), host.view(&weights)?, sampling)
-    })
+    on_device(
+        out,
+        |host, target| {
+            random::multinomial(target, &mut generator.lock(), host.view(&weights)?, sampling)
+        },
+        |target| gpu::multinomial::multinomial(target, gpu_view(&weights)?, sampling),
+    )
 }
 
 /// Draws the rows of a row-major output from Dirichlet distributions.
@@ -82,5 +94,9 @@ pub fn binomial(out: &Array, count: &Array, p: &Array, generator: &Generator) ->
 
 /// Fills a vector with a random permutation of `0..n`.
 pub fn permutation(out: &Array, generator: &Generator) -> Result<()> {
-    on_cpu("randperm", out, |_, target| random::permutation(target, &mut generator.lock()))
+    on_device(
+        out,
+        |_, target| random::permutation(target, &mut generator.lock()),
+        gpu::multinomial::permutation,
+    )
 }

@@ -1,6 +1,6 @@
 //! Running folds along one dimension.
 
-use super::{gpu_view, on_cpu, on_device};
+use super::{gpu_view, on_device};
 use crate::Array;
 use base::Result;
 use cpu::scan as kernels;
@@ -45,9 +45,12 @@ pub fn running_extreme(
         super::Extreme::Largest => kernels::cummax,
         super::Extreme::Smallest => kernels::cummin,
     };
-    let name = match side {
-        super::Extreme::Largest => "cummax",
-        super::Extreme::Smallest => "cummin",
-    };
-    on_cpu(name, values, |host, target| kernel(target, host.view_mut(indices)?, host.view(x)?, dim))
+    on_device(
+        values,
+        |host, target| kernel(target, host.view_mut(indices)?, host.view(x)?, dim),
+        |target| {
+            let largest = side == super::Extreme::Largest;
+            gpu::scan::running_extreme(largest, target, gpu_view(indices)?, gpu_view(x)?, dim)
+        },
+    )
 }

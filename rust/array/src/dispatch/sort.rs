@@ -1,10 +1,9 @@
 //! Order along one dimension, groups of equal elements, places in sorted sequences.
 
-use super::{ask_host, on_cpu};
+use super::{Host, Place, ask_host, gpu_view, on_device, place, store};
 use crate::Array;
-use base::Result;
+use base::{DType, Device, Result, Scalar};
 use cpu::sort as kernels;
-pub use cpu::sort::Groups;
 
 /// The elements in order along `dim` and where they were; stable.
 pub fn sort(
@@ -14,9 +13,19 @@ pub fn sort(
     dim: usize,
     descending: bool,
 ) -> Result<()> {
-    on_cpu("sort", values, |host, target| {
-        kernels::sort(Some(target), Some(host.view_mut(indices)?), host.view(x)?, dim, descending)
-    })
+    on_device(
+        values,
+        |host, target| {
+            kernels::sort(
+                Some(target),
+                Some(host.view_mut(indices)?),
+                host.view(x)?,
+                dim,
+                descending,
+            )
+        },
+        |target| gpu::sort::sort(target, gpu_view(indices)?, gpu_view(x)?, dim, descending),
+    )
 }
 
 /// The `k` largest or smallest elements along `dim`, best first, and where they were.
@@ -28,9 +37,13 @@ pub fn topk(
     k: usize,
     largest: bool,
 ) -> Result<()> {
-    on_cpu("topk", values, |host, target| {
-        kernels::topk(target, host.view_mut(indices)?, host.view(x)?, dim, k, largest)
-    })
+    on_device(
+        values,
+        |host, target| {
+            kernels::topk(target, host.view_mut(indices)?, host.view(x)?, dim, k, largest)
+        },
+        |target| gpu::sort::sort(target, gpu_view(indices)?, gpu_view(x)?, dim, largest),
+    )
 }
 
 /// One element of the order along a dimension.
@@ -46,20 +59,9 @@ pub enum Rank {
     Mode,
 }
 
-impl Rank {
-    fn name(self) -> &'static str {
-        match self {
-            Rank::Kth(_) => "kthvalue",
-            Rank::Median => "median",
-            Rank::NanMedian => "nanmedian",
-            Rank::Mode => "mode",
-        }
-    }
-}
-
 /// The element of that rank along `dim` and where it was.
 pub fn rank(kind: Rank, values: &Array, indices: &Array, x: &Array, dim: usize) -> Result<()> {
-    on_cpu(kind.name(), values, |host, target| {
+    let on_host = |host: &Host, target: cpu::ViewMut<'_>| {
         let (indices, x) = (host.view_mut(indices)?, host.view(x)?);
         match kind {
             Rank::Kth(k) => kernels::kthvalue(target, indices, x, dim, k),
@@ -67,6 +69,15 @@ pub fn rank(kind: Rank, values: &Array, indices: &Array, x: &Array, dim: usize) 
             Rank::NanMedian => kernels::median(target, indices, x, dim, true),
             Rank::Mode => kernels::mode(target, indices, x, dim),
         }
+    };
+    on_device(values, on_host, |target| {
+        let kind = match kind {
+            Rank::Kth(k) => gpu::sort::Rank::Kth(k),
+            Rank::Median => gpu::sort::Rank::Median,
+            Rank::NanMedian => gpu::sort::Rank::NanMedian,
+            Rank::Mode => gpu::sort::Rank::Mode,
+        };
+        gpu::sort::rank(kind, target, gpu_view(indices)?, gpu_view(x)?, dim)
     })
 }
 
@@ -78,19 +89,70 @@ pub fn searchsorted(
     sorter: Option<&Array>,
     right: bool,
 ) -> Result<()> {
-    on_cpu("searchsorted", out, |host, target| {
-        let sorter = sorter.map(|a| host.view(a)).transpose()?;
-        kernels::searchsorted(target, host.view(sequence)?, host.view(values)?, sorter, right)
-    })
+    on_device(
+        out,
+        |host, target| {
+            let sorter = sorter.map(|a| host.view(a)).transpose()?;
+            kernels::searchsorted(target, host.view(sequence)?, host.view(values)?, sorter, right)
+        },
+        |target| {
+            let sorter = sorter.map(gpu_view).transpose()?;
+            let (sequence, values) = (gpu_view(sequence)?, gpu_view(values)?);
+            gpu::sort::searchsorted(target, sequence, values, sorter, right)
+        },
+    )
+}
+
+/// Equal elements or slices, group by group; all int64 vectors.
+pub struct Groups {
+    /// Position of the first one of each group.
+    pub first: Array,
+    /// The group of each one.
+    pub inverse: Array,
+    /// How many each group has.
+    pub counts: Array,
+}
+
+impl Groups {
+    fn empty(len: usize, count: usize, device: Device) -> Result<Groups> {
+        let vector = |n| Array::empty_contiguous(&[n], DType::I64, device);
+        Ok(Groups { first: vector(len)?, inverse: vector(count)?, counts: vector(len)? })
+    }
+
+    fn from_host(found: &kernels::Groups, device: Device) -> Result<Groups> {
+        let groups = Groups::empty(found.first.len(), found.inverse.len(), device)?;
+        let lists = [&found.first, &found.inverse, &found.counts];
+        for (to, list) in [&groups.first, &groups.inverse, &groups.counts].into_iter().zip(lists) {
+            store(to, &list.iter().map(|&v| Scalar::Int(v)).collect::<Vec<_>>())?;
+        }
+        Ok(groups)
+    }
+
+    fn from_gpu(found: &gpu::compact::Groups, count: usize, device: Device) -> Result<Groups> {
+        let groups = Groups::empty(found.len, count, device)?;
+        let [first, inverse, counts] =
+            [&groups.first, &groups.inverse, &groups.counts].map(gpu_view);
+        found.write(first?, inverse?, counts?)?;
+        Ok(groups)
+    }
 }
 
 /// Groups of equal elements of the flattened array: in ascending order, or of neighbours only.
 pub fn unique(x: &Array, sorted: bool) -> Result<Groups> {
+    if let Place::Gpu(_) = place(x) {
+        let found = gpu::compact::Groups::of_elements(gpu_view(x)?, sorted)?;
+        return Groups::from_gpu(&found, x.numel(), x.device());
+    }
     let kernel = if sorted { kernels::unique } else { kernels::unique_consecutive };
-    ask_host("unique", x, |host| kernel(host.view(x)?))
+    Groups::from_host(&ask_host("unique", x, |host| kernel(host.view(x)?))?, x.device())
 }
 
 /// Groups of equal rows of a matrix.
 pub fn unique_rows(x: &Array, sorted: bool) -> Result<Groups> {
-    ask_host("unique", x, |host| kernels::unique_rows(host.view(x)?, sorted))
+    if let Place::Gpu(_) = place(x) {
+        let found = gpu::compact::Groups::of_rows(gpu_view(x)?, sorted)?;
+        return Groups::from_gpu(&found, x.dims()[0], x.device());
+    }
+    let found = ask_host("unique", x, |host| kernels::unique_rows(host.view(x)?, sorted))?;
+    Groups::from_host(&found, x.device())
 }

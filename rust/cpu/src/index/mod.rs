@@ -15,7 +15,7 @@ pub use flip::{flip, roll};
 pub use gather::{gather, index_select};
 pub use masked::{masked_scatter, masked_select, nonzero};
 pub use scatter::{
-    ScatterOp, index_add, index_copy, index_fill, index_reduce, scatter, scatter_add,
+    ScatterOp, identity, index_add, index_copy, index_fill, index_reduce, scatter, scatter_add,
     scatter_reduce,
 };
 

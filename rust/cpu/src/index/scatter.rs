@@ -183,7 +183,7 @@ fn reduce_into<'a>(
 }
 
 /// The value that does not change a reduction.
-fn identity(op: ScatterOp, dtype: DType) -> Scalar {
+pub fn identity(op: ScatterOp, dtype: DType) -> Scalar {
     let (low, high) = dtype.int_range().unwrap_or((0, 0));
     let float = dtype.int_range().is_none();
     match op {

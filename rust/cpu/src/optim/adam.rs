@@ -264,7 +264,7 @@ pub struct Radam {
 
 impl Radam {
     /// The rectification of the adaptive rate; `None` while its variance is not tractable.
-    fn rectification(&self) -> Option<f64> {
+    pub fn rectification(&self) -> Option<f64> {
         let (beta2, step) = (self.betas[1], self.step);
         let limit = 2.0 / (1.0 - beta2) - 1.0;
         let rho = limit - 2.0 * step * beta2.powf(step) / correction(beta2, step);
