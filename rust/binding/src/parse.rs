@@ -246,7 +246,9 @@ fn unfit(p: &Parameter, value: &Bound<'_, PyAny>, at: Option<usize>) -> Reason {
             }
         }
         (Type::Int, _) if too_large => return Reason::Value(Arc::new(overflow())),
-        (Type::Ints(_), None) if too_large => return unpacking(p, &[value.clone()], at),
+        (Type::Ints(_), None) if too_large => {
+            return unpacking(p, std::slice::from_ref(value), at);
+        }
         (Type::Ints(_), Some(items)) if !items.is_empty() => return unpacking(p, &items, at),
         (Type::Tensors, Some(items)) => {
             let odd = |item: &Bound<'_, PyAny>| argument(item, Type::Tensor).is_none();

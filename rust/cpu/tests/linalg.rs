@@ -1,5 +1,6 @@
 //! Decompositions against what they promise: products by the textbook triple loop give back the
 //! matrix, orthogonal factors are orthogonal, triangular ones triangular.
+#![allow(clippy::unwrap_used)]
 
 mod kit;
 
