@@ -81,6 +81,16 @@ def test_pipe_keeps_what_a_parameter_is() -> None:
         left.send(leaf * 2)
 
 
+def test_shared_tensors_keep_their_memory() -> None:
+    left, right = mp.Pipe()
+    layer = torch.nn.Linear(2, 1)
+    layer.share_memory()
+    left.send(layer)
+    with torch.no_grad():
+        right.recv().weight.fill_(7.0)
+    assert layer.weight.tolist() == [[7.0, 7.0]]
+
+
 def receive(index: int, own: Any, shared: Any, results: Any) -> None:
     shared[0].add_(1)
     results.put((index, own.sum().item(), shared[1].sum().item()))
@@ -89,9 +99,7 @@ def receive(index: int, own: Any, shared: Any, results: Any) -> None:
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_arguments_of_a_process_may_be_tensors(method: str) -> None:
     context = mp.get_context(method)
-    left, right = mp.Pipe()
-    left.send(torch.zeros(3))
-    shared = right.recv()
+    shared = torch.zeros(3).share_memory_()
     results = context.SimpleQueue()
     arguments = (0, torch.ones(1000), (shared, shared[1:]), results)
     process = context.Process(target=receive, args=arguments)

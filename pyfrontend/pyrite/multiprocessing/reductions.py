@@ -1,8 +1,8 @@
 """Tensors in queues, pipes and process arguments: a description and a descriptor of shared memory.
 
-Layer above `_shm`. A tensor that is not shared yet is copied into a segment when it is sent; a
-received tensor lies in its segment, so that passing it on copies nothing. Arguments of a process
-that is being started, and tensors for which there is no shared memory left, travel as bytes.
+Layer above `_shm`. A tensor that is not shared yet is copied into a segment when it is sent; one
+that is (`share_memory_`, or received) lies in its segment, so that sending it copies nothing.
+Unshared arguments of a process, and tensors for which no shared memory is left, travel as bytes.
 Invariant: a receiver may write to what it got, and processes that got the same tensor see it.
 """
 
@@ -72,7 +72,7 @@ def reduce_tensor(tensor: _C.Tensor) -> Any:
     memory = _memory_of(host)
     if memory is None:
         return tensor.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
-    place = (_handle(memory.fd), len(memory))
+    place = (_handle(memory.fd), host.untyped_storage().nbytes())
     geometry = (tuple(host.shape), host.stride(), host.storage_offset())
     return rebuild_tensor, (place, host.dtype, geometry, tensor.requires_grad, str(tensor.device))
 
@@ -88,12 +88,13 @@ def _handle(fd: int) -> Any:
     return handles[fd]
 
 
-def _memory_of(host: _C.Tensor) -> SharedMemory | None:
+def _memory_of(host: _C.Tensor) -> SharedMemory | Segment | None:
     """Shared memory with the tensor's storage; None where bytes have to do."""
     storage = host.untyped_storage()
     if storage.nbytes() == 0:
         return None
-    memory = _by_address.get(storage.data_ptr())
+    segment: Segment | None = storage._segment  # of `share_memory_`
+    memory = segment or _by_address.get(storage.data_ptr())
     # What is made for a process that is being started would be gone before the process is there.
     if memory is not None or context.get_spawning_popen() is not None:
         return memory
