@@ -84,7 +84,7 @@ pub(crate) fn off_diagonal(x: &Var, e: &Var) -> Var {
 /// Refuses a loss that depends on what a decomposition leaves open.
 pub(crate) fn check_invariant(turned: &Var, text: &str) -> Result<()> {
     let size = turned.clone().then(|t| Ok(t.detach())).abs().tensor()?;
-    if size.numel() == 0 || size.device().kind != base::DeviceKind::Cpu {
+    if size.numel() == 0 || size.device().kind == base::DeviceKind::Meta {
         return Ok(());
     }
     let most = dispatch::scalars(&size.array())?.iter().map(|s| s.to_f64()).fold(0.0, f64::max);
@@ -126,7 +126,7 @@ pub fn eig(a: &Tensor, op: &str) -> Result<(Tensor, Tensor)> {
 
 /// Whether all elements are finite; of no data, yes.
 pub(crate) fn all_finite(a: &Tensor) -> Result<bool> {
-    if a.device().kind != base::DeviceKind::Cpu {
+    if a.device().kind == base::DeviceKind::Meta {
         return Ok(true);
     }
     Ok(dispatch::scalars(&a.array())?.iter().all(|s| match s {
