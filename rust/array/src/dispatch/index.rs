@@ -65,7 +65,13 @@ pub fn scatter_reduce(
                 include_self,
             )
         },
-        |_| reduce_on_gpu("scatter_reduce", out, (index, dim), src, (op, include_self)),
+        |_| {
+            let name = match (op, include_self) {
+                (ScatterOp::Sum, true) => "scatter_add",
+                _ => "scatter_reduce",
+            };
+            reduce_on_gpu(name, out, (index, dim), src, (op, include_self))
+        },
     )
 }
 
