@@ -23,8 +23,14 @@ def add_safe_globals(safe_globals: Iterable[Safe]) -> None:
     Args:
         safe_globals: the objects, each alone or with the full name files know it by. Allowing a
             class means trusting what its constructor and `__setstate__` do with any arguments.
+
+    Raises:
+        AttributeError: an object is neither a class nor a function; none is allowed then.
     """
-    _allowed.extend(item for item in safe_globals if item not in _allowed)
+    new = [item for item in safe_globals if item not in _allowed]
+    for item in new:
+        _named(item)
+    _allowed.extend(new)
 
 
 def get_safe_globals() -> list[Safe]:
@@ -67,6 +73,11 @@ def full_name(value: Any) -> str:
     return f"{value.__module__}.{getattr(value, '__qualname__', value.__name__)}"
 
 
+def _named(item: Safe) -> tuple[Callable[..., Any], str]:
+    """An object with the name that files know it by."""
+    return item if isinstance(item, tuple) else (item, full_name(item))
+
+
 class AllowedNames:
     """A mapping from the names a file may use to the objects they stand for."""
 
@@ -75,7 +86,7 @@ class AllowedNames:
         self._names = dict(default_names())
         self._trusted: list[Any] = []
         for item in _allowed:
-            value, name = item if isinstance(item, tuple) else (item, full_name(item))
+            value, name = _named(item)
             self._names[name] = value
             self._trusted.append(value)
 
