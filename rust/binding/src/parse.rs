@@ -431,7 +431,14 @@ fn refuse(
 ) -> PyErr {
     for reason in reasons {
         if let Reason::Value(error) = reason {
-            return Python::attach(|py| error.clone_ref(py));
+            let error = Python::attach(|py| {
+                // Of a wrong type for one overload says nothing about the others.
+                let decides = overloads.len() == 1 || !error.is_instance_of::<PyTypeError>(py);
+                decides.then(|| error.clone_ref(py))
+            });
+            if let Some(error) = error {
+                return error;
+            }
         }
     }
     match (reasons, overloads) {
