@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 _SOURCES: dict[str, tuple[str, ...]] = {
-    "activation": ("activation", "attention"),
+    "activation": ("activation", "multihead_attention"),
     "adaptive": ("adaptive",),
     "batchnorm": ("norm", "lazy_layers", "sync_batch_norm"),
     "channelshuffle": ("pixelshuffle",),
