@@ -10,7 +10,7 @@ use crate::node::{Formula, Keep, record_optional};
 use crate::{Var, cast, complex, reduce, view};
 use array::Array;
 use array::dispatch::{self, ConvGeometry};
-use base::{DType, Dims, Layout, Result, bail, ensure, shape};
+use base::{Dims, Layout, Result, bail, ensure, shape};
 use check::{check_bias, check_dtypes, check_operands, is_number, joined, per_dim, reach};
 use std::sync::Arc;
 use tape::Tensor;
