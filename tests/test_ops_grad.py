@@ -13,7 +13,7 @@ WITHOUT = frozenset(
     """
     bool char eq ge gt heaviside int is_conj is_inference is_neg is_same_size is_set_to is_signed
     isfinite isinf isnan isneginf isposinf le logical_and logical_not logical_or logical_xor long lt
-    ne short signbit frexp_exponent frexp_mantissa special_airy_ai floor_divide
+    ne short signbit frexp_exponent frexp_mantissa special_airy_ai
     """.split()
     + [f"special_bessel_{kind}" for kind in ("j0", "j1", "y0", "y1")]
     + [f"special_modified_bessel_{kind}" for kind in ("i0", "i1", "k0", "k1")]

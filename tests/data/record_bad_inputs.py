@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import torch
+import torch.nn.utils.prune
 
 from bad_inputs import EXPRESSIONS, bad_outcome
 

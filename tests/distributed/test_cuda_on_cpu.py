@@ -69,7 +69,8 @@ print("done")
 
 def run(folder: Path, alias: str | None, program: str) -> subprocess.CompletedProcess[str]:
     (folder / "program.py").write_text(program)
-    environ = {k: v for k, v in os.environ.items() if k != "PYRITE_CUDA_ALIAS"}
+    hidden = ("PYRITE_CUDA_ALIAS", "PYRITE_SOFTWARE_GPU")
+    environ = {k: v for k, v in os.environ.items() if k not in hidden}
     if alias is not None:
         environ["PYRITE_CUDA_ALIAS"] = alias
     command = [sys.executable, "-m", "pyrite", "run", "program.py"]
@@ -84,8 +85,9 @@ def test_devices_are_places_on_the_cpu(tmp_path: Path) -> None:
 
 
 def test_it_is_off_by_default(tmp_path: Path) -> None:
-    result = run(tmp_path, None, "import torch\nprint(torch.cuda.device_count())")
-    assert (result.returncode, result.stdout) == (0, "0\n"), result.stderr
+    program = "import torch\nprint(torch.cuda.device_count() == torch.gpu.device_count())"
+    result = run(tmp_path, None, program)
+    assert (result.returncode, result.stdout) == (0, "True\n"), result.stderr
 
 
 @pytest.mark.parametrize("alias", ["cpu:", "cpu:0", "cpu:x", "cpu:300"])

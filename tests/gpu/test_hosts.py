@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import pyrite as torch
-from op_samples.make import Call
+from op_samples.make import Call, call
 from opinfo import OPS, OpInfo, function, map_tensors, tensors
 from pyrite import _C
 from pyrite.interop.wgpu import from_buffer, to_buffer
@@ -23,6 +23,8 @@ wgpu = pytest.importorskip(
 
 #: Launches of one file that are run again; elementwise rows are one file, so it has more.
 MOST = {"map": 60}
+#: Beyond one workgroup, where other shaders take over.
+LARGE = {"sort": [call(torch.arange(5000.0) % 77)]}
 NUMPY = {"bfloat16": np.uint16, "bool": np.uint8}
 
 
@@ -107,7 +109,7 @@ def recorded() -> list[dict[str, Any]]:
     """Launches of every shader file."""
     chosen: dict[str, dict[str, dict[str, Any]]] = {}
     for op in OPS:
-        for sample in op.samples(dtype="float32"):
+        for sample in [*op.samples(dtype="float32"), *LARGE.get(op.name, ())]:
             for launch in launches_of(op, sample):
                 texts = chosen.setdefault(launch["file"], {})
                 if len(texts) < MOST.get(launch["file"], 4):
