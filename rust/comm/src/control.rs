@@ -158,7 +158,12 @@ impl Control {
 
     /// Ends the group for everybody, unless that has happened already; the verdict that stands.
     pub fn abort(&self, kind: AbortKind, subject: usize, text: &str) -> Error {
-        let abort = Abort { kind, subject: subject as u32, text: text.to_string() };
+        self.settle(Abort { kind, subject: subject as u32, text: text.to_string() })
+    }
+
+    /// Takes a verdict, of this rank or of another, if it is the first. It is passed on in any case:
+    /// whoever hears this rank leave because of it must have heard of it before.
+    fn settle(&self, abort: Abort) -> Error {
         let mut first = false;
         let verdict = self.verdict.get_or_init(|| {
             first = true;
@@ -235,18 +240,6 @@ impl Control {
         let bytes = frame.encode();
         for peer in self.peers.iter().flatten() {
             peer.say(&bytes);
-        }
-    }
-
-    /// Takes the part of another rank's verdict.
-    fn obey(&self, abort: &Abort) {
-        let mut first = false;
-        let verdict = self.verdict.get_or_init(|| {
-            first = true;
-            self.verdict_of(abort)
-        });
-        if first {
-            self.wake(verdict);
         }
     }
 
@@ -376,7 +369,9 @@ impl<'a> Thread<'a> {
                 let reason = "it left the group (destroy_process_group, or the end of its program)";
                 self.note(rank, reason, Some(finished));
             }
-            Frame::Abort(abort) => self.control.obey(&abort),
+            Frame::Abort(abort) => {
+                self.control.settle(abort);
+            }
         }
     }
 
