@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn complex_numbers_add_by_parts_and_have_no_order() {
-        let (mut a, mut b, mut out) = ([1.0f32, 2.0], [3.0, 4.0], [0.0; 2]);
+        let (mut a, mut b, mut out) = ([1.0f32, 2.0], [3.0f32, 4.0], [0.0f32; 2]);
         combine(Reduce::Sum, DType::C64, view(&mut out), view(&mut a), view(&mut b));
         assert_eq!(out, [4.0, 6.0]);
         assert!(Reduce::Max.check(DType::C64).is_err() && Reduce::Avg.check(DType::C64).is_ok());
