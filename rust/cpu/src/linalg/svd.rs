@@ -28,7 +28,9 @@ fn tall<T: Scalar>(a: &Matrix<T>) -> Result<(Matrix<T>, Matrix<T>, Matrix<T>)> {
     // Columns as rows, so that they lie together.
     let (mut columns, mut v) = (transpose(a), Matrix::identity(n, n));
     let mut sweeps = 0;
-    while sweep(&mut columns, &mut v) {
+    // Shorter columns are rounding: no rotation makes them orthogonal to the others.
+    let floor = f64::EPSILON * length(a.values());
+    while sweep(&mut columns, &mut v, floor) {
         sweeps += 1;
         if sweeps == SWEEPS {
             bail!(LinAlg, "failed to converge {n}");
@@ -40,20 +42,20 @@ fn tall<T: Scalar>(a: &Matrix<T>) -> Result<(Matrix<T>, Matrix<T>, Matrix<T>)> {
     let (mut left, mut right) = (Matrix::zeros(n, a.rows), Matrix::zeros(n, n));
     for (to, &from) in order.iter().enumerate() {
         right.row_mut(to).copy_from_slice(v.row(from));
-        if lengths[from] > 0.0 {
+        if lengths[from] > floor {
             let length = T::real(lengths[from]);
             for (u, &x) in left.row_mut(to).iter_mut().zip(columns.row(from)) {
                 *u = x.quotient(length);
             }
         }
     }
-    let rank = lengths.iter().filter(|&&l| l > 0.0).count();
+    let rank = lengths.iter().filter(|&&l| l > floor).count();
     let values = order.iter().map(|&i| T::real(lengths[i])).collect();
     Ok((completed(&transpose(&left), rank), Matrix::vector(values), transpose(&right)))
 }
 
 /// Rotates each pair of rows that is not orthogonal yet; whether there was one.
-fn sweep<T: Scalar>(columns: &mut Matrix<T>, v: &mut Matrix<T>) -> bool {
+fn sweep<T: Scalar>(columns: &mut Matrix<T>, v: &mut Matrix<T>, floor: f64) -> bool {
     let n = columns.rows;
     let mut rotated = false;
     for p in 0..n {
@@ -62,6 +64,9 @@ fn sweep<T: Scalar>(columns: &mut Matrix<T>, v: &mut Matrix<T>) -> bool {
             let square = |x: &[T]| x.iter().map(|v| v.norm_squared()).sum::<f64>();
             let (alpha, beta, gamma) = (square(x), square(y), inner(y, x));
             let size = gamma.magnitude();
+            if alpha.min(beta) <= floor * floor {
+                continue;
+            }
             // Below this the inner product is rounding, which no rotation removes.
             if size <= 4.0 * x.len() as f64 * f64::EPSILON * (alpha * beta).sqrt() {
                 continue;
