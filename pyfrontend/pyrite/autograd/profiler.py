@@ -209,13 +209,13 @@ class profile:
 def _callers() -> list[str]:
     """The frames of the program outside the package, innermost first."""
     frames = []
-    frame = sys._getframe(1)
+    frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.partition(".")[0] not in ("pyrite", "contextlib"):
             code = frame.f_code
             frames.append(f"{code.co_filename}({frame.f_lineno}): {code.co_name}")
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return frames
 
 
