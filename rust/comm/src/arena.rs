@@ -8,7 +8,7 @@ use crate::call::{Call, Op};
 use crate::collective::{Buffers, run};
 use crate::reduce::Reduce;
 use crate::view::View;
-use crate::wire::{Idle, SLICE, SPIN, Session};
+use crate::wire::{Idle, SLICE, Session, Wire};
 use crate::{Result, secret};
 use base::DType;
 use rustix::fs::{FallocateFlags, Mode, fallocate};
@@ -182,20 +182,19 @@ pub fn meet(session: &mut Session<'_>) -> Result<()> {
 }
 
 fn wait_for(session: &mut Session<'_>, peer: usize, idle: &mut Idle) -> Result<()> {
-    let spin = session.wire.spin;
     let start = Instant::now();
     loop {
-        let Some(arena) = &session.wire.arena else {
+        let Wire { arena: Some(arena), patience, .. } = &mut *session.wire else {
             return Ok(());
         };
+        let waited = start.elapsed();
         if arena.reached(peer) {
+            patience.learn(waited);
             return Ok(());
         }
-        if spin && start.elapsed() < SPIN {
+        if patience.lasts(waited) {
             (0..16).for_each(|_| std::hint::spin_loop());
-        } else if arena.sleep(peer) {
-            return Ok(());
-        } else if start.elapsed() > SLICE {
+        } else if !arena.sleep(peer) && waited > SLICE {
             session.look_around(idle, &[peer])?;
         }
     }

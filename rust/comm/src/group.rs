@@ -190,6 +190,7 @@ impl Group {
         let Some(mut wire) = wire else {
             return shared.control.check();
         };
+        wire.patience.alone = true;
         let outcome = perform(&mut wire, &job, pause);
         shared.give_back(wire);
         outcome
@@ -279,6 +280,7 @@ impl Shared {
     /// The communication thread: runs what is queued until the group is closed.
     fn serve(&self) {
         while let Some((job, work, mut wire)) = self.next() {
+            wire.patience.alone = false;
             let run = || perform(&mut wire, &job, &mut || Ok(()));
             let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
                 Err(Error::Closed(format!("internal error in {}: please report it", job.call)))

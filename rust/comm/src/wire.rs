@@ -20,10 +20,35 @@ use std::time::{Duration, Instant};
 const INLINE: usize = 4096;
 /// Longest sleep of a waiting call.
 pub const SLICE: Duration = Duration::from_millis(50);
-/// Spinning longer than this takes time from ranks that compute; `sched_yield` takes even more.
-pub const SPIN: Duration = Duration::from_micros(5);
+/// Spinning longer than this takes time from threads that compute; `sched_yield` takes even more.
+const SPIN: Duration = Duration::from_micros(5);
+/// What waking a sleeper costs, with a margin: where waits are shorter, sleeping only adds to them.
+const WAKE: Duration = Duration::from_micros(100);
 /// A call that waits this long tells the others what it waits in.
 const IMPATIENCE: Duration = Duration::from_millis(300);
+
+/// How long a wait begins with spinning, if at all: every local rank needs a core of its own for it.
+#[derive(Default)]
+pub struct Patience {
+    /// Spinning takes nobody's core.
+    pub spins: bool,
+    /// The thread that waits has nothing else to do: no computation goes on beside it.
+    pub alone: bool,
+    /// The last wait was shorter than a sleep and a waking.
+    short: bool,
+}
+
+impl Patience {
+    /// Whether to go on spinning after having waited this long.
+    pub fn lasts(&self, waited: Duration) -> bool {
+        self.spins && waited < if self.alone && self.short { WAKE } else { SPIN }
+    }
+
+    /// Notes how long a wait took in the end.
+    pub fn learn(&mut self, waited: Duration) {
+        self.short = waited < WAKE;
+    }
+}
 
 /// The connections for data, and how far each has come.
 pub struct Wire {
@@ -35,8 +60,8 @@ pub struct Wire {
     pub control: Arc<Control>,
     /// Memory for what is received before it is combined.
     pub scratch: Scratch,
-    /// Whether waiting may begin with a short spin: every local rank has a core of its own.
-    pub spin: bool,
+    /// How waiting begins.
+    pub patience: Patience,
     /// Memory shared with all ranks, where they are on one host.
     #[cfg(target_os = "linux")]
     pub arena: Option<crate::arena::Arena>,
@@ -60,12 +85,13 @@ impl Wire {
         let world = streams.len();
         let links = vec![Link::default(); world];
         let scratch = Scratch::default();
+        let patience = Patience { spins: spin, ..Patience::default() };
         Wire {
             rank: control.rank,
             world,
             control,
             scratch,
-            spin,
+            patience,
             #[cfg(target_os = "linux")]
             arena: None,
             streams,
@@ -108,13 +134,6 @@ pub struct Session<'a> {
 pub struct Idle {
     since: Option<Instant>,
     told: Option<Instant>,
-}
-
-impl Idle {
-    /// Something moved.
-    pub fn reset(&mut self) {
-        self.since = None;
-    }
 }
 
 impl Session<'_> {
@@ -271,10 +290,17 @@ impl Session<'_> {
                 return Ok(());
             }
             if moved {
-                idle.reset();
+                self.went_on(&mut idle);
             } else {
                 self.wait(&mut idle, &wanted)?;
             }
+        }
+    }
+
+    /// Something moved.
+    pub fn went_on(&mut self, idle: &mut Idle) {
+        if let Some(since) = idle.since.take() {
+            self.wire.patience.learn(since.elapsed());
         }
     }
 
@@ -282,7 +308,7 @@ impl Session<'_> {
     pub fn wait(&mut self, idle: &mut Idle, wanted: &[(usize, PollFlags)]) -> Result<()> {
         let now = Instant::now();
         let since = *idle.since.get_or_insert(now);
-        if self.wire.spin && now - since < SPIN {
+        if self.wire.patience.lasts(now - since) {
             (0..16).for_each(|_| std::hint::spin_loop());
             return Ok(());
         }

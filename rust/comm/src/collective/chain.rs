@@ -34,7 +34,7 @@ pub fn broadcast(session: &mut Session<'_>, buffer: View, root: usize) -> Result
             return Ok(());
         }
         if moved {
-            idle.reset();
+            session.went_on(&mut idle);
         } else {
             session.wait(&mut idle, &wanted)?;
         }

@@ -41,7 +41,7 @@ pub fn all_reduce(session: &mut Session<'_>, buffer: View) -> Result<()> {
     while !ring.done() {
         let moved = ring.send()?;
         if ring.receive()? || moved {
-            idle.reset();
+            ring.session.went_on(&mut idle);
         } else {
             let wanted = ring.wanted();
             ring.session.wait(&mut idle, &wanted)?;
