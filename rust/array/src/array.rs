@@ -15,6 +15,7 @@ pub struct Array {
 
 impl Array {
     /// Uninitialised memory with the dense geometry of `layout`.
+    #[inline]
     pub fn empty(layout: Layout, dtype: DType, device: Device) -> Result<Array> {
         dispatch::check_dtype(dtype, device)?;
         let nbytes = checked_bytes(&layout.dims, dtype.size())?;
@@ -60,6 +61,7 @@ impl Array {
     }
 
     /// The same memory under another geometry that the caller derived by the view algebra.
+    #[inline]
     pub fn view(&self, layout: Layout) -> Array {
         Array { storage: self.storage.clone(), layout, dtype: self.dtype }
     }
@@ -107,11 +109,13 @@ impl Array {
     }
 
     /// Number of elements.
+    #[inline]
     pub fn numel(&self) -> usize {
         self.layout.numel()
     }
 
     /// The shared memory.
+    #[inline]
     pub fn storage(&self) -> &Arc<Storage> {
         &self.storage
     }
@@ -130,6 +134,7 @@ impl Array {
     }
 
     /// No other array holds this storage.
+    #[inline]
     pub fn is_unshared(&self) -> bool {
         Arc::strong_count(&self.storage) == 1
     }

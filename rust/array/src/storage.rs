@@ -71,6 +71,7 @@ impl Storage {
     }
 
     /// Where it lies.
+    #[inline]
     pub fn device(&self) -> Device {
         self.device
     }

@@ -385,10 +385,16 @@ impl Layout {
 /// The layout of an elementwise result: the operands' own when they agree on a dense one, else
 /// dimensions ordered as the operands order them in memory, the left one deciding first.
 pub fn output_layout(dims: &[usize], inputs: &[&Layout]) -> Layout {
+    let row_major = Layout::contiguous(dims);
+    let plain =
+        |l: &&Layout| l.rank() == 0 || l.dims == row_major.dims && l.strides == row_major.strides;
+    if inputs.iter().all(plain) {
+        return row_major;
+    }
     let same_shape = inputs.iter().all(|l| *l.dims == *dims);
     if same_shape && let Some(first) = inputs.first() {
         if inputs.iter().all(|l| l.is_contiguous()) {
-            return Layout::contiguous(dims);
+            return row_major;
         }
         if inputs.iter().all(|l| l.is_contiguous_in(MemoryFormat::ChannelsLast)) && dims.len() == 4
         {

@@ -22,11 +22,13 @@ pub type Strides = List<isize>;
 
 impl<T: Copy + Default> List<T> {
     /// An empty list.
+    #[inline]
     pub fn new() -> Self {
         List { inline: [T::default(); INLINE], len: 0, heap: None }
     }
 
     /// `len` copies of `value`.
+    #[inline]
     pub fn filled(value: T, len: usize) -> Self {
         if len <= INLINE {
             let mut inline = [T::default(); INLINE];
@@ -39,6 +41,7 @@ impl<T: Copy + Default> List<T> {
     }
 
     /// A copy of `values`.
+    #[inline]
     pub fn from_slice(values: &[T]) -> Self {
         let mut list = Self::filled(T::default(), values.len());
         list.copy_from_slice(values);
@@ -46,11 +49,13 @@ impl<T: Copy + Default> List<T> {
     }
 
     /// Appends `value`.
+    #[inline]
     pub fn push(&mut self, value: T) {
         self.insert(self.len(), value);
     }
 
     /// Inserts `value` before position `at`.
+    #[inline]
     pub fn insert(&mut self, at: usize, value: T) {
         let len = self.len();
         if len < INLINE {
@@ -101,6 +106,7 @@ impl<T: Copy + Default> DerefMut for List<T> {
 }
 
 impl<T: Copy + Default + PartialEq> PartialEq for List<T> {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.len == other.len && self.iter().zip(other.iter()).all(|(a, b)| a == b)
     }
@@ -115,6 +121,7 @@ impl<T: Copy + Default + fmt::Debug> fmt::Debug for List<T> {
 }
 
 impl<T: Copy + Default> FromIterator<T> for List<T> {
+    #[inline]
     fn from_iter<I: IntoIterator<Item = T>>(iter: I) -> Self {
         let mut list = Self::new();
         for value in iter {

@@ -137,6 +137,7 @@ fn run(py: Python<'_>, name: &str, parsed: &Parsed, in_place: bool) -> PyResult<
 
 /// Releases the interpreter for work that takes longer than releasing it, by the elements that go in,
 /// or come out where sizes are given.
+#[inline]
 pub fn maybe_detached<T: Send>(
     py: Python<'_>,
     values: &[Value],

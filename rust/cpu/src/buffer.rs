@@ -183,6 +183,7 @@ impl Buffer {
     }
 
     /// A view for reading; the layout must lie inside the buffer.
+    #[inline]
     pub fn view<'a>(&'a self, dtype: DType, layout: &'a Layout) -> Result<View<'a>> {
         let ptr = self.element_zero(dtype, layout)?;
         // SAFETY: `element_zero` has checked alignment and bounds of every index.
@@ -190,6 +191,7 @@ impl Buffer {
     }
 
     /// A view for writing; the layout must lie inside the buffer, which must be writable.
+    #[inline]
     pub fn view_mut<'a>(&'a self, dtype: DType, layout: &'a Layout) -> Result<ViewMut<'a>> {
         ensure!(self.writable, Runtime, "cannot write to read-only memory");
         let ptr = self.element_zero(dtype, layout)?;
@@ -198,6 +200,7 @@ impl Buffer {
     }
 
     /// Address of the layout's first element, once every index is known to lie inside.
+    #[inline]
     fn element_zero(&self, dtype: DType, layout: &Layout) -> Result<*mut u8> {
         let align = alignment(dtype);
         let Some(needed) = needed_bytes(dtype, layout) else {

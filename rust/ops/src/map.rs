@@ -101,24 +101,31 @@ struct Plan {
     device: Device,
 }
 
-fn plan(row: &MapRow, ins: &[Var]) -> Result<Plan> {
+/// The arrays of the operands that are tensors, read once for the whole call.
+type Arrays = [Option<Array>; 3];
+
+fn arrays_of(ins: &[Var]) -> Arrays {
+    std::array::from_fn(|i| ins.get(i).and_then(as_tensor).map(Tensor::array))
+}
+
+fn plan(row: &MapRow, ins: &[Var], arrays: &Arrays) -> Result<Plan> {
     let mut promotion = Promotion::new();
     let mut dims = Dims::new();
     let mut device: Option<(Device, bool)> = None;
-    for input in ins {
+    for (input, array) in ins.iter().zip(arrays) {
         match input {
             Var::S(scalar) => promotion = promotion.with_scalar(*scalar),
             Var::Bad(error) => return Err(error.clone()),
-            Var::T(tensor) => tensor.with_array(|a| {
-                let zero_dim = a.dims().is_empty();
-                let class = if zero_dim { Class::ZeroDim } else { Class::Dim };
-                promotion = promotion.with(a.dtype(), class);
-                if *a.dims() != *dims {
-                    dims = shape::broadcast(&dims, a.dims())?;
-                }
-                device = Some(same_device(device, a.device(), zero_dim)?);
-                Ok(())
-            })?,
+            Var::T(_) => {}
+        }
+        if let Some(a) = array {
+            let zero_dim = a.dims().is_empty();
+            let class = if zero_dim { Class::ZeroDim } else { Class::Dim };
+            promotion = promotion.with(a.dtype(), class);
+            if *a.dims() != *dims {
+                dims = shape::broadcast(&dims, a.dims())?;
+            }
+            device = Some(same_device(device, a.device(), zero_dim)?);
         }
     }
     let promoted = promotion.result();
@@ -178,25 +185,30 @@ pub fn of2(row: &'static MapRow, a: Var, b: Var) -> Var {
 
 /// Applies a row: the whole life of an elementwise op.
 pub fn map(row: &'static MapRow, ins: &[Var], params: Params, dest: Dest<'_>) -> Result<Tensor> {
-    let plan = plan(row, ins)?;
+    let arrays = arrays_of(ins);
+    let plan = plan(row, ins, &arrays)?;
     if row.out == Out::Same && !matches!(dest, Dest::InPlace(_)) {
         crate::refuse::half_complex(plan.promotion, row.op.name)?;
     }
     match dest {
         Dest::New => {
-            let out = Array::empty(result_layout(&plan.dims, ins), plan.result, plan.device)?;
-            run(row, plan.compute, &out, ins, &params)?;
+            let out = Array::empty(
+                result_layout(&plan.dims, &arrays[..ins.len()]),
+                plan.result,
+                plan.device,
+            )?;
+            run(row, plan.compute, &out, (ins, &arrays), &params)?;
             let out = Tensor::new(out);
             record(row, ins, params, &out)?;
             Ok(out)
         }
-        Dest::InPlace(target) => map_in_place(row, &plan, ins, params, target),
+        Dest::InPlace(target) => map_in_place(row, &plan, (ins, &arrays), params, target),
         Dest::Out(target) => {
             let inputs: Vec<&Tensor> = ins.iter().filter_map(as_tensor).collect();
             write::check_out(row.op.name, &inputs, target)?;
             write::check_cast(plan.result, target.dtype())?;
             write::resize_out(target, &plan.dims)?;
-            run(row, plan.compute, &target.array(), ins, &params)?;
+            run(row, plan.compute, &target.array(), (ins, &arrays), &params)?;
             target.bump_version();
             Ok(target.clone())
         }
@@ -206,28 +218,29 @@ pub fn map(row: &'static MapRow, ins: &[Var], params: Params, dest: Dest<'_>) ->
 fn map_in_place(
     row: &'static MapRow,
     plan: &Plan,
-    ins: &[Var],
+    (ins, arrays): (&[Var], &Arrays),
     params: Params,
     target: &Tensor,
 ) -> Result<Tensor> {
-    let recorded = wants_history(ins) && plan.result.is_differentiable();
-    tape::check_inplace(target, wants_history(ins))?;
+    let wanted = wanted(ins);
+    tape::check_inplace(target, wanted != 0)?;
     let array = target.array();
     write::check_fits(&array, &plan.dims, plan.result)?;
-    let mut ins: SmallVec<[Var; 3]> = ins.iter().cloned().collect();
-    if recorded && keeps(row, &ins) & 1 != 0 {
-        ins[0] = Var::T(write::snapshot(target)?);
-    }
-    if !recorded {
-        run(row, plan.compute, &array, &ins, &params)?;
+    if wanted == 0 || !plan.result.is_differentiable() {
+        run(row, plan.compute, &array, (ins, arrays), &params)?;
         target.bump_version();
         return Ok(target.clone());
     }
+    let kept = keeps(row, wanted);
+    let mut ins: SmallVec<[Var; 3]> = ins.iter().cloned().collect();
+    if kept & 1 != 0 {
+        ins[0] = Var::T(write::snapshot(target)?);
+    }
     let edges = edges(row, &ins)?;
-    let mut slots = MapBody::inputs(row, &ins)?;
-    run(row, plan.compute, &array, &ins, &params)?;
+    let mut slots = MapBody::inputs(kept, &ins)?;
+    run(row, plan.compute, &array, (&ins, arrays), &params)?;
     target.bump_version();
-    MapBody::keep_output(row, &ins, &mut slots, target)?;
+    MapBody::keep_output(kept, &mut slots, target)?;
     tape::record_write(target, edges, MapBody::new(row, &ins, params, slots))?;
     Ok(target.clone())
 }
@@ -239,31 +252,38 @@ fn as_tensor(var: &Var) -> Option<&Tensor> {
     }
 }
 
-fn result_layout(dims: &[usize], ins: &[Var]) -> Layout {
-    let scalar = Layout::contiguous(&[]);
-    let layouts: SmallVec<[Layout; 3]> =
-        ins.iter().map(|v| as_tensor(v).map_or_else(|| scalar.clone(), Tensor::layout)).collect();
-    let borrowed: SmallVec<[&Layout; 3]> = layouts.iter().collect();
-    layout::output_layout(dims, &borrowed)
+fn result_layout(dims: &[usize], arrays: &[Option<Array>]) -> Layout {
+    let number = Layout::contiguous(&[]);
+    let layouts: SmallVec<[&Layout; 3]> =
+        arrays.iter().map(|array| array.as_ref().map_or(&number, Array::layout)).collect();
+    layout::output_layout(dims, &layouts)
 }
 
-fn run(row: &MapRow, compute: DType, out: &Array, ins: &[Var], params: &Params) -> Result<()> {
-    let arrays: SmallVec<[Option<Array>; 3]> =
-        ins.iter().map(|v| as_tensor(v).map(Tensor::array)).collect();
-    let operands: SmallVec<[Operand<'_>; 3]> = ins
-        .iter()
-        .zip(&arrays)
-        .map(|(input, array)| match (input, array) {
-            (Var::S(scalar), _) => Operand::Scalar(*scalar),
-            (_, Some(array)) => Operand::Array(array),
-            _ => Operand::Scalar(base::Scalar::Int(0)),
-        })
-        .collect();
-    dispatch::map(&row.op, compute, out, &operands, params)
+fn run(
+    row: &MapRow,
+    compute: DType,
+    out: &Array,
+    (ins, arrays): (&[Var], &Arrays),
+    params: &Params,
+) -> Result<()> {
+    let mut operands = [Operand::Scalar(base::Scalar::Int(0)); 3];
+    for ((operand, input), array) in operands.iter_mut().zip(ins).zip(arrays) {
+        match (input, array) {
+            (Var::S(scalar), _) => *operand = Operand::Scalar(*scalar),
+            (_, Some(array)) => *operand = Operand::Array(array),
+            _ => {}
+        }
+    }
+    dispatch::map(&row.op, compute, out, &operands[..ins.len()], params)
 }
 
-fn wants_history(ins: &[Var]) -> bool {
-    tape::grad_enabled() && ins.iter().any(|v| as_tensor(v).is_some_and(Tensor::requires_grad))
+/// The inputs that gradients are wanted for, a bit each; none while recording is off.
+fn wanted(ins: &[Var]) -> u8 {
+    if !tape::grad_enabled() {
+        return 0;
+    }
+    let asks = |v: &Var| as_tensor(v).is_some_and(Tensor::requires_grad);
+    ins.iter().enumerate().fold(0, |mask, (i, v)| mask | u8::from(asks(v)) << i)
 }
 
 fn edges(row: &MapRow, ins: &[Var]) -> Result<SmallVec<[Edge; 2]>> {
@@ -277,19 +297,25 @@ fn edges(row: &MapRow, ins: &[Var]) -> Result<SmallVec<[Edge; 2]>> {
 }
 
 /// The union of what the halves that will be taken need.
-fn keeps(row: &MapRow, ins: &[Var]) -> u8 {
-    ins.iter()
-        .zip(&row.vjps)
-        .filter(|(input, _)| as_tensor(input).is_some_and(Tensor::requires_grad))
+fn keeps(row: &MapRow, wanted: u8) -> u8 {
+    row.vjps
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| wanted & (1 << i) != 0)
         .filter_map(|(_, half)| half.as_ref())
         .fold(0, |mask, half| mask | half.keeps)
 }
 
 fn record(row: &'static MapRow, ins: &[Var], params: Params, out: &Tensor) -> Result<()> {
     let derivable = row.vjps.iter().any(Option::is_some);
-    if derivable && out.dtype().is_differentiable() && wants_history(ins) {
-        let mut slots = MapBody::inputs(row, ins)?;
-        MapBody::keep_output(row, ins, &mut slots, out)?;
+    if !derivable || !out.dtype().is_differentiable() {
+        return Ok(());
+    }
+    let wanted = wanted(ins);
+    if wanted != 0 {
+        let kept = keeps(row, wanted);
+        let mut slots = MapBody::inputs(kept, ins)?;
+        MapBody::keep_output(kept, &mut slots, out)?;
         tape::attach(out, edges(row, ins)?, MapBody::new(row, ins, params, slots));
     }
     Ok(())
@@ -330,10 +356,9 @@ struct MapBody {
 impl MapBody {
     /// What the derivatives need of the inputs; taken before a write in place, whose mark on an
     /// input that is also the target then shows.
-    fn inputs(row: &MapRow, ins: &[Var]) -> Result<Slots> {
-        let mask = keeps(row, ins);
+    fn inputs(kept: u8, ins: &[Var]) -> Result<Slots> {
         let mut slots = [Slot::Empty, Slot::Empty, Slot::Empty, Slot::Empty];
-        for (i, input) in ins.iter().enumerate().filter(|(i, _)| mask & (1 << i) != 0) {
+        for (i, input) in ins.iter().enumerate().filter(|(i, _)| kept & (1 << i) != 0) {
             slots[i] = match input {
                 Var::S(scalar) => Slot::Scalar(*scalar),
                 Var::T(tensor) => Slot::Input(SavedInput::new(tensor)?),
@@ -343,8 +368,8 @@ impl MapBody {
         Ok(slots)
     }
 
-    fn keep_output(row: &MapRow, ins: &[Var], slots: &mut Slots, out: &Tensor) -> Result<()> {
-        if keeps(row, ins) & 8 != 0 {
+    fn keep_output(kept: u8, slots: &mut Slots, out: &Tensor) -> Result<()> {
+        if kept & 8 != 0 {
             slots[3] = Slot::Output(SavedOutput::new(out, 0)?);
         }
         Ok(())

@@ -82,15 +82,16 @@ pub fn has_saved_hooks() -> bool {
 
 /// Packs a value to be saved when hooks are active. Hooks do not see what
 /// they save themselves.
-pub(crate) fn pack(tensor: &Tensor) -> Result<Option<Packed>> {
+pub(crate) fn pack(tensor: impl FnOnce() -> Tensor) -> Result<Option<Packed>> {
     let top = PACKERS.with(|p| p.borrow().last().cloned().flatten());
     let Some(hooks) = top else {
         return Ok(None);
     };
+    let tensor = tensor();
     let version = tensor.version_count();
     push_saved_hooks(None);
     let off = set_grad_enabled(false);
-    let packed = hooks.pack(tensor);
+    let packed = hooks.pack(&tensor);
     drop(off);
     pop_saved_hooks();
     ensure!(

@@ -39,7 +39,7 @@ impl SavedInput {
             Runtime,
             "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
         );
-        let (kept, edge) = match mode::pack(tensor)? {
+        let (kept, edge) = match mode::pack(|| tensor.clone())? {
             Some(packed) => (Kept::Packed(packed), tensor.gradient_edge()?),
             None => (Kept::Plain(tensor.clone()), Edge::default()),
         };
@@ -76,7 +76,7 @@ impl SavedInput {
 /// An output of an op, kept bare so that node and tensor do not own each other.
 #[derive(Clone)]
 pub struct SavedOutput {
-    kept: Kept<(Array, Version)>,
+    kept: Kept<Box<(Array, Version)>>,
     version: u64,
     index: usize,
 }
@@ -84,9 +84,9 @@ pub struct SavedOutput {
 impl SavedOutput {
     /// Keeps output number `index`, whose tensor carries `version`.
     pub fn new(tensor: &Tensor, index: usize) -> Result<SavedOutput> {
-        let kept = match mode::pack(&tensor.detach())? {
+        let kept = match mode::pack(|| tensor.detach())? {
             Some(packed) => Kept::Packed(packed),
-            None => Kept::Plain((tensor.array(), tensor.version())),
+            None => Kept::Plain(Box::new((tensor.array(), tensor.version()))),
         };
         Ok(SavedOutput { kept, version: tensor.version_count(), index })
     }
@@ -101,7 +101,8 @@ impl SavedOutput {
         let edge = Edge::to(node.clone(), self.index);
         match &self.kept {
             Kept::Packed(packed) => unpack(&**packed, &edge),
-            Kept::Plain((array, version)) => {
+            Kept::Plain(plain) => {
+                let (array, version) = &**plain;
                 let at = || Some((node.clone(), self.index));
                 check(array, version.get(), self.version, node.body.name(), at)?;
                 let meta = Meta { edge, ..Meta::default() };

@@ -138,11 +138,13 @@ impl Tensor {
     }
 
     /// Sizes.
+    #[inline]
     pub fn dims(&self) -> Dims {
         self.with_array(|a| a.layout().dims.clone())
     }
 
     /// Geometry.
+    #[inline]
     pub fn layout(&self) -> Layout {
         self.with_array(|a| a.layout().clone())
     }
@@ -154,16 +156,19 @@ impl Tensor {
     }
 
     /// Where it lives.
+    #[inline]
     pub fn device(&self) -> Device {
         self.with_array(Array::device)
     }
 
     /// Number of elements.
+    #[inline]
     pub fn numel(&self) -> usize {
         self.with_array(|a| a.layout().numel())
     }
 
     /// Number of dimensions.
+    #[inline]
     pub fn rank(&self) -> usize {
         self.with_array(|a| a.layout().rank())
     }
@@ -197,6 +202,7 @@ impl Tensor {
     // ---- versions
 
     /// The number of writes so far.
+    #[inline]
     pub fn version_count(&self) -> u64 {
         self.0.state.read().version.as_ref().map_or(0, Version::get)
     }
@@ -217,12 +223,14 @@ impl Tensor {
     }
 
     /// Made in inference mode: never part of a graph, without a version.
+    #[inline]
     pub fn is_inference(&self) -> bool {
         self.0.inference
     }
 
     // ---- autograd data
 
+    #[inline]
     pub(crate) fn meta<R>(&self, look: impl FnOnce(Option<&mut Meta>) -> R) -> R {
         if !self.0.has_meta.load(Ordering::Acquire) {
             return look(None);
@@ -230,6 +238,7 @@ impl Tensor {
         look(self.0.meta.lock().as_deref_mut())
     }
 
+    #[inline]
     pub(crate) fn meta_mut<R>(&self, change: impl FnOnce(&mut Meta) -> R) -> R {
         self.0.has_meta.store(true, Ordering::Release);
         change(self.0.meta.lock().get_or_insert_with(Box::default))
@@ -310,18 +319,17 @@ impl Tensor {
 
     /// Makes the tensor a result of `edge`'s node.
     pub fn set_gradient_edge(&self, edge: Edge) {
-        let (old, retains) =
-            self.meta_mut(|m| (std::mem::replace(&mut m.edge, edge), m.retains_grad));
+        let seen = self.version_count();
+        let (old, retains) = self.meta_mut(|m| {
+            if let Some(view) = &mut m.view {
+                view.seen = seen;
+            }
+            (std::mem::replace(&mut m.edge, edge), m.retains_grad)
+        });
         if retains {
             self.move_retained(old.node());
         }
         drop(old);
-        let seen = self.version_count();
-        self.meta_mut(|m| {
-            if let Some(view) = &mut m.view {
-                view.seen = seen;
-            }
-        });
     }
 
     /// Turns the wish for gradients of a leaf on or off.

@@ -83,15 +83,17 @@ impl Tensor {
     /// Regenerates the node of a view whose memory was written since the node was made. Fails where
     /// the view's way of coming about does not allow such a write.
     pub fn refresh_view(&self) -> Result<()> {
-        let Some((view, edge)) =
-            self.meta(|m| m.and_then(|m| m.view.clone().map(|view| (view, m.edge.clone()))))
-        else {
+        let stale = |view: &&ViewMeta| view.seen != self.version_count();
+        let found = self.meta(|m| {
+            m.and_then(|m| m.view.as_ref().filter(stale).cloned().map(|v| (v, m.edge.clone())))
+        });
+        let Some((view, edge)) = found else {
             return Ok(());
         };
-        let now = self.version_count();
-        if view.seen == now || !view.base.requires_grad() {
+        if !view.base.requires_grad() {
             return Ok(());
         }
+        let now = self.version_count();
         check_creation(view.creation, &edge, Write::Indirect)?;
         let edge = regenerate(&view, &self.layout())?;
         let old = self.meta_mut(|m| {
