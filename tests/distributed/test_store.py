@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import pyrite.distributed as dist
-from ranks import run
+from ranks import Ranks, run
 
 SHORT = timedelta(milliseconds=200)
 
@@ -152,6 +152,35 @@ for turn in range(3):
 """
     outputs = run(2, program, MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
     assert outputs == ["1.0\n3.0\n5.0\n"] * 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_does_not_keep_the_store_alive() -> None:
+    # As workers of a DataLoader do that outlive a killed rank 0 for a while.
+    program = """
+url = ("127.0.0.1", int(os.environ["MASTER_PORT"]), 2)
+store = dist.TCPStore(*url, rank == 0, timedelta(seconds=60))
+if rank == 0:
+    child = os.fork()
+    if child == 0:
+        say("child", store.add("asked by the child", 1))
+        time.sleep(6)
+        os._exit(0)
+    store.wait(["asked by the child", "asked by rank 1"])
+    time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGKILL)
+store.add("asked by rank 1", 1)
+start = time.monotonic()
+try:
+    store.get("never")
+except dist.DistNetworkError:
+    say(time.monotonic() - start < 3)
+dist.TCPStore(*url[:2], is_master=True)
+say("the port is free")
+"""
+    with Ranks(2, program, MASTER_ADDR="127.0.0.1", MASTER_PORT=free_port()) as ranks:
+        assert ranks.finish([1], 20) == ["True\nthe port is free\n"]
+        assert ranks.finish([0], 20) == ["child 1\n"]
 
 
 def test_the_environment_alone_is_enough() -> None:

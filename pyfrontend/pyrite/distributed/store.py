@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from pyrite import _C
 from pyrite.distributed.errors import DistStoreError
@@ -23,6 +23,17 @@ _Value = str | bytes
 _DEFAULT_TIMEOUT = timedelta(seconds=300)
 # The servers of this process that are still in use, by host and port.
 _servers: WeakValueDictionary[tuple[str, int], _C._StoreServer] = WeakValueDictionary()
+_clients: WeakSet[_C._StoreClient] = WeakSet()
+
+
+def _abandon() -> None:
+    """In a forked child: the parent's connections would outlive the parent here."""
+    for end in [*_servers.values(), *_clients]:
+        end.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon)
 
 
 def _bytes(value: _Value) -> bytes:
@@ -175,6 +186,7 @@ class TCPStore(Store):
         self._host = host_name
         self._port = port if self._server is None else self._server.port
         self._client = _C._StoreClient(host_name, self._port, secret, self._seconds)
+        _clients.add(self._client)
         if wait_for_workers and world_size is not None and world_size > 0:
             self._meet(world_size)
 

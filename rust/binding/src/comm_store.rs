@@ -52,10 +52,16 @@ impl PyServer {
     fn refused(&self) -> usize {
         self.0.refused()
     }
+
+    /// In a forked child: gives up the copies of the sockets.
+    fn abandon(&self) {
+        #[cfg(unix)]
+        self.0.abandon();
+    }
 }
 
 /// A connection to a store's server.
-#[pyclass(name = "_StoreClient", module = "pyrite._C", frozen)]
+#[pyclass(name = "_StoreClient", module = "pyrite._C", frozen, weakref)]
 struct PyClient(Client);
 
 impl PyClient {
@@ -141,6 +147,12 @@ impl PyClient {
 
     fn wait(&self, py: Python<'_>, keys: Vec<String>, timeout: f64) -> PyResult<()> {
         self.ask(py, &Request::Wait(keys), timeout).map(|_| ())
+    }
+
+    /// In a forked child: gives up the copies of the connections.
+    fn abandon(&self) {
+        #[cfg(unix)]
+        self.0.abandon();
     }
 }
 

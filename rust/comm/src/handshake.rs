@@ -10,6 +10,7 @@ use crate::secret::{self, SIZE, Secret};
 use crate::{Error, Pause, Result, address};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const MAGIC: &[u8; 8] = b"PYRITE\0\x01";
@@ -214,7 +215,7 @@ impl Stranger {
 /// The accepting side: a listener, and everybody who has not proved himself yet.
 pub struct Acceptor {
     /// The listener, non-blocking.
-    pub listener: TcpListener,
+    pub listener: Arc<TcpListener>,
     secret: Secret,
     strangers: Vec<Stranger>,
     /// Connections that failed to prove themselves.
@@ -225,7 +226,7 @@ impl Acceptor {
     /// Listens for members of the group with this secret.
     pub fn new(listener: TcpListener, secret: Secret) -> Result<Acceptor> {
         listener.set_nonblocking(true).map_err(address::broken)?;
-        Ok(Acceptor { listener, secret, strangers: Vec::new(), refused: 0 })
+        Ok(Acceptor { listener: Arc::new(listener), secret, strangers: Vec::new(), refused: 0 })
     }
 
     /// The connections to wait on, beside the listener.
@@ -329,6 +330,72 @@ mod tests {
         drop(TcpStream::connect(("127.0.0.1", port)).unwrap());
         dial(port, "correct horse battery").unwrap();
         assert_eq!(thread.join().unwrap().0, [hello()]);
+    }
+
+    /// A caller that says the first `words` bytes of its side (hello, then a proof) and hangs up.
+    fn hangs_up_after(port: u16, key: &str, words: usize) {
+        let secret = Secret::given(key).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let hello = hello().encode(&[7; SIZE]);
+        stream.write_all(&hello[..words.min(HELLO)]).unwrap();
+        if words >= HELLO {
+            let mut challenge = [0; 2 * SIZE];
+            stream.read_exact(&mut challenge).unwrap();
+            let proof = secret.sign(&[b"client", &hello, &challenge[..SIZE]]);
+            stream.write_all(&proof[..words - HELLO]).unwrap();
+        }
+    }
+
+    #[test]
+    fn callers_that_hang_up_at_any_step_do_not_disturb_a_member() {
+        let key = "correct horse battery";
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut acceptor = Acceptor::new(listener, Secret::given(key).unwrap()).unwrap();
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let told = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let mut met = 0;
+            while !told.load(std::sync::atomic::Ordering::SeqCst) {
+                met += acceptor.advance(&mut |_| true).len();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            (met, acceptor.refused, acceptor.strangers.len())
+        });
+        for words in [0, 7, HELLO - 1, HELLO, HELLO + 1, HELLO + SIZE - 1] {
+            hangs_up_after(port, key, words);
+            dial(port, key).unwrap();
+        }
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(thread.join().unwrap(), (6, 6, 0));
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_at_any_step_is_said_so() {
+        let key = "correct horse battery";
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let thread = std::thread::spawn(move || {
+            let secret = Secret::given(key).unwrap();
+            // Bytes of the answer, and whether it reads the proof before it hangs up.
+            for (words, reads) in [(0, false), (SIZE, false), (2 * SIZE, false), (2 * SIZE, true)] {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut hello = [0; HELLO];
+                stream.read_exact(&mut hello).unwrap();
+                let proof = secret.sign(&[b"server", &hello, &[7; SIZE]]);
+                stream.write_all(&[[7; SIZE], proof].concat()[..words]).unwrap();
+                if reads {
+                    stream.read_exact(&mut [0; SIZE]).unwrap();
+                }
+            }
+        });
+        for what in ["closed the connection", "closed the connection", "refused", "refused"] {
+            let start = Instant::now();
+            let error = dial(port, key).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+            assert!(start.elapsed() < Duration::from_secs(2));
+        }
+        thread.join().unwrap();
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn accept(
 
 /// Sleeps until a connection or its next bytes arrive.
 fn wait(acceptor: &Acceptor, limit: Duration) {
-    let mut fds = vec![PollFd::new(&acceptor.listener, PollFlags::IN)];
+    let mut fds = vec![PollFd::new(&*acceptor.listener, PollFlags::IN)];
     fds.extend(acceptor.pending().map(|stream| PollFd::new(stream, PollFlags::IN)));
     let limit = Timespec::try_from(limit).ok();
     // An interrupted wait is a short one; the caller looks again in any case.

@@ -57,6 +57,17 @@ impl Client {
         lock(&self.idle).push(stream);
         answer
     }
+
+    /// In a forked child: gives up the copies of the connections; the child's next request makes
+    /// one of its own.
+    #[cfg(unix)]
+    pub fn abandon(&self) {
+        if let (Ok(nothing), Ok(mut idle)) =
+            (std::fs::File::open("/dev/null"), self.idle.try_lock())
+        {
+            idle.drain(..).for_each(|stream| address::replace(&stream, &nothing));
+        }
+    }
 }
 
 fn dial(

@@ -1,4 +1,7 @@
 //! The store's server: one thread, one table, any number of clients.
+//!
+//! The thread owns the table; its sockets can be found from outside as well, because a forked child
+//! has copies of them but no such thread, and must not keep the connections alive.
 
 use super::{Request, framed, unframed};
 use crate::control::lock;
@@ -10,11 +13,13 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 /// A running server; dropping it ends the thread and closes the port.
 pub struct Server {
     address: SocketAddr,
+    #[cfg(unix)]
+    listener: Weak<TcpListener>,
     shared: Arc<Shared>,
     process: u32,
 }
@@ -23,6 +28,7 @@ pub struct Server {
 struct Shared {
     stop: AtomicBool,
     stopped: Mutex<Option<std::thread::JoinHandle<()>>>,
+    clients: Mutex<Vec<Weak<TcpStream>>>,
     refused: AtomicUsize,
 }
 
@@ -36,6 +42,8 @@ impl Server {
 
     fn serve(listener: TcpListener, address: SocketAddr, secret: Secret) -> Result<Server> {
         let acceptor = Acceptor::new(listener, secret)?;
+        #[cfg(unix)]
+        let listener = Arc::downgrade(&acceptor.listener);
         let shared = Arc::new(Shared::default());
         let inside = shared.clone();
         let thread = std::thread::Builder::new()
@@ -43,12 +51,36 @@ impl Server {
             .spawn(move || Service::new(acceptor).run(&inside))
             .map_err(|error| Error::Network(format!("no store thread: {error}")))?;
         *lock(&shared.stopped) = Some(thread);
-        Ok(Server { address, shared, process: std::process::id() })
+        let process = std::process::id();
+        Ok(Server {
+            address,
+            #[cfg(unix)]
+            listener,
+            shared,
+            process,
+        })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// In a forked child: gives up the copies of the listener and of the connections, so that the
+    /// parent's end shows and its port is free then.
+    #[cfg(unix)]
+    pub fn abandon(&self) {
+        // A list that was being changed at the moment of the fork stays locked in the child: its
+        // connections are then merely kept longer.
+        if let (Ok(nothing), Ok(clients)) =
+            (std::fs::File::open("/dev/null"), self.shared.clients.try_lock())
+        {
+            let streams = clients.iter().filter_map(Weak::upgrade);
+            streams.for_each(|stream| address::replace(&*stream, &nothing));
+            if let Some(listener) = self.listener.upgrade() {
+                address::replace(&*listener, &nothing);
+            }
+        }
     }
 
     /// Connections that did not prove that they belong here.
@@ -71,7 +103,7 @@ impl Drop for Server {
 }
 
 struct Client {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     arrived: Vec<u8>,
     unsent: Vec<u8>,
     waits_for: Option<Vec<String>>,
@@ -95,6 +127,11 @@ impl Service {
             let mut welcome =
                 |hello: &Hello| hello.purpose == Purpose::Store && hello.topic == here;
             for (_, stream) in self.acceptor.advance(&mut welcome) {
+                let stream = Arc::new(stream);
+                let mut known = lock(&shared.clients);
+                known.retain(|client| client.strong_count() > 0);
+                known.push(Arc::downgrade(&stream));
+                drop(known);
                 let (arrived, unsent) = (Vec::new(), Vec::new());
                 self.clients.push(Client { stream, arrived, unsent, waits_for: None });
             }
@@ -108,12 +145,12 @@ impl Service {
     }
 
     fn wait(&self) {
-        let mut fds = vec![PollFd::new(&self.acceptor.listener, PollFlags::IN)];
+        let mut fds = vec![PollFd::new(&*self.acceptor.listener, PollFlags::IN)];
         fds.extend(self.acceptor.pending().map(|stream| PollFd::new(stream, PollFlags::IN)));
         fds.extend(self.clients.iter().map(|client| {
             let more = !client.unsent.is_empty();
             let write = if more { PollFlags::OUT } else { PollFlags::empty() };
-            PollFd::new(&client.stream, PollFlags::IN | write)
+            PollFd::new(&*client.stream, PollFlags::IN | write)
         }));
         let limit = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
         // An interrupted wait is a short one.
@@ -126,7 +163,7 @@ impl Client {
     fn listen(&mut self, table: &mut HashMap<String, Vec<u8>>) -> bool {
         let mut bytes = [0; 16384];
         loop {
-            match self.stream.read(&mut bytes) {
+            match (&*self.stream).read(&mut bytes) {
                 Ok(0) => return false,
                 Ok(count) => self.arrived.extend(&bytes[..count]),
                 Err(error) if waits(&error) => break,
@@ -159,7 +196,7 @@ impl Client {
         if self.unsent.is_empty() {
             return true;
         }
-        match self.stream.write(&self.unsent) {
+        match (&*self.stream).write(&self.unsent) {
             Ok(count) => {
                 self.unsent.drain(..count);
                 true
