@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 PRELUDE = """
@@ -34,7 +35,14 @@ def say(*words):
 class Ranks:
     """The processes of one group; `stop` ends what is left of them."""
 
-    def __init__(self, count: int, program: str, **environment: str) -> None:
+    def __init__(
+        self,
+        count: int,
+        program: str,
+        prefixes: Sequence[Sequence[str]] = (),
+        **environment: str,
+    ) -> None:
+        """Starts the program `count` times, each behind its prefix (`ip netns exec ...`)."""
         self.folder = tempfile.TemporaryDirectory()
         base = Path(self.folder.name)
         script = base / "program.py"
@@ -50,7 +58,7 @@ class Ranks:
             }
             self.processes.append(
                 subprocess.Popen(
-                    [sys.executable, str(script)],
+                    [*(prefixes[rank] if prefixes else ()), sys.executable, str(script)],
                     env={**os.environ, **own, **environment},
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,

@@ -47,6 +47,49 @@ say(out.sum().item())
     assert run(8, program) == ["28.0\n"] * 8
 
 
+def test_two_groups_at_once() -> None:
+    # Rank 0's calls alternate, rank 1 first completes one group's: no order between groups.
+    program = """
+form()
+first, second = dist.new_group([0, 1]), dist.new_group([0, 1, 2])
+works = []
+x = [torch.full((50_000,), float(turn)) for turn in range(20)]
+order = range(20) if rank == 0 else [*range(0, 20, 2), *range(1, 20, 2)]
+for turn in order:
+    group = (first, second)[turn % 2]
+    if rank < 2 or group is second:
+        works.append(dist.all_reduce(x[turn], group=group, async_op=True))
+    if rank == 2 and turn == 7:
+        time.sleep(0.2)
+for work in works:
+    work.wait()
+say(*[int(tensor[-1]) for tensor in x])
+"""
+    both = [turn * (2 if turn % 2 == 0 else 3) for turn in range(20)]
+    alone = [turn * (1 if turn % 2 == 0 else 3) for turn in range(20)]
+    lines = [" ".join(map(str, values)) + "\n" for values in (both, both, alone)]
+    assert run(3, program) == lines
+
+
+def test_threads_call_collectives_of_their_groups() -> None:
+    program = """
+import threading
+form()
+groups = [dist.new_group() for _ in range(3)]
+totals = [0.0] * 3
+def work(place):
+    for turn in range(200):
+        x = torch.full((1 + 700 * place,), float(turn))
+        dist.all_reduce(x, group=groups[place])
+        totals[place] += x[-1].item()
+threads = [threading.Thread(target=work, args=(place,)) for place in range(3)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+say(totals)
+"""
+    assert run(2, program) == ["[39800.0, 39800.0, 39800.0]\n"] * 2
+
+
 def test_narrow_floats_are_summed_in_float32() -> None:
     # In float16, 2048 + 1 + 1 is 2048 when every step is rounded.
     program = """

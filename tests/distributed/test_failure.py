@@ -32,7 +32,9 @@ def forever():
     while True:
         dist.all_reduce(x)
 error, _ = caught(forever)
+now = time.monotonic()
 say(type(error).__name__, getattr(error, "rank", None), getattr(error, "host", None) is not None)
+say(now)
 say(str(error).replace(chr(10), " | "))
 """
 )
@@ -40,7 +42,7 @@ say(str(error).replace(chr(10), " | "))
 
 @pytest.mark.parametrize("shared", ["0", "1"])
 @pytest.mark.parametrize("size", [1, 1_000_000])
-@pytest.mark.parametrize("repeat", range(3))
+@pytest.mark.parametrize("repeat", range(5))
 def test_a_killed_rank_ends_all_calls_within_two_seconds(
     size: int, repeat: int, shared: str
 ) -> None:
@@ -49,15 +51,14 @@ def test_a_killed_rank_ends_all_calls_within_two_seconds(
         ranks.wait_for("ready", [0, 1, 2, 3])
         time.sleep(0.02 * repeat)
         victim = (repeat + size) % 4
+        killed = time.monotonic()
         ranks.processes[victim].send_signal(signal.SIGKILL)
-        start = time.monotonic()
         others = [rank for rank in range(4) if rank != victim]
         for output in ranks.finish(others, 20):
-            name, text = output.splitlines()[:2]
+            name, caught, text = output.splitlines()[:3]
             assert name == f"PeerLostError {victim} True", output
             assert "all_reduce #" in text
-        # The processes' own ends take time on a busy machine: a second on top of the two.
-        assert time.monotonic() - start < 3
+            assert float(caught) - killed < 2, output
 
 
 def test_a_rank_that_dies_in_a_receive() -> None:
