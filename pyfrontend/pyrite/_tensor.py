@@ -79,8 +79,7 @@ def _matrix_adjoint(self: Tensor) -> Tensor:
         return self
     if self.dim() != 2:
         raise RuntimeError(
-            "tensor.H is only supported on matrices (2-D tensors). "
-            f"Got {self.dim()}-D tensor."
+            f"tensor.H is only supported on matrices (2-D tensors). Got {self.dim()}-D tensor."
         )
     return self.adjoint()
 

@@ -1,4 +1,4 @@
-"""The program that `test_collectives.py` runs in every rank: each collective against numpy.
+"""Each collective against numpy: what `test_collectives.py` and `test_mpi.py` run in every rank.
 
 Rank r's data are made from r alone, so every rank can compute what all of them should have.
 """
@@ -13,7 +13,11 @@ import numpy as np
 import pyrite as torch
 import pyrite.distributed as dist
 
-RANK, WORLD = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+MPI = "OMPI_COMM_WORLD_RANK" in os.environ  # under mpirun
+RANK, WORLD = (
+    int(os.environ[("OMPI_COMM_WORLD_" if MPI else "") + name])
+    for name in ("RANK", "SIZE" if MPI else "WORLD_SIZE")
+)
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64"]
 DTYPES += ["float16", "bfloat16", "float32", "float64", "complex64", "complex128"]
 # Below and above every threshold of the algorithms, and sizes that ranks do not divide.
@@ -156,6 +160,8 @@ def asynchronous() -> None:
     tensors = [torch.full((size,), float(RANK + 1)) for size in (1, 5000, 100000, 3)]
     works = [dist.all_reduce(x, async_op=True) for x in tensors]
     dist.barrier()
+    for work in works if MPI else []:  # which keeps no order between its collectives
+        work.wait()
     assert all(work.is_completed() for work in works)
     total = WORLD * (WORLD + 1) / 2
     assert all(bool((x == total).all()) for x in tensors)
@@ -221,24 +227,30 @@ def groups() -> None:
     dist.destroy_process_group(every)
 
 
+def form(backend: str | None) -> None:
+    """Forms the default group."""
+    if MPI:
+        dist.init_process_group("mpi", timeout=timedelta(seconds=60))
+        return
+    dist.init_process_group(
+        backend,
+        init_method="file://" + os.environ["MEETING"],
+        rank=RANK,
+        world_size=WORLD,
+        timeout=timedelta(seconds=60),
+    )
+
+
 def main() -> None:
     """Runs everything, destroys the group and forms it again."""
     for _ in range(2):
-        dist.init_process_group(
-            "gloo",
-            init_method="file://" + os.environ["MEETING"],
-            rank=RANK,
-            world_size=WORLD,
-            timeout=timedelta(seconds=60),
-        )
-        assert dist.is_initialized() and dist.get_backend() == "gloo"
+        form("gloo")
+        assert dist.is_initialized() and dist.get_backend() == ("mpi" if MPI else "gloo")
         assert (dist.get_rank(), dist.get_world_size()) == (RANK, WORLD)
         uneven()
         dist.destroy_process_group()
         assert not dist.is_initialized()
-    dist.init_process_group(
-        init_method="file://" + os.environ["MEETING"], rank=RANK, world_size=WORLD
-    )
+    form(None)
     for dtype in DTYPES:
         for size in SIZES if dtype in ("float32", "bfloat16", "int64") else SIZES[:4]:
             reduce_all(size, dtype)

@@ -35,13 +35,16 @@ def is_nccl_available() -> bool:
 
 
 def is_mpi_available() -> bool:
-    """Whether groups can talk through MPI: False."""
-    return False
+    """Whether groups can talk through MPI: mpi4py is installed."""
+    from pyrite.distributed.mpi import is_installed
+
+    return is_installed()
 
 
 def is_backend_available(backend: str) -> bool:
     """Whether a backend's name is accepted."""
-    return backend.lower() in ("tcp", "gloo", "nccl")
+    name = backend.lower()
+    return name in ("tcp", "gloo", "nccl") or (name == "mpi" and is_mpi_available())
 
 
 def get_default_backend_for_device(device: Any) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from pyrite import _C
-from pyrite._doors import not_built
 from pyrite.distributed.errors import DistNetworkError
+from pyrite.distributed.mpi import MpiCommunicator
 from pyrite.distributed.process_group import (
     Backend,
     GroupMember,
@@ -75,7 +76,11 @@ def _form(
         shared_memory=len(set(hosts)) == 1 and os.environ.get("PYRITE_SHARED_MEMORY") != "0",
         timeout=timeout.total_seconds(),
     )
-    formed = ProcessGroup(_C._form_group(listener, secret, shape), rank, ranks, name, backend)
+    native = _C._form_group(listener, secret, shape)
+    return _enter(ProcessGroup(native, rank, ranks, name, backend), timeout)
+
+
+def _enter(formed: ProcessGroup, timeout: timedelta) -> ProcessGroup:
     formed._timeout = timeout
     _state.groups.append(formed)
     _state.hook()
@@ -115,7 +120,8 @@ def init_process_group(
     """Forms the default group; every rank calls it.
 
     Args:
-        backend: `tcp` (the default) or a name for it: `gloo`, `nccl`.
+        backend: `tcp` (the default) or a name for it: `gloo`, `nccl`; or `mpi`, whose ranks and
+            meeting point are those of `mpirun`.
         init_method: where the ranks meet: `env://` (the default), `tcp://host:port`, `file:///path`.
         timeout: of collectives, and of forming the group; 30 minutes by default.
         world_size: how many ranks there are, where the address does not say.
@@ -126,6 +132,7 @@ def init_process_group(
         device_id: inert: tensors of any device can be given to every collective.
 
     Raises:
+        RuntimeError: `mpi` without mpi4py.
         ValueError: there is a default group already, or something is missing.
         DistNetworkError: the ranks did not find each other in time, or a port is in use.
     """
@@ -134,10 +141,10 @@ def init_process_group(
     if store is not None and init_method is not None:
         raise AssertionError("Cannot specify both init_method and store.")
     name = Backend(backend or "tcp")
-    if "mpi" in name:
-        raise not_built("distributed.init_process_group(backend='mpi')", "MPI backend")
     limit = timeout or default_pg_timeout
-    if store is not None:
+    if Backend.MPI in name:
+        _state.world = _join(MpiCommunicator(), (rank, world_size), limit, name)
+    elif store is not None:
         if world_size <= 0:
             raise AssertionError("world_size must be positive if using store")
         if rank < 0:
@@ -173,6 +180,21 @@ def _meet_at(
             # gone before all have come, and the new one takes its place.
             if rank == 0 or "store broke" not in str(error) or time.monotonic() > end:
                 raise
+
+
+def _join(
+    native: MpiCommunicator, given: tuple[int, int], timeout: timedelta, backend: str
+) -> ProcessGroup:
+    """The default group of an MPI job."""
+    if given != (-1, -1):
+        warnings.warn(
+            f"For MPI backend, world_size ({given[1]}) and rank ({given[0]}) are ignored since "
+            "they are assigned by the MPI runtime.",
+            stacklevel=3,
+        )
+    _state.store, _state.made = None, 0
+    ranks = list(range(native.size))
+    return _enter(ProcessGroup(native, native.rank, ranks, "world/mpi", backend), timeout)
 
 
 def destroy_process_group(group: ProcessGroup | None = None) -> None:
@@ -241,12 +263,22 @@ def new_group(
             f"  got ranks {members}, world size {base.size()}"
         )
     _state.made += 1
-    if base.rank() not in members or _state.store is None:
+    kind = Backend(backend or base.name())
+    if (Backend.MPI in kind) != isinstance(base._native, MpiCommunicator):
+        raise ValueError(
+            f"new_group: a group of {base.name()} ranks cannot have the backend {kind}"
+        )
+    if base.rank() not in members:
         return GroupMember.NON_GROUP_MEMBER
     name = f"{base.group_name}/{_state.made}"
     me = members.index(base.rank())
     limit = timeout or base._timeout
-    return _form(_state.store, me, members, name, limit, backend or base.name())
+    if isinstance(base._native, MpiCommunicator):
+        part = base._native.part(members, _state.made)
+        return _enter(ProcessGroup(part, me, members, name, kind), limit)
+    if _state.store is None:
+        raise ValueError("new_group: the default group has no store to meet in")
+    return _form(_state.store, me, members, name, limit, kind)
 
 
 def new_subgroups(

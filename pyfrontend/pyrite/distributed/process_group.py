@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeGuard
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite.distributed.engine import Communicator
 from pyrite.distributed.reduce_op import ReduceOp
 from pyrite.distributed.store import Store
 from pyrite.distributed.work import Work
@@ -37,7 +38,7 @@ class Backend(str):
     """The name of a backend, in lower case.
 
     `tcp` is Pyrite's own; `gloo` and `nccl` are accepted as names for it, also by device as in
-    `cpu:gloo,cuda:nccl`.
+    `cpu:gloo,cuda:nccl`. `mpi` is MPI, under `mpirun`.
     """
 
     UNDEFINED = "undefined"
@@ -63,7 +64,7 @@ class ProcessGroup:
     """Ranks that call collectives together; made by `init_process_group` and `new_group`."""
 
     def __init__(
-        self, native: _C._Communicator, rank: int, ranks: list[int], name: str, backend: str
+        self, native: Communicator, rank: int, ranks: list[int], name: str, backend: str
     ) -> None:
         self._native = native
         self._rank = rank

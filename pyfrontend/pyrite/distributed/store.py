@@ -28,8 +28,10 @@ _clients: WeakSet[_C._StoreClient] = WeakSet()
 
 def _abandon() -> None:
     """In a forked child: the parent's connections would outlive the parent here."""
-    for end in [*_servers.values(), *_clients]:
-        end.abandon()
+    for server in _servers.values():
+        server.abandon()
+    for client in _clients:
+        client.abandon()
 
 
 if hasattr(os, "register_at_fork"):

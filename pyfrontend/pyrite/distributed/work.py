@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from pyrite import _C
+from pyrite.distributed.engine import Pending
 from pyrite.futures import Future
 
 __all__ = ["Work"]
@@ -20,7 +20,7 @@ class Work:
     `is_completed` has answered True.
     """
 
-    def __init__(self, native: _C._Work, finish: Callable[[], None], result: list[Any]) -> None:
+    def __init__(self, native: Pending, finish: Callable[[], None], result: list[Any]) -> None:
         self._native = native
         self._finish = [finish]
         self._result = result

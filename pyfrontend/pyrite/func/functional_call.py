@@ -102,7 +102,5 @@ def stack_module_state(
 def _stacked(name: str, tensors: list[Tensor]) -> Tensor:
     requires_grad = tensors[0].requires_grad
     if any(tensor.requires_grad != requires_grad for tensor in tensors):
-        raise RuntimeError(
-            f"Expected {name} from each model to have the same .requires_grad"
-        )
+        raise RuntimeError(f"Expected {name} from each model to have the same .requires_grad")
     return pyrite.stack([tensor.detach() for tensor in tensors]).requires_grad_(requires_grad)
