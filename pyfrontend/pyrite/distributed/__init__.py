@@ -7,6 +7,7 @@ something else ends every other rank's call with an error that says what happene
 
 from __future__ import annotations
 
+from pyrite.distributed import ray as ray
 from pyrite.distributed.availability import *
 from pyrite.distributed.collectives import *
 from pyrite.distributed.device_mesh import *

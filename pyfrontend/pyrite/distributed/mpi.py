@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pyrite._C import Tensor, bfloat16, cat, empty, float16, float32, uint8
+from pyrite._C import Tensor, as_tensor, bfloat16, cat, empty, float16, float32, int32, uint8
 from pyrite._C import bool as boolean
 from pyrite.distributed.engine import Options
 from pyrite.distributed.errors import CollectiveTimeoutError, DistBackendError
@@ -312,10 +312,9 @@ def _joined(tensors: Sequence[Tensor]) -> Tensor:
 
 def _lengths(tensors: Sequence[Tensor]) -> Any:
     """Bytes of each tensor, and where it begins; MPI reads them while it works."""
-    import numpy as np
-
-    lengths = np.array([tensor.numel() * tensor.element_size() for tensor in tensors], np.int32)
-    return lengths, np.cumsum(lengths, dtype=np.int32) - lengths
+    lengths = [tensor.numel() * tensor.element_size() for tensor in tensors]
+    begins = [sum(lengths[:place]) for place in range(len(lengths))]
+    return as_tensor(lengths, dtype=int32).numpy(), as_tensor(begins, dtype=int32).numpy()
 
 
 def _divide(values: Tensor, tensors: Sequence[Tensor]) -> None:
