@@ -66,7 +66,6 @@ def test_what_needs_a_device_says_so(name: str) -> None:
 
 
 CLOSED = [
-    ("distributed", "DeviceMesh", "device meshes"),
     ("distributed.fsdp", "FullyShardedDataParallel", "sharded parameters"),
     ("distributed.rpc", "init_rpc", "remote procedure calls"),
     ("fx.passes.graph_drawer", "FxGraphDrawer", "drawing of graphs"),
