@@ -120,3 +120,41 @@ def test_sampler_for_evaluation_repeats_nothing() -> None:
     shuffled = [list(DistributedSampler(range(8), 3, rank, pad=False)) for rank in range(3)]
     assert sorted(index for part in shuffled for index in part) == list(range(8))
     assert len(list(DistributedSampler(range(8), 3, 2))) == 3  # PyTorch's, by default
+
+
+class TwoHeads(nn.Module):
+    """Each rank uses a head of its own, above statistics of all ranks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(7)
+        self.body = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Tanh())
+        self.heads = nn.ModuleList([nn.Linear(3, 1), nn.Linear(3, 1)])
+
+    def forward(self, x: Any, head: int) -> Any:
+        return self.heads[head](self.body(x))
+
+
+def with_a_head_for_each_rank() -> Any:
+    module = nn.SyncBatchNorm.convert_sync_batchnorm(TwoHeads().double())
+    wrapped = nn.parallel.DistributedDataParallel(module, bucket_cap_mb=16 / 2**20)
+    rank = dist.get_rank()
+    torch.manual_seed(8)
+    x = torch.randn(8, 4, dtype=torch.float64)
+    for _ in range(3):
+        module.zero_grad()
+        wrapped(x.chunk(2)[rank], rank).square().sum().backward()
+    return [parameter.grad for parameter in module.parameters()]
+
+
+def test_buckets_and_statistics_need_no_common_order(tmp_path: Path) -> None:
+    # The first bucket is a head's: one rank sends it before its statistics, the other after.
+    alone = TwoHeads().double()
+    torch.manual_seed(8)
+    x = torch.randn(8, 4, dtype=torch.float64)
+    y = alone.body(x)
+    parts = [alone.heads[rank](part) for rank, part in enumerate(y.chunk(2))]
+    (torch.cat(parts).square().sum() / 2).backward()
+    for grads in over_ranks(tmp_path, 2, with_a_head_for_each_rank):
+        for grad, parameter in zip(grads, alone.parameters(), strict=True):
+            torch.testing.assert_close(grad, parameter.grad)

@@ -216,7 +216,7 @@ def destroy_process_group(group: ProcessGroup | None = None) -> None:
         raise AssertionError("Process group cannot be None")
     if which not in _state.groups:
         raise ValueError("Invalid process group specified or has been destroyed.")
-    leaving = list(_state.groups) if which is _state.world else [which]
+    leaving = list(_state.groups) if which is _state.world else [which, *which._twins]
     for member in leaving:
         member._native.close()
         _state.groups.remove(member)
@@ -279,6 +279,24 @@ def new_group(
     if _state.store is None:
         raise ValueError("new_group: the default group has no store to meet in")
     return _form(_state.store, me, members, name, limit, kind)
+
+
+def twin_group(group: ProcessGroup) -> ProcessGroup:
+    """Another group of the same ranks, whose collectives have no order with the first one's.
+
+    All ranks of the group call this, no others need to. It ends with the group.
+    """
+    name = f"{group.group_name}/twin{len(group._twins)}"
+    ranks, backend = list(group._ranks), group.name()
+    if isinstance(group._native, MpiCommunicator):
+        native = group._native.part(range(group.size()), len(group._twins))
+        twin = _enter(ProcessGroup(native, group.rank(), ranks, name, backend), group._timeout)
+    else:
+        if _state.store is None:
+            raise ValueError("the default process group has been destroyed")
+        twin = _form(_state.store, group.rank(), ranks, name, group._timeout, backend)
+    group._twins.append(twin)
+    return twin
 
 
 def new_subgroups(

@@ -71,6 +71,7 @@ class ProcessGroup:
         self._ranks = ranks
         self._backend = Backend(backend)
         self._timeout = default_pg_timeout
+        self._twins: list[ProcessGroup] = []
         self.group_name = name
 
     def rank(self) -> int:
@@ -317,4 +318,4 @@ def get_global_rank(group: ProcessGroup, group_rank: int) -> int:
 
 def get_pg_count() -> int:
     """How many groups this process is in."""
-    return len(_state.groups)
+    return len(_state.groups) - sum(len(member._twins) for member in _state.groups)

@@ -3,7 +3,8 @@
 A backward that passes through the wrapper's output begins a reduction; a hook on each parameter
 puts its gradient into a bucket, and a full bucket is sent at once. When backward is over, buckets
 that wait for unused parameters are completed with zeros. Invariant: all ranks send the same buckets
-in the same order, whatever each of them used.
+in the same order, whatever each of them used; in a group of their own, because between them and the
+module's collectives (SyncBatchNorm's) there is no order that all ranks share.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyrite.distributed as dist
 from pyrite import _C
 from pyrite._C import Tensor
 from pyrite.autograd.grad_mode import no_grad
+from pyrite.distributed.formation import twin_group
 from pyrite.futures import Future
 
 from ._buckets import Bucket, GradBucket, assign
@@ -52,7 +54,8 @@ class Reducer:
 
     def __init__(self, parameters: Sequence[Tensor], group: Any, options: Options) -> None:
         self._parameters = list(parameters)
-        self._group = group
+        self._parent = group
+        self._group: Any = None
         self._options = options
         self.divisor = dist.get_world_size(group)
         self.hook: tuple[Any, Callable[[Any, GradBucket], Any]] | None = None
@@ -95,6 +98,11 @@ class Reducer:
             for slot, position in enumerate(bucket.members):
                 self._place[position] = (bucket, slot)
         self._next = 0
+
+    def meet(self) -> None:
+        """Forms the buckets' group, unless that has been done; all ranks call it together."""
+        if self._group is None:
+            self._group = twin_group(self._parent)
 
     def rebuild(self) -> None:
         """After the first backward: buckets in the order in which rank 0 got its gradients."""

@@ -93,6 +93,8 @@ class DistributedDataParallel(Module, Joinable):
         limit = int((25 if bucket_cap_mb is None else bucket_cap_mb) * _MEGABYTE)
         self._options = Options(max(1, limit), gradient_as_bucket_view, static_graph)
         self.reducer = Reducer(parameters, self.process_group, self._options)
+        if init_sync:
+            self.reducer.meet()
 
     def _place(self, parameters: Sequence[Tensor], device_ids: Any, output_device: Any) -> None:
         devices = {parameter.device for parameter in parameters}
@@ -183,6 +185,7 @@ class DistributedDataParallel(Module, Joinable):
         else:
             self.reducer.divisor = active
         if synced:
+            self.reducer.meet()
             self.reducer.recover()
             self.reducer.rebuild()
         # Without a joined rank to think of, buffers are rank 0's in evaluation as well.
@@ -317,6 +320,7 @@ class _JoinHook(JoinHook):
         wrapper = self._wrapper
         synced = wrapper._all_agree(True)
         if synced:
+            wrapper.reducer.meet()
             wrapper.reducer.rebuild()
         buffers = wrapper._buffers_to_sync() if wrapper.broadcast_buffers else []
         if buffers and synced:
