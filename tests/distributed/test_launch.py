@@ -263,13 +263,17 @@ def test_options_and_their_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (told["RANK"], told["WORLD_SIZE"], told["GROUP_RANK"]) == ("3", "4", "1")
     assert (told["OMP_NUM_THREADS"], told["PATH"], told["MASTER_PORT"]) == ("5", "p", "1234")
     assert read("--nnodes=2", "--master-addr=h").master_port == 29500
+    job = read("--nnodes=2:5", "--rdzv-backend=c10d", "--rdzv-conf=last_call_timeout=7")
+    assert (job.least, job.nnodes, job.last_call, job.join_timeout) == (2, 5, 7.0, 600.0)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--nproc-per-node", "0"], "--nproc-per-node 0: expected a number, gpu, auto or cpu"),
-        (["--nnodes", "1:4"], "it cannot vary"),
+        (["--nnodes", "1:4"], "a varying number needs --rdzv-backend c10d"),
+        (["--nnodes", "4:1"], "expected a number of hosts, or MIN:MAX"),
+        (["--rdzv-conf", "timeout=3"], "expected last_call_timeout or join_timeout"),
         (["--nnodes", "2"], "set PYRITE_GROUP_KEY to the same value on each"),
         (["--node-rank", "1"], "--node-rank 1 is not below --nnodes 1"),
         (["--rdzv-backend", "etcd"], "expected static or c10d"),

@@ -81,29 +81,42 @@ def run(job: Job) -> int:
 
 def _attempts(job: Job, signals: Signals, guard: Guard, folder: Path) -> int:
     meeting = meet(job)
-    job = meeting.job
-    attempt = 0
+    turn = restarts = 0
     while True:
-        ranks = Ranks(job, attempt, meeting.port(attempt, free_port), guard, folder)
-        failed = _watch(ranks, signals, partial(meeting.failed, attempt), job.monitor_interval)
+        current = meeting.begin(free_port, partial(_pause, signals, job.monitor_interval))
+        if current is None or signals.asked_to_end is not None:
+            _say("ended by a signal while it waited for other hosts")
+            return _FAILED
+        ranks = Ranks(current, (turn, restarts), guard, folder)
+        failed = _watch(ranks, signals, meeting.over, job.monitor_interval)
         if signals.asked_to_end is not None:
             name = signal.Signals(signals.asked_to_end).name
             _say(f"{name} received, ending {len(ranks)} ranks")
-            meeting.fail(attempt)
+            meeting.fail()
             ranks.end(signals.asked_to_end, job.shutdown_timeout, signals.wait)
             return _FAILED
-        if not failed and not len(ranks) and _all_well(meeting, attempt, signals, job):
+        if not failed and not len(ranks) and _all_well(meeting, signals, job):
             ranks.close()
             return 0
-        meeting.fail(attempt)
+        meeting.fail()
         failed += [ended for ended in _settle(ranks, signals) if ended.status]
         ranks.end(signal.SIGTERM, job.shutdown_timeout, signals.wait)
+        turn += 1
+        if meeting.grown():
+            _say("another host has come: starting all ranks again with it")
+            continue
         cause = describe(first_failure(failed)) if failed else "a rank failed on another host"
-        if attempt == job.max_restarts:
+        if restarts == job.max_restarts:
             _say(cause)
             return _FAILED
-        attempt += 1
-        _say(f"{cause}\nrestarting all ranks ({attempt} of {job.max_restarts})")
+        restarts += 1
+        _say(f"{cause}\nrestarting all ranks ({restarts} of {job.max_restarts})")
+
+
+def _pause(signals: Signals, seconds: float) -> bool:
+    """Sleeps for a moment; whether the job is to go on."""
+    signals.wait(seconds)
+    return signals.asked_to_end is None
 
 
 def _watch(
@@ -117,11 +130,11 @@ def _watch(
         signals.wait(interval)
 
 
-def _all_well(meeting: Alone, attempt: int, signals: Signals, job: Job) -> bool:
+def _all_well(meeting: Alone, signals: Signals, job: Job) -> bool:
     """After this node's ranks have ended well: waits for those of the others."""
-    meeting.well(attempt)
-    while not meeting.finished(attempt):
-        if meeting.failed(attempt) or signals.asked_to_end is not None:
+    meeting.well()
+    while not meeting.finished():
+        if meeting.over() or signals.asked_to_end is not None:
             return False
         signals.wait(job.monitor_interval)
     return True

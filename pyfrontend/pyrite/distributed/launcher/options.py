@@ -62,7 +62,10 @@ class Job:
     Attributes:
         command: what every rank executes.
         nproc: ranks on this host.
-        nnodes: hosts, each with as many ranks.
+        nnodes: hosts, each with as many ranks; the most there may be, before they have met.
+        least: the fewest hosts that the job begins with.
+        last_call: seconds without a new host after which enough are not waited for any longer.
+        join_timeout: seconds in which enough hosts have to come.
         node_rank: this host's number.
         master_addr: where rank 0 listens.
         master_port: its port; 0 lets the launcher find one for each attempt.
@@ -77,6 +80,9 @@ class Job:
     command: list[str]
     nproc: int = 1
     nnodes: int = 1
+    least: int = 1
+    last_call: float = 30.0
+    join_timeout: float = 600.0
     node_rank: int = 0
     master_addr: str = "127.0.0.1"
     master_port: int = 0
@@ -107,13 +113,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(*spellings, **settings)
 
     option("nproc-per-node", help="ranks on this host: a number, gpu, cpu or auto (1)")
-    option("nnodes", default="1", help="number of hosts (%(default)s)")
+    option("nnodes", default="1", help="number of hosts, or MIN:MAX (%(default)s)")
     option("node-rank", type=whole_number(0), default=0, help="this host's number (%(default)s)")
     option("master-addr", default="127.0.0.1", help="host of rank 0 (%(default)s)")
     option("master-port", type=whole_number(0), help=f"its port (any free; {_DEFAULT_PORT})")
     option("rdzv-backend", default="static", help="static or c10d (%(default)s)")
     option("rdzv-endpoint", default="", help="HOST[:PORT], like master-addr and master-port")
     option("rdzv-id", default="none", help="the job's name (%(default)s)")
+    option("rdzv-conf", default="", help="last_call_timeout=30,join_timeout=600 (seconds)")
     option("standalone", action="store_true", help="one host, any free port")
     option("max-restarts", type=whole_number(0), default=0, help="after failures (%(default)s)")
     option("monitor-interval", type=float, default=0.1, help="seconds (%(default)s)")
@@ -139,7 +146,11 @@ def job(arguments: argparse.Namespace) -> Job:
     Raises:
         UsageError: the options contradict each other.
     """
-    nnodes = _nnodes(arguments.nnodes)
+    least, nnodes = _nnodes(arguments.nnodes)
+    dynamic = arguments.rdzv_backend == "c10d" and not arguments.standalone
+    if least < nnodes and not dynamic:
+        raise UsageError(f"--nnodes {arguments.nnodes}: a varying number needs --rdzv-backend c10d")
+    limits = _limits(arguments.rdzv_conf)
     if arguments.node_rank >= nnodes:
         raise UsageError(f"--node-rank {arguments.node_rank} is not below --nnodes {nnodes}")
     address, port = _meeting_point(arguments, nnodes)
@@ -148,6 +159,8 @@ def job(arguments: argparse.Namespace) -> Job:
         command=_command(arguments),
         nproc=_nproc(arguments.nproc_per_node, arguments.devices),
         nnodes=nnodes,
+        least=least,
+        **limits,
         node_rank=arguments.node_rank,
         master_addr=address,
         master_port=port,
@@ -162,16 +175,33 @@ def job(arguments: argparse.Namespace) -> Job:
         redirects=arguments.redirects,
         tee=arguments.tee,
         shown=frozenset(int(rank) for rank in shown.split(",")) if shown else None,
-        dynamic=arguments.rdzv_backend == "c10d" and not arguments.standalone,
+        dynamic=dynamic,
         devices=arguments.devices,
     )
 
 
-def _nnodes(text: str) -> int:
+def _nnodes(text: str) -> tuple[int, int]:
+    """The fewest and the most hosts."""
     least, _, most = text.partition(":")
-    if not least.isdigit() or int(least) < 1 or (most and most != least):
-        raise UsageError(f"--nnodes {text}: expected a number of hosts; it cannot vary in a job")
-    return int(least)
+    most = most or least
+    if not (least.isdigit() and most.isdigit()) or not 1 <= int(least) <= int(most):
+        raise UsageError(f"--nnodes {text}: expected a number of hosts, or MIN:MAX")
+    return int(least), int(most)
+
+
+def _limits(text: str) -> dict[str, float]:
+    """What `--rdzv-conf` says about waiting, by `Job`'s names."""
+    names = {"last_call_timeout": "last_call", "join_timeout": "join_timeout"}
+    limits = {}
+    for entry in filter(None, text.split(",")):
+        name, _, value = entry.partition("=")
+        try:
+            limits[names[name.strip()]] = float(value)
+        except (KeyError, ValueError):
+            raise UsageError(
+                f"--rdzv-conf {entry}: expected {' or '.join(names)}, each =SECONDS"
+            ) from None
+    return limits
 
 
 def _meeting_point(arguments: argparse.Namespace, nnodes: int) -> tuple[str, int]:

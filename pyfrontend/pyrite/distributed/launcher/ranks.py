@@ -88,16 +88,18 @@ def usable_cores() -> int:
 class Ranks:
     """The processes of one attempt."""
 
-    def __init__(self, job: Job, attempt: int, port: int, guard: Guard, folder: Path) -> None:
+    def __init__(self, job: Job, attempt: tuple[int, int], guard: Guard, folder: Path) -> None:
+        """Starts them; `attempt` is its number, and how many before it failed."""
+        turn, restarts = attempt
         self._guard = guard
         self._command = job.command
         self._first = job.node_rank * job.nproc
         self._alive: dict[int, subprocess.Popen[bytes]] = {}
-        self._folder = folder / f"attempt_{attempt}"
+        self._folder = folder / f"attempt_{turn}"
         self._output = Output(job, self._folder)
         for local_rank in range(job.nproc):
             (self._folder / str(local_rank)).mkdir(parents=True)
-            variables = environment(job, (local_rank, port), attempt, os.environ)
+            variables = environment(job, (local_rank, job.master_port), restarts, os.environ)
             variables["TORCHELASTIC_ERROR_FILE"] = str(self._error_file(local_rank))
             try:
                 self._start(local_rank, variables)
