@@ -84,6 +84,15 @@ def test_devices_are_places_on_the_cpu(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
 
 
+def test_the_command_can_say_it(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(
+        "import sys, torch\nprint(torch.cuda.device_count(), sys.argv)"
+    )
+    command = [sys.executable, "-m", "pyrite", "run", "--devices", "cpu:3", "program.py", "-x"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert result.stdout == "3 ['program.py', '-x']\n", result.stderr
+
+
 def test_it_is_off_by_default(tmp_path: Path) -> None:
     program = "import torch\nprint(torch.cuda.device_count() == torch.gpu.device_count())"
     result = run(tmp_path, None, program)

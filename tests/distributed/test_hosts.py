@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +83,27 @@ say(x[0].item(), x[-1].item(), time.monotonic() - start > 4)
 """
     with together(hosts, program, PYRITE_HEARTBEAT_TIMEOUT="3") as ranks:
         assert ranks.finish([0, 1, 2], 60) == ["3.0 3.0 True\n"] * 3
+
+
+def test_readme_takes_a_script_to_two_machines(hosts: Hosts, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    lines = [line for line in readme.splitlines() if line.startswith("pyrite launch --nnodes 2")]
+    assert len(lines) == 2
+    (tmp_path / "train.py").write_text(
+        "import torch.distributed as dist, torch\n"
+        "dist.init_process_group('gloo')\n"
+        "x = torch.ones(1)\n"
+        "dist.all_reduce(x)\n"
+        "open(f'{dist.get_rank()}.{int(x)}', 'w')\n"
+    )
+    launchers = []
+    for host, line in enumerate(lines):
+        words = line.partition("#")[0].replace("10.0.0.1", hosts.addresses[0]).split()
+        command = [*hosts.prefix(host), sys.executable, "-m", *words]
+        environment = {**os.environ, "PYRITE_GROUP_KEY": KEY, "OMP_NUM_THREADS": "1"}
+        launchers.append(subprocess.Popen(command, cwd=tmp_path, env=environment))
+    assert [launcher.wait(timeout=60) for launcher in launchers] == [0, 0]
+    assert sorted(path.name for path in tmp_path.glob("?.4")) == ["0.4", "1.4", "2.4", "3.4"]
 
 
 def test_a_group_across_hosts_has_a_key_of_its_own(hosts: Hosts) -> None:
