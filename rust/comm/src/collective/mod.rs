@@ -8,6 +8,8 @@ mod doubling;
 mod ring;
 #[cfg(target_os = "linux")]
 mod shared;
+#[cfg(target_os = "linux")]
+mod shared_moves;
 mod split;
 
 use crate::Result;
@@ -38,6 +40,18 @@ pub struct Buffers {
 pub fn run(session: &mut Session<'_>, buffers: &Buffers) -> Result<()> {
     let Buffers { inputs, outputs } = buffers;
     let root = session.call.root as usize;
+    #[cfg(target_os = "linux")]
+    if session.wire.arena.is_some() {
+        match session.call.op {
+            Op::Barrier => return shared_moves::barrier(session),
+            Op::Broadcast => return shared_moves::broadcast(session, outputs[0], root),
+            Op::AllGather => return shared_moves::all_gather(session, inputs[0], outputs),
+            Op::ReduceScatter => {
+                return shared_moves::reduce_scatter(session, inputs, outputs[0]);
+            }
+            _ => {}
+        }
+    }
     match session.call.op {
         Op::Barrier => direct::barrier(session),
         Op::AllReduce => all_reduce(session, outputs[0]),

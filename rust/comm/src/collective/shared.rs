@@ -25,14 +25,15 @@ pub fn all_reduce(session: &mut Session<'_>, buffer: View) -> Result<()> {
     Ok(())
 }
 
-fn combine_all(session: &Session<'_>, into: View, parts: &[View]) {
+/// Folds the ranks' parts as the session's call says.
+pub(super) fn combine_all(session: &Session<'_>, into: View, parts: &[View]) {
     let call = session.call;
     let average = (call.reduce == Reduce::Avg).then_some(session.world());
     fold(call.reduce, call.dtype, into, parts, average);
 }
 
 /// Shows all ranks this one's description and `payload`; compares theirs. All payloads, by rank.
-fn introduce(session: &mut Session<'_>, payload: View) -> Result<Vec<View>> {
+pub(super) fn introduce(session: &mut Session<'_>, payload: View) -> Result<Vec<View>> {
     let (call, rank, world) = (session.call, session.rank(), session.world());
     let Some(arena) = &session.wire.arena else {
         return Ok(Vec::new());
