@@ -33,6 +33,7 @@ class Hosts:
             for name in self.names:
                 _tool("ip", "netns", "add", name)
             self._join()
+            _tool(*self.prefix(0), "true")
         except (OSError, subprocess.CalledProcessError) as error:
             self.close()
             reason = getattr(error, "stderr", "") or str(error)
