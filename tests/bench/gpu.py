@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import deque
 from collections.abc import Callable
 
 import pyrite as torch
@@ -17,6 +18,8 @@ from pyrite import _C, gpu, nn
 
 #: Ops in a row without a submission: fewer than a batch holds.
 ROW = 128
+#: Results held at a time, more than can wait for a kernel.
+KEPT = 32
 
 
 def best(work: Callable[[], object], index: int, repeats: int = 5) -> float:
@@ -31,17 +34,51 @@ def best(work: Callable[[], object], index: int, repeats: int = 5) -> float:
     return min(seconds)
 
 
-def issue(op: Callable[[], object], index: int) -> float:
+def issue(op: Callable[[], object], index: int, row: int = ROW) -> float:
     """Microseconds of host time to ask for one op, nothing waited for."""
     op()
     seconds = []
     for _ in range(20):
         gpu.synchronize(index)
         start = time.perf_counter()
-        for _ in range(ROW):
+        for _ in range(row):
             op()
         seconds.append(time.perf_counter() - start)
-    return min(seconds) / ROW * 1e6
+    return min(seconds) / row * 1e6
+
+
+def launches(work: Callable[[], object], index: int) -> int:
+    """How many kernels a piece of work records, its result kept until the end."""
+    gpu.synchronize(index)
+    before = _C._gpu_counts(index)[0]
+    kept = work()
+    gpu.synchronize(index)
+    del kept
+    return _C._gpu_counts(index)[0] - before
+
+
+def fusion_rows(device: str, index: int) -> list[tuple[str, float]]:
+    """Launches and host time of a chain of elementwise ops, with and without fusion."""
+    x = torch.randn(64, device=device)
+    ops = 8
+
+    def gelu() -> torch.Tensor:
+        return 0.5 * x * (1 + torch.tanh(0.79788456 * (x + 0.044715 * x * x * x)))
+
+    def chain() -> torch.Tensor:
+        with torch.no_grad():
+            return (x * 0.5 + x).relu().mul(2).sub(x).tanh().neg().square()
+
+    rows = []
+    for enabled in (False, True):
+        gpu.set_fusion_enabled(enabled, index)
+        word = "fused" if enabled else "apart"
+        kept: deque[torch.Tensor] = deque(maxlen=KEPT)
+        rows.append((f"gelu by hand, {word} (launches)", launches(gelu, index)))
+        rows.append((f"chain of {ops}, {word} (launches)", launches(chain, index)))
+        spent = issue(lambda kept=kept: kept.append(chain()), index, ROW // ops) / ops
+        rows.append((f"chain of {ops}, {word} (us an op)", spent))
+    return rows
 
 
 def step_counts(device: str, index: int) -> tuple[float, float]:
@@ -77,10 +114,16 @@ def main() -> None:
     rows = []
 
     small, out = torch.ones(64, device=device), torch.empty(64, device=device)
-    rows.append(
-        ("add, out given (us to ask for)", issue(lambda: torch.add(small, small, out=out), index))
-    )
-    rows.append(("add, new result (us to ask for)", issue(lambda: small + small, index)))
+    rows.append(("add, out given (us)", issue(lambda: torch.add(small, small, out=out), index)))
+    for enabled in (False, True):
+        gpu.set_fusion_enabled(enabled, index)
+        kept: deque[torch.Tensor] = deque(maxlen=KEPT)
+        word = "waiting" if enabled else "at once"
+        cost = issue(lambda kept=kept: kept.append(small + small), index)
+        rows.append((f"add, result kept, {word} (us)", cost))
+        cost = issue(lambda: small + small, index)
+        rows.append((f"add, result dropped, {word} (us)", cost))
+    rows.extend(fusion_rows(device, index))
     dispatches, submissions = step_counts(device, index)
     rows.append(("dispatches of an MLP step", dispatches))
     rows.append(("submissions of an MLP step", submissions))
@@ -90,7 +133,8 @@ def main() -> None:
     m = torch.randn(side, side).to(device)
     rows.append(("upload (GB/s)", 4e-9 * count / best(lambda: host.to(device), index)))
     rows.append(("download (GB/s)", 4e-9 * count / best(lambda: x.cpu(), index)))
-    rows.append(("copy on the device (GB/s)", 8e-9 * count / best(lambda: x.clone(), index)))
+    y = torch.empty_like(x)
+    rows.append(("copy on the device (GB/s)", 8e-9 * count / best(lambda: y.copy_(x), index)))
     rows.append((f"matmul {side}^3 (GFLOP/s)", 2e-9 * side**3 / best(lambda: m @ m, index)))
     for name, value in rows:
         print(f"  {name:<34} {value:>10.2f}")

@@ -82,7 +82,7 @@ def test_long_chains_are_batched() -> None:
     gpu.synchronize()
     before = _C._gpu_counts(0)
     for _ in range(100):
-        x = x * 1.0
+        x *= 1.0
     x.sum().item()
     after = _C._gpu_counts(0)
     assert after[0] - before[0] == 101 and after[1] - before[1] == 1

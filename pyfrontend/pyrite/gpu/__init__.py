@@ -18,8 +18,10 @@ from .devices import (
     get_device_name,
     get_device_properties,
     is_available,
+    is_fusion_enabled,
     is_initialized,
     set_device,
+    set_fusion_enabled,
     synchronize,
 )
 from .memory import (
@@ -68,6 +70,7 @@ __all__ = [
     "get_rng_state_all",
     "initial_seed",
     "is_available",
+    "is_fusion_enabled",
     "is_initialized",
     "manual_seed",
     "manual_seed_all",
@@ -82,6 +85,7 @@ __all__ = [
     "seed",
     "seed_all",
     "set_device",
+    "set_fusion_enabled",
     "set_per_process_memory_fraction",
     "set_rng_state",
     "set_rng_state_all",

@@ -97,6 +97,21 @@ def synchronize(device: Any = None) -> None:
     _C._gpu_synchronize(index_of(device))
 
 
+def is_fusion_enabled(device: Any = None) -> bool:
+    """Whether elementwise ops become one kernel with those that use their results."""
+    return _C._gpu_fuses(index_of(device))
+
+
+def set_fusion_enabled(enabled: bool, device: Any = None) -> None:
+    """Makes each elementwise op a kernel of its own, or one with those that use its result.
+
+    Fused, an op waits until something else is asked of the GPU: a temporary result is then neither
+    written nor read. Values are the same within two units in the last place; on most drivers they
+    are equal. `PYRITE_GPU_FUSION=0` turns it off for a process.
+    """
+    _C._gpu_set_fusion(index_of(device), enabled)
+
+
 def get_device_name(device: Any = None) -> str:
     """The product's name."""
     return str(_C._gpu_adapter(index_of(device))["name"])

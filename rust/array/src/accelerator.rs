@@ -55,6 +55,16 @@ pub fn limit_memory(index: usize, nbytes: u64) -> Result<()> {
     Ok(())
 }
 
+/// Whether GPU `index` lets elementwise ops wait, to become one kernel with those that use them.
+pub fn fuses(index: usize) -> Result<bool> {
+    Ok(gpu::device(index)?.fuses())
+}
+
+/// Lets elementwise ops wait or not.
+pub fn set_fusion(index: usize, enabled: bool) -> Result<()> {
+    gpu::device(index)?.set_fusion(enabled)
+}
+
 /// Marks the end of what was asked so far; the device notes the time there if `timed`.
 pub fn mark(index: usize, timed: bool) -> Result<Event> {
     gpu::device(index)?.mark(timed)
@@ -78,7 +88,7 @@ pub fn record(index: usize) -> Result<()> {
 
 /// The launches since [`record`].
 pub fn recorded(index: usize) -> Result<Vec<Recorded>> {
-    Ok(gpu::device(index)?.recorded())
+    gpu::device(index)?.recorded()
 }
 
 /// The shader files there are.

@@ -181,6 +181,18 @@ fn _gpu_counts(index: usize) -> PyResult<(u64, u64)> {
     accelerator::counts(index).py()
 }
 
+/// Whether elementwise ops wait to become one kernel.
+#[pyfunction]
+fn _gpu_fuses(index: usize) -> PyResult<bool> {
+    accelerator::fuses(index).py()
+}
+
+/// Lets elementwise ops wait to become one kernel or not.
+#[pyfunction]
+fn _gpu_set_fusion(index: usize, enabled: bool) -> PyResult<()> {
+    accelerator::set_fusion(index, enabled).py()
+}
+
 /// Seed and position of a GPU's random stream.
 #[pyfunction]
 fn _gpu_random_state(index: usize) -> PyResult<(u64, u64)> {
@@ -240,6 +252,8 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(_gpu_empty_cache, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_counts, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_fallbacks, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_fuses, module)?)?;
+    module.add_function(wrap_pyfunction!(_gpu_set_fusion, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_limit_memory, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_opened, module)?)?;
     module.add_function(wrap_pyfunction!(_gpu_provoke, module)?)?;

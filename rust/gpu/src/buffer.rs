@@ -8,9 +8,13 @@ use crate::fork;
 use crate::pipeline::Map;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
-/// Memory of one device.
-pub struct Buffer {
+/// Memory of one device. Cloning shares it.
+#[derive(Clone)]
+pub struct Buffer(Arc<Owned>);
+
+struct Owned {
     device: &'static Device,
     block: ManuallyDrop<Block>,
     nbytes: usize,
@@ -19,7 +23,7 @@ pub struct Buffer {
 // Written out so that crates above need not follow wgpu's types to the bottom for each of theirs.
 const _: fn() = || {
     fn is_shared<T: Send + Sync>() {}
-    is_shared::<Block>();
+    is_shared::<Owned>();
     is_shared::<Device>();
 };
 // SAFETY: the parts are `Send` and `Sync` by themselves, as checked above.
@@ -27,32 +31,56 @@ unsafe impl Send for Buffer {}
 // SAFETY: as above.
 unsafe impl Sync for Buffer {}
 
+/// The same memory.
+impl PartialEq for Buffer {
+    fn eq(&self, other: &Buffer) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A buffer as long as others hold it.
+pub(crate) struct Home(Weak<Owned>);
+
+impl Home {
+    pub fn buffer(&self) -> Option<Buffer> {
+        self.0.upgrade().map(Buffer)
+    }
+
+    pub fn is_of(&self, buffer: &Buffer) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&buffer.0))
+    }
+}
+
 impl Buffer {
     pub(crate) fn new(device: &'static Device, block: Block, nbytes: usize) -> Buffer {
-        Buffer { device, block: ManuallyDrop::new(block), nbytes }
+        Buffer(Arc::new(Owned { device, block: ManuallyDrop::new(block), nbytes }))
     }
 
     /// Where it lies.
     pub fn device(&self) -> &'static Device {
-        self.device
+        self.0.device
     }
 
     /// Size in bytes, as asked for.
     pub fn nbytes(&self) -> usize {
-        self.nbytes
+        self.0.nbytes
     }
 
     /// A made-up address: stable, and different for buffers that live at one time.
     pub fn address(&self) -> usize {
-        if self.nbytes == 0 { 0 } else { self.block.address }
+        if self.0.nbytes == 0 { 0 } else { self.0.block.address }
     }
 
     pub(crate) fn block(&self) -> &Block {
-        &self.block
+        &self.0.block
+    }
+
+    pub(crate) fn home(&self) -> Home {
+        Home(Arc::downgrade(&self.0))
     }
 }
 
-impl Drop for Buffer {
+impl Drop for Owned {
     fn drop(&mut self) {
         // SAFETY: taken once, here; nothing reads the field afterwards.
         let block = unsafe { ManuallyDrop::take(&mut self.block) };

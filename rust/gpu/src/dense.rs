@@ -41,7 +41,7 @@ pub(crate) fn output_kept(
     kernel: impl FnOnce(View<'_>) -> Result<()>,
 ) -> Result<()> {
     output(out, |dense| {
-        if !std::ptr::eq(dense.buffer, out.buffer) {
+        if dense.buffer != out.buffer {
             map::copy(dense, out)?;
         }
         kernel(dense)

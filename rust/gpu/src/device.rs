@@ -4,6 +4,7 @@ use crate::adapter::{self, Adapter};
 use crate::batch::State;
 use crate::buffer::{Block, Buffer, size_class};
 use crate::fork;
+use crate::map::Pending;
 use base::{Error, Kind, Result, bail, ensure};
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub struct Device {
     random: Mutex<Random>,
     checks: Mutex<crate::readback::Pending>,
     recording: Mutex<Option<Vec<crate::Recorded>>>,
+    pending: Mutex<Pending>,
 }
 
 /// What the driver reported outside of calls.
@@ -137,6 +139,7 @@ impl Device {
             random: Mutex::new(Random { seed: crate::runtime::seed(), offset: 0 }),
             checks: Mutex::default(),
             recording: Mutex::default(),
+            pending: Mutex::new(Pending::new()?),
         })
     }
 
@@ -185,6 +188,10 @@ impl Device {
         self.recording.lock()
     }
 
+    pub(crate) fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock()
+    }
+
     pub(crate) fn largest_binding(&self) -> u64 {
         self.largest_binding
     }
@@ -230,8 +237,9 @@ impl Device {
         let block = match state.pool.take(size, outside).or_else(|| self.create(size)) {
             Some(block) => block,
             None => {
-                state.submit(&self.queue);
                 drop(state);
+                self.settle()?;
+                self.state().submit(&self.queue);
                 self.wait()?;
                 self.trim();
                 self.create(size).ok_or_else(|| self.out_of_memory(nbytes))?
@@ -332,12 +340,18 @@ impl Device {
     /// Memory with these bytes.
     pub fn upload(&'static self, bytes: &[u8]) -> Result<Buffer> {
         let buffer = self.allocate(bytes.len(), true)?;
-        self.write(&buffer, bytes);
+        self.overwrite(&buffer, bytes);
         Ok(buffer)
     }
 
     /// Overwrites the beginning of a buffer, up to a whole word.
-    pub fn write(&self, buffer: &Buffer, bytes: &[u8]) {
+    pub fn write(&self, buffer: &Buffer, bytes: &[u8]) -> Result<()> {
+        self.settle()?;
+        self.overwrite(buffer, bytes);
+        Ok(())
+    }
+
+    fn overwrite(&self, buffer: &Buffer, bytes: &[u8]) {
         let mut state = self.state();
         state.upload(&self.queue, buffer.block(), bytes);
         if state.is_full() {

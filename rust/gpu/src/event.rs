@@ -23,6 +23,7 @@ impl Device {
     /// Starts what is recorded and marks its end; the device notes the time there if `timed`.
     pub fn mark(&'static self, timed: bool) -> Result<Event> {
         self.check()?;
+        self.settle()?;
         let time = if timed { Some(self.note_time()?) } else { None };
         let done = Arc::new(AtomicBool::new(false));
         blocking(&mut || {

@@ -28,15 +28,21 @@ pub(crate) fn spread(groups: usize) -> [usize; 3] {
 }
 
 impl Device {
-    /// Adds a launch to the batch.
+    /// Adds a launch to the batch, behind the elementwise ops that wait.
     pub(crate) fn launch(&'static self, launch: &Launch<'_>) -> Result<()> {
-        if self.recording().is_some() {
-            return self.launch_recorded(launch);
-        }
-        self.launch_now(launch)
+        self.settle()?;
+        self.dispatch(launch)
     }
 
-    pub(crate) fn launch_now(&'static self, launch: &Launch<'_>) -> Result<()> {
+    /// Adds a launch to the batch.
+    pub(crate) fn dispatch(&'static self, launch: &Launch<'_>) -> Result<()> {
+        if self.recording().is_some() {
+            return self.dispatch_recorded(launch);
+        }
+        self.dispatch_now(launch)
+    }
+
+    pub(crate) fn dispatch_now(&'static self, launch: &Launch<'_>) -> Result<()> {
         self.check()?;
         let [x, y, z] = launch.groups;
         if x == 0 || y == 0 || z == 0 {
@@ -92,7 +98,7 @@ impl Device {
         ensure!(!launch.writes.is_empty(), Runtime, "internal error: {name} writes nothing");
         for (i, written) in launch.writes.iter().enumerate() {
             let elsewhere = launch.reads.iter().chain(&launch.writes[..i]);
-            if elsewhere.clone().any(|w| std::ptr::eq(w.buffer, written.buffer)) {
+            if elsewhere.clone().any(|w| w.buffer == written.buffer) {
                 bail!(Runtime, "internal error: {name} is given one buffer to read and to write");
             }
         }

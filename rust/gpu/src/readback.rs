@@ -36,6 +36,7 @@ impl Device {
     /// Waits for everything recorded and reports what failed.
     pub fn synchronize(&'static self) -> Result<()> {
         self.check()?;
+        self.settle()?;
         let Pending { flag, asked } = std::mem::take(&mut *self.checks());
         match flag.filter(|_| !asked.is_empty()) {
             Some(flag) => self
@@ -66,6 +67,7 @@ impl Device {
 
     /// The first `nbytes` of a buffer. Indices that kernels checked since the last wait travel along.
     pub fn read(&'static self, buffer: &Buffer, nbytes: usize) -> Result<Vec<u8>> {
+        self.settle()?;
         let Pending { flag, asked } = std::mem::take(&mut *self.checks());
         let Some(flag) = flag.filter(|_| !asked.is_empty()) else {
             return self.copy_out(buffer, nbytes, None).map(|(bytes, _)| bytes);

@@ -29,20 +29,21 @@ impl Device {
     }
 
     /// The launches since [`Device::record`].
-    pub fn recorded(&self) -> Vec<Recorded> {
-        self.recording().take().unwrap_or_default()
+    pub fn recorded(&self) -> Result<Vec<Recorded>> {
+        self.settle()?;
+        Ok(self.recording().take().unwrap_or_default())
     }
 
     /// Runs a launch and records it.
     #[cold]
-    pub(crate) fn launch_recorded(&'static self, launch: &Launch<'_>) -> Result<()> {
+    pub(crate) fn dispatch_recorded(&'static self, launch: &Launch<'_>) -> Result<()> {
         let bytes = |window: &Window<'_>| {
             let size = window.buffer.block().size as usize;
             self.copy_out(window.buffer, size, None).map(|(bytes, _)| bytes)
         };
         let bound = launch.reads.iter().chain(launch.writes);
         let before = bound.map(bytes).collect::<Result<Vec<_>>>()?;
-        self.launch_now(launch)?;
+        self.dispatch_now(launch)?;
         let variant = launch.variant;
         let first = if variant.file == "map" { 0 } else { launch.reads.len() };
         let dtypes = variant.slots[first..].iter().flatten().map(|slot| slot.0);

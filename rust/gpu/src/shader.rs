@@ -4,6 +4,7 @@
 //! (`f32` for all floats, `i64`, else `i32`). Elements narrower than a word lie packed in words;
 //! a single one of them is written by two atomic operations that touch no other bits.
 
+use crate::map::Step;
 use base::DType;
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
@@ -65,6 +66,8 @@ pub struct Variant {
     pub slots: [Option<Slot>; 8],
     /// Numbers put into it as `{{C0}}`...
     pub consts: [u32; 4],
+    /// Elementwise ops, one after another; known by their address as texts are.
+    pub steps: &'static [Step],
 }
 
 // Texts are compared by address: a launch looks its pipeline up, and hashing long expressions would
@@ -75,6 +78,7 @@ impl PartialEq for Variant {
             && std::ptr::eq(self.expr, other.expr)
             && self.slots == other.slots
             && self.consts == other.consts
+            && std::ptr::eq(self.steps, other.steps)
     }
 }
 
@@ -84,6 +88,7 @@ impl Hash for Variant {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_usize(self.file.as_ptr().addr());
         state.write_usize(self.expr.as_ptr().addr());
+        state.write_usize(self.steps.as_ptr().addr());
         for (dtype, access) in self.slots.iter().flatten() {
             state.write_u32(*dtype as u32);
             access.hash(state);
@@ -101,7 +106,7 @@ impl Variant {
         for (slot, given) in list.iter_mut().zip(slots) {
             *slot = Some(*given);
         }
-        Variant { file, expr: "", slots: list, consts: [0; 4] }
+        Variant { file, expr: "", slots: list, consts: [0; 4], steps: &[] }
     }
 
     /// With numbers.
@@ -318,14 +323,25 @@ pub(crate) fn reader(as_name: &str, name: &str, dtype: DType, access: Access) ->
         DType::I64 if matches!(access, Access::Join(_)) => {
             format!("(i64(bitcast<i32>({})) << 32u) | i64({})", word("2u * i + 1u"), word("2u * i"))
         }
-        DType::F16 => format!("from_f16({}, i & 1u)", word("i >> 1u")),
-        DType::BF16 => format!("from_bf16({}, i & 1u)", word("i >> 1u")),
-        DType::U8 | DType::Bool => format!("from_u8({}, i & 3u)", word("i >> 2u")),
-        DType::I8 => format!("from_i8({}, i & 3u)", word("i >> 2u")),
-        DType::I16 => format!("from_i16({}, i & 1u)", word("i >> 1u")),
-        _ => word("i"),
+        _ => match per_word(dtype) {
+            1 => word("i"),
+            2 => unpacked(dtype, &word("i >> 1u"), "i & 1u"),
+            _ => unpacked(dtype, &word("i >> 2u"), "i & 3u"),
+        },
     };
     format!("fn {as_name}_at(i: u32) -> {t} {{ return {value}; }}\n")
+}
+
+/// One of the values that lie packed in a word.
+pub(crate) fn unpacked(dtype: DType, word: &str, place: &str) -> String {
+    let name = match dtype {
+        DType::F16 => "f16",
+        DType::BF16 => "bf16",
+        DType::I8 => "i8",
+        DType::I16 => "i16",
+        _ => "u8",
+    };
+    format!("from_{name}({word}, {place})")
 }
 
 /// The bits of a value of a packed dtype, low in a word.

@@ -13,12 +13,14 @@ pub struct View<'a> {
     pub dtype: DType,
     /// Their geometry, in elements.
     pub layout: &'a Layout,
+    /// Only the op that is to write them knows of them.
+    pub fresh: bool,
 }
 
 impl<'a> View<'a> {
     /// A view; the layout lies inside the buffer, as the array above has checked.
     pub fn new(buffer: &'a Buffer, dtype: DType, layout: &'a Layout) -> View<'a> {
-        View { buffer, dtype, layout }
+        View { buffer, dtype, layout, fresh: false }
     }
 
     /// The device its buffer lies on.

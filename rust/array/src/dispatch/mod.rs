@@ -117,7 +117,10 @@ pub fn check_dtype(dtype: base::DType, device: Device) -> Result<()> {
 /// The GPU's view of an input or output.
 pub(crate) fn gpu_view(array: &Array) -> Result<gpu::View<'_>> {
     match place(array) {
-        Place::Gpu(buffer) => Ok(gpu::View::new(buffer, array.dtype(), array.layout())),
+        Place::Gpu(buffer) => {
+            let view = gpu::View::new(buffer, array.dtype(), array.layout());
+            Ok(gpu::View { fresh: array.is_unshared(), ..view })
+        }
         Place::Cpu(_) => elsewhere(array, Device::parse("gpu")?.indexed()),
         Place::Meta => bail!(NotImplemented, "Cannot copy out of meta tensor; no data!"),
     }

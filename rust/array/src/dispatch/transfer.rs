@@ -47,8 +47,7 @@ fn upload(out: &Array, buffer: &gpu::Buffer, source: &Array) -> Result<()> {
     let bytes = host.read_bytes(source.layout().offset * source.dtype().size(), nbytes)?;
     let whole = out.layout().is_contiguous() && out.layout().offset == 0;
     if whole && out.dims() == source.dims() && buffer.nbytes() == nbytes {
-        buffer.device().write(buffer, &bytes);
-        return Ok(());
+        return buffer.device().write(buffer, &bytes);
     }
     let temporary = Storage::from_gpu(buffer.device().upload(&bytes)?, out.device());
     let staged = Array::over(Arc::new(temporary), Layout::contiguous(source.dims()), out.dtype())?;
