@@ -1,13 +1,17 @@
 // out[batch, m, n] = a[batch, m, k] * b[batch, k, n] (alpha times it, plus beta * c), operands of any strides. A group
-// of 16 x 16 threads computes a tile of 16 SIDE x 16 SIDE results, SIDE x SIDE a thread.
+// of 16 x 16 threads computes a tile of 16 SIDE x 16 SIDE results, SIDE x SIDE a thread. Elementwise ops may follow.
 const SIDE: u32 = {{C0}};
 const TILE: u32 = 16u * SIDE;
 const DEPTH: u32 = 16u;
 struct Params { m: u32, n: u32, k: u32, batches: u32, inner: u32, out_at: u32,
   a_at: u32, a_outer: u32, a_inner: u32, a_row: u32, a_col: u32,
   b_at: u32, b_outer: u32, b_inner: u32, b_row: u32, b_col: u32,
-  c_at: u32, c_outer: u32, c_inner: u32, c_row: u32, c_col: u32, first: u32, beta: f32, alpha: f32 }
+  c_at: u32, c_outer: u32, c_inner: u32, c_row: u32, c_col: u32, first: u32, beta: f32, alpha: f32{{FIELDS}} }
 var<immediate> p: Params;
+
+// Not that any compiler knew.
+fn nothing() -> u32 { return p.first >> 31u; }
+
 var<workgroup> tile_a: array<{{T}}, TILE * DEPTH>;
 var<workgroup> tile_b: array<{{T}}, TILE * DEPTH>;
 
@@ -57,7 +61,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       if (r < p.m && c < p.n) {
         var v = acc[i][j];
         {{E0}}
-        out0_put(p.out_at + (batch * p.m + r) * p.n + c, v);
+        {{STEPS}}
+        out0_put(p.out_at + (batch * p.m + r) * p.n + c, {{RESULT}});
       }
     }
   }

@@ -261,3 +261,42 @@ def test_an_environment_variable_turns_it_off() -> None:
         PYRITE_GPU_FUSION="maybe",
     )
     assert shown.strip() == "PYRITE_GPU_FUSION must be '0' or '1', got 'maybe'"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+@pytest.mark.parametrize("shape", [(3, 8), (2, 3, 8), (70, 8)], ids=str)
+def test_an_activation_is_part_of_its_linear_layer(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    layer, x = torch.nn.Linear(8, 66).to("gpu", dtype), torch.randn(shape).to("gpu", dtype)
+    forward: list[Callable[[], torch.Tensor]] = [
+        lambda: F.relu(layer(x)),
+        lambda: torch.tanh(layer(x)) * 0.5 + 1,
+        lambda: layer(x) > 0,
+        lambda: F.relu(x @ layer.weight.t()),
+    ]
+    for work in forward:
+        with torch.no_grad():
+            assert dispatches(work) == 1
+        assert torch.equal(work(), unfused(work))
+    # In training too: a gradient needs the result only.
+    assert dispatches(forward[0]) == 1
+
+
+def test_a_product_that_is_held_is_computed_once() -> None:
+    x, w = torch.randn(4, 8, device="gpu"), torch.randn(8, 5, device="gpu")
+
+    def work() -> tuple[torch.Tensor, torch.Tensor]:
+        y = x @ w
+        return y, y.relu()
+
+    assert dispatches(work) == 2
+    y, z = work()
+    assert torch.equal(y.clamp(min=0), z)
+    # Gelu's gradient needs its input, which is stored; relu's only its output.
+    w.requires_grad_()
+    assert dispatches(lambda: F.gelu(x @ w)) == 2
+    assert dispatches(lambda: F.relu(x @ w)) == 1
+    (grad,) = torch.autograd.grad(F.relu(x @ w).sum(), w)
+    torch.testing.assert_close(grad, x.t() @ (z > 0).float())

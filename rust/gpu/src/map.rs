@@ -9,8 +9,8 @@ mod pending;
 mod text;
 
 pub(crate) use pending::Pending;
-pub(crate) use text::text;
 pub use text::{Step, sample, samples};
+pub(crate) use text::{epilogue, number_fields, text, unary_sample};
 
 use crate::view::{no_kernel, too_many_dims};
 use crate::window;

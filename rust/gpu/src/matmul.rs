@@ -1,6 +1,8 @@
-//! Matrix products, batched, of operands in any strides, plus an addend.
+//! Matrix products, batched, of operands in any strides, plus an addend. Elementwise ops on the
+//! result that wait for it (see `map/pending.rs`) are part of the kernel.
 
 use crate::launch::Launch;
+use crate::map::Step;
 use crate::shader::{Access, Variant, compute_type};
 use crate::window::Window;
 use crate::{View, check_dtype, dense};
@@ -47,6 +49,39 @@ impl Addend<'_> {
     }
 }
 
+/// What is multiplied, and what is added.
+#[derive(Clone, Copy)]
+pub(crate) struct Product<'a> {
+    pub a: View<'a>,
+    pub b: View<'a>,
+    pub addend: Option<Addend<'a>>,
+}
+
+impl<'a> Product<'a> {
+    pub fn views(&self) -> impl Iterator<Item = View<'a>> + use<'a> {
+        [self.a, self.b].into_iter().chain(self.addend.map(|add| add.view))
+    }
+
+    /// With row-major copies for operands that `copy` chooses.
+    fn retry(
+        self,
+        copy: impl Fn(&View<'_>) -> bool,
+        kernel: impl FnOnce(Product<'_>) -> Result<()>,
+    ) -> Result<()> {
+        dense::retry(self.a, copy(&self.a), |a| {
+            dense::retry(self.b, copy(&self.b), |b| match self.addend {
+                None => kernel(Product { a, b, addend: None }),
+                Some(add) => dense::retry(add.view, copy(&add.view), |view| {
+                    kernel(Product { a, b, addend: Some(Addend { view, ..add }) })
+                }),
+            })
+        })
+    }
+}
+
+/// Words of parameters of the kernel, without those of ops on its result.
+pub(crate) const WORDS: usize = 24;
+
 /// `out[.., m, n] = a[.., m, k] @ b[.., k, n] + addend`, with equal batch dims.
 pub fn matmul(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>>) -> Result<()> {
     check_dtype("matmul", out.dtype)?;
@@ -61,15 +96,15 @@ pub fn matmul(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>
     if out.numel() == 0 {
         return Ok(());
     }
+    let product = Product { a, b, addend };
+    let mut pending = out.device().pending();
+    if pending.defer_product(&out, &product)? {
+        return Ok(());
+    }
+    pending.settle()?;
+    drop(pending);
     dense::output(out, |out| {
-        dense::retry(a, batches(&a).is_none(), |a| {
-            dense::retry(b, batches(&b).is_none(), |b| match addend {
-                None => multiply(out, a, b, None),
-                Some(add) => dense::retry(add.view, batches(&add.view).is_none(), |view| {
-                    multiply(out, a, b, Some(Addend { view, ..add }))
-                }),
-            })
-        })
+        product.retry(|view| batches(view).is_none(), |product| multiply(out, &product, (&[], &[])))
     })
 }
 
@@ -94,18 +129,17 @@ fn common_inner(lists: &[[(usize, isize); 2]]) -> Option<usize> {
     lists.iter().all(|l| l[0].0 == 1 || l[1].0 == inner).then_some(inner)
 }
 
-fn multiply(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>>) -> Result<()> {
-    let operands: Vec<View<'_>> = [a, b].into_iter().chain(addend.map(|add| add.view)).collect();
+/// Records the kernel, with ops on its result and their numbers; what waits is not looked at.
+pub(crate) fn multiply(
+    out: View<'_>,
+    product: &Product<'_>,
+    (steps, numbers): (&'static [Step], &[u32]),
+) -> Result<()> {
+    let Product { a, addend, .. } = product;
+    let operands: Vec<View<'_>> = product.views().collect();
     let lists: Vec<_> = operands.iter().filter_map(batches).collect();
     let Some(inner) = common_inner(&lists) else {
-        return dense::retry(a, true, |a| {
-            dense::retry(b, true, |b| match addend {
-                None => multiply(out, a, b, None),
-                Some(add) => dense::retry(add.view, true, |view| {
-                    multiply(out, a, b, Some(Addend { view, ..add }))
-                }),
-            })
-        });
+        return product.retry(|_| true, |product| multiply(out, &product, (steps, numbers)));
     };
     let rank = out.dims().len();
     let [m, n, k] = [out.dims()[rank - 2], out.dims()[rank - 1], a.dims()[rank - 1]];
@@ -131,17 +165,19 @@ fn multiply(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>>)
     params.push(0);
     let mut slots: Vec<_> = operands.iter().map(|v| (v.dtype, Access::Read)).collect();
     slots.push((out.dtype, Access::Write));
-    let (expr, factors) = match &addend {
+    let (expr, factors) = match addend {
         Some(add) => add.parts(out.dtype)?,
         None => ("", [0; 2]),
     };
     params.extend(factors);
-    let variant = Variant::new("matmul", &slots).of(expr).with(&[side as u32]);
+    debug_assert_eq!(params.len(), WORDS);
+    params.extend(numbers);
+    let variant = Variant { steps, ..Variant::new("matmul", &slots).of(expr).with(&[side as u32]) };
     for first in (0..count).step_by(MAX_BATCHES) {
         params[21] = first as u32;
         let groups = [n.div_ceil(tile), m.div_ceil(tile), (count - first).min(MAX_BATCHES)];
         let launch = Launch { variant, reads: &reads, writes: &[target], params: &params, groups };
-        out.device().launch(&launch)?;
+        out.device().dispatch(&launch)?;
     }
     Ok(())
 }
@@ -155,7 +191,11 @@ pub fn samples(dtypes: &[DType]) -> Vec<Variant> {
             for side in [1, 4] {
                 let mut slots = vec![(dtype, Access::Read); reads];
                 slots.push((dtype, Access::Write));
-                list.push(Variant::new("matmul", &slots).of(expr).with(&[side]));
+                let plain = Variant::new("matmul", &slots).of(expr).with(&[side]);
+                list.push(plain);
+                if dtype.is_float() {
+                    list.push(Variant { steps: crate::map::unary_sample(dtype), ..plain });
+                }
             }
         }
     }

@@ -4,7 +4,7 @@
 //! (`f32` for all floats, `i64`, else `i32`). Elements narrower than a word lie packed in words;
 //! a single one of them is written by two atomic operations that touch no other bits.
 
-use crate::map::Step;
+use crate::map::{self, Step};
 use base::DType;
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
@@ -139,7 +139,11 @@ impl Variant {
         for (i, number) in self.consts.iter().enumerate() {
             body = body.replace(&format!("{{{{C{i}}}}}"), &format!("{number}u"));
         }
+        let (steps, result) = map::epilogue(self.steps, first);
         let body = body
+            .replace("{{FIELDS}}", &map::number_fields(self.steps))
+            .replace("{{STEPS}}", &steps)
+            .replace("{{RESULT}}", &result)
             .replace("{{T}}", compute_type(first))
             .replace("{{O}}", compute_type(written.map_or(first, |slot| slot.0)));
         // Draws are made from floats, whatever they become.

@@ -86,6 +86,11 @@ impl<'a> Chain<'a> {
         Source::Step(self.steps.len() as u8 - 1)
     }
 
+    /// Its steps and numbers, for another kernel that goes on with them.
+    pub fn ops(&self) -> (&'static [Step], &[u32]) {
+        (if self.steps.is_empty() { &[] } else { intern(&self.steps) }, &self.numbers)
+    }
+
     /// Records the kernel, if its parameters are not too many; results waiting are not looked at.
     pub fn launch(&self, out: View<'_>) -> Result<bool> {
         let n = out.numel();

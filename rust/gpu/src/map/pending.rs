@@ -5,12 +5,14 @@
 //! is read or overwritten before its time. A result that nobody holds by then is not stored, but
 //! computed inside the kernel of the op that uses it; one that is still held (by a variable, or saved
 //! for a gradient) is launched for itself and read by the others, so nothing is computed twice.
+//! A matrix product waits as well: ops on nothing but its result are part of its kernel.
 
-use super::chain::{self, Chain, HEAD, MAX_LEAVES, MAX_WORDS};
+use super::chain::{self, Chain, HEAD, MAX_LEAVES, MAX_WORDS, is_same_order};
 use super::text::{Source, Step, number_words};
 use super::{Expression, Operand};
 use crate::buffer::Home;
-use crate::{Buffer, Device, View};
+use crate::matmul::{self, Addend, Product};
+use crate::{Buffer, Device, View, window};
 use base::{DType, Layout, Result, Scalar, bail};
 
 /// Ops that wait at most. They hold their operands' memory, and their kernels are long.
@@ -24,9 +26,7 @@ pub(crate) struct Pending {
 
 /// An op that waits.
 struct Node {
-    op: Expression,
-    params: [f64; 4],
-    inputs: [Option<Input>; 3],
+    work: Work,
     /// The memory of the result.
     home: Home,
     dtype: DType,
@@ -36,11 +36,33 @@ struct Node {
     used: bool,
 }
 
+enum Work {
+    Map { op: Expression, params: [f64; 4], inputs: [Option<Input>; 3] },
+    Product { a: Held, b: Held, addend: Option<(Held, [Scalar; 2])> },
+}
+
 enum Input {
     /// The result of an earlier one waiting.
     Node(usize),
-    View(Buffer, DType, Layout),
+    View(Held),
     Number(Scalar),
+}
+
+/// A view that keeps its memory.
+struct Held {
+    buffer: Buffer,
+    dtype: DType,
+    layout: Layout,
+}
+
+impl Held {
+    fn new(view: &View<'_>) -> Held {
+        Held { buffer: view.buffer.clone(), dtype: view.dtype, layout: view.layout.clone() }
+    }
+
+    fn view(&self) -> View<'_> {
+        View::new(&self.buffer, self.dtype, &self.layout)
+    }
 }
 
 /// What a kernel of a node and all it uses takes at most.
@@ -50,6 +72,8 @@ struct Size {
     numbers: usize,
     /// Operands lie as the result does.
     alike: bool,
+    /// It begins with a matrix product, whose kernel reads nothing else.
+    product: bool,
     library: Option<DType>,
 }
 
@@ -64,6 +88,7 @@ impl Size {
             leaves: self.leaves + other.leaves.max(1),
             numbers: self.numbers + other.numbers,
             alike: self.alike && other.alike,
+            product: self.product || other.product,
             library: self.library.or(other.library),
         })
     }
@@ -71,7 +96,9 @@ impl Size {
     fn fits(&self, rank: usize) -> bool {
         let rank = if self.alike { 0 } else { rank };
         let words = HEAD + (self.leaves + 1) * (1 + rank) + rank + self.numbers;
-        self.leaves <= MAX_LEAVES && words <= MAX_WORDS
+        let with_product =
+            !self.product || (self.leaves == 1 && matmul::WORDS + self.numbers <= MAX_WORDS);
+        self.leaves <= MAX_LEAVES && words <= MAX_WORDS && with_product
     }
 }
 
@@ -97,13 +124,8 @@ impl Pending {
         operands: &[Operand<'_>],
         params: [f64; 4],
     ) -> Result<bool> {
-        let views = || operands.iter().filter_map(Operand::view);
-        let here = |view: View<'_>| std::ptr::eq(view.device(), out.device());
-        if !self.enabled || !out.fresh || views().any(|v| v.buffer == out.buffer || !here(v)) {
+        if !self.prepare(out, operands.iter().filter_map(Operand::view))? {
             return Ok(false);
-        }
-        if self.nodes.len() == MAX_NODES || self.position(out.buffer).is_some() {
-            self.settle()?;
         }
         let size = match self.size(op, out, operands, params) {
             Some(size) => size,
@@ -123,12 +145,53 @@ impl Pending {
                         self.nodes[at].used = true;
                         Input::Node(at)
                     }
-                    None => Input::View(view.buffer.clone(), view.dtype, view.layout.clone()),
+                    None => Input::View(Held::new(view)),
                 },
             });
         }
+        self.push(Work::Map { op: *op, params, inputs }, out, size);
+        Ok(true)
+    }
+
+    /// Lets a product of two matrices wait; not if its kernel needs copies of them.
+    pub fn defer_product(&mut self, out: &View<'_>, product: &Product<'_>) -> Result<bool> {
+        let views = || product.views();
+        let plain = |view: View<'_>| view.dims().len() == 2 && !window::is_large(&[view]);
+        let fits = out.layout.is_contiguous() && plain(*out) && views().all(plain);
+        let floats = out.dtype.is_float() && product.a.dtype == out.dtype;
+        if !fits || !floats || !self.prepare(out, views())? {
+            return Ok(false);
+        }
+        if views().any(|view| self.position(view.buffer).is_some()) {
+            self.settle()?;
+        }
+        let addend = product.addend.map(|add| (Held::new(&add.view), [add.beta, add.alpha]));
+        let (a, b) = (Held::new(&product.a), Held::new(&product.b));
+        let library = Some(DType::F32);
+        let size = Size { leaves: 1, numbers: 0, alike: true, product: true, library };
+        self.push(Work::Product { a, b, addend }, out, size);
+        Ok(true)
+    }
+
+    fn push(&mut self, work: Work, out: &View<'_>, size: Size) {
         let (home, dtype, layout) = (out.buffer.home(), out.dtype, out.layout.clone());
-        self.nodes.push(Node { op: *op, params, inputs, home, dtype, layout, size, used: false });
+        self.nodes.push(Node { work, home, dtype, layout, size, used: false });
+    }
+
+    /// Whether an op on these operands may wait; makes room for it.
+    fn prepare<'a>(
+        &mut self,
+        out: &View<'_>,
+        mut operands: impl Iterator<Item = View<'a>>,
+    ) -> Result<bool> {
+        let apart =
+            |view: View<'_>| view.buffer != out.buffer && std::ptr::eq(view.device(), out.device());
+        if !self.enabled || !out.fresh || !operands.all(apart) {
+            return Ok(false);
+        }
+        if self.nodes.len() == MAX_NODES || self.position(out.buffer).is_some() {
+            self.settle()?;
+        }
         Ok(true)
     }
 
@@ -148,6 +211,7 @@ impl Pending {
             leaves: 0,
             numbers: chain::passed(params),
             alike: out.layout.is_dense(),
+            product: false,
             library: Step::library(op.wgsl, op.compute),
         };
         for operand in operands {
@@ -157,14 +221,11 @@ impl Pending {
             };
             let Some(at) = self.position(view.buffer) else {
                 size.leaves += 1;
-                size.alike &= chain::is_same_order(view.layout, out.layout);
+                size.alike &= is_same_order(view.layout, out.layout);
                 continue;
             };
             let node = &self.nodes[at];
-            let alike = node.dtype == view.dtype
-                && node.layout == *view.layout
-                && chain::is_same_order(view.layout, out.layout);
-            if !alike || node.used {
+            if !node.is_seen_as(view) || node.used || view.layout != out.layout {
                 return None;
             }
             size = size.with(node.size)?;
@@ -194,55 +255,88 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn launch(&self, at: usize, home: &Buffer) -> Result<()> {
-        let mut chain = Chain::default();
-        let mut steps = [None; MAX_NODES];
-        self.compute(&mut chain, &mut steps, at);
         let node = &self.nodes[at];
-        if chain.launch(View::new(home, node.dtype, &node.layout))? {
+        let mut kernel = Kernel::default();
+        self.compute(&mut kernel, at);
+        if let Some((product, layout)) = kernel.product {
+            let out = View::new(home, node.dtype, layout);
+            return matmul::multiply(out, &product, kernel.chain.ops());
+        }
+        if kernel.chain.launch(View::new(home, node.dtype, &node.layout))? {
             return Ok(());
         }
-        bail!(Runtime, "internal error: {}: a kernel of too many parameters waited", node.op.name)
+        bail!(Runtime, "internal error: a kernel of too many parameters waited")
     }
 
-    /// Adds the step of a node, behind those of what it uses.
-    fn compute(
-        &self,
-        chain: &mut Chain<'a>,
-        steps: &mut [Option<Source>; MAX_NODES],
-        at: usize,
-    ) -> Source {
-        if let Some(source) = steps[at] {
+    /// Adds what a node does, behind what it uses.
+    fn compute(&self, kernel: &mut Kernel<'a>, at: usize) -> Source {
+        if let Some(source) = kernel.steps[at] {
             return source;
         }
         let node = &self.nodes[at];
-        let mut sources = [Source::None; 3];
-        for (source, input) in sources.iter_mut().zip(&node.inputs) {
-            *source = match input {
-                Some(Input::Node(other)) => match &self.homes[*other] {
-                    Some(home) => chain.leaf(self.nodes[*other].view(home)),
-                    None => self.compute(chain, steps, *other),
-                },
-                Some(Input::View(buffer, dtype, layout)) => {
-                    chain.leaf(View::new(buffer, *dtype, layout))
-                }
-                Some(Input::Number(_)) => Source::Number,
-                None => Source::None,
-            };
-        }
-        for input in node.inputs.iter().flatten() {
-            if let Input::Number(scalar) = input {
-                chain.number(*scalar, node.op.compute);
+        let source = match &node.work {
+            Work::Product { a, b, addend } => {
+                let addend = addend.as_ref().map(|(held, [beta, alpha])| Addend {
+                    view: held.view(),
+                    beta: *beta,
+                    alpha: *alpha,
+                });
+                let product = Product { a: a.view(), b: b.view(), addend };
+                kernel.product = Some((product, &node.layout));
+                Source::Leaf(0)
             }
-        }
-        let source = chain.step(&node.op, node.dtype, sources, node.params);
-        steps[at] = Some(source);
+            Work::Map { op, params, inputs } => {
+                let mut sources = [Source::None; 3];
+                for (source, input) in sources.iter_mut().zip(inputs.iter().flatten()) {
+                    *source = self.source(kernel, input, &node.layout);
+                }
+                for input in inputs.iter().flatten() {
+                    if let Input::Number(scalar) = input {
+                        kernel.chain.number(*scalar, op.compute);
+                    }
+                }
+                kernel.chain.step(op, node.dtype, sources, *params)
+            }
+        };
+        kernel.steps[at] = Some(source);
         source
+    }
+
+    /// An input of a node whose result lies in this order.
+    fn source(&self, kernel: &mut Kernel<'a>, input: &'a Input, layout: &'a Layout) -> Source {
+        match input {
+            Input::Node(at) => match &self.homes[*at] {
+                Some(home) => kernel.chain.leaf(View::new(home, self.nodes[*at].dtype, layout)),
+                None => self.compute(kernel, *at),
+            },
+            Input::View(held) => kernel.chain.leaf(held.view()),
+            Input::Number(_) => Source::Number,
+        }
     }
 }
 
+/// A kernel in the making.
+#[derive(Default)]
+struct Kernel<'a> {
+    chain: Chain<'a>,
+    /// What it begins with and the dims of that; the operand of its steps is then its result.
+    product: Option<(Product<'a>, &'a Layout)>,
+    /// Where the results of nodes are found.
+    steps: [Option<Source>; MAX_NODES],
+}
+
 impl Node {
-    fn view<'a>(&'a self, home: &'a Buffer) -> View<'a> {
-        View::new(home, self.dtype, &self.layout)
+    /// The elements are those of the result, in its order. Those of a product may be seen under
+    /// other dims: no other operand of its kernel has any.
+    fn is_seen_as(&self, view: &View<'_>) -> bool {
+        let row_major = || {
+            self.layout.is_contiguous()
+                && view.layout.is_contiguous()
+                && self.layout.offset == view.layout.offset
+                && self.layout.numel() == view.layout.numel()
+        };
+        let product = matches!(self.work, Work::Product { .. });
+        self.dtype == view.dtype && (self.layout == *view.layout || (product && row_major()))
     }
 }
 

@@ -268,6 +268,13 @@ pub(crate) fn statements(steps: &[Step], leaf: impl Fn(usize) -> (String, DType)
     text
 }
 
+/// Steps on a value `v` that another kernel computed, of a dtype, and the name of what comes of it.
+pub(crate) fn epilogue(steps: &[Step], dtype: DType) -> (String, String) {
+    let Some(last) = steps.len().checked_sub(1) else { return (String::new(), "v".to_string()) };
+    let text = statements(steps, |_| ("e0".to_string(), dtype));
+    (format!("let e0 = {};\n{text}", rounded(dtype, "v")), format!("v{last}"))
+}
+
 /// The number that ends before a word of the parameters.
 fn number(compute: DType, end: usize) -> String {
     match compute_type(compute) {
@@ -327,6 +334,13 @@ fn step(op: (&'static str, DType, bool), dtype: DType, sources: &[Source]) -> St
     let mut step = Step { wgsl, compute, truth, dtype, sources: Default::default(), params: 0 };
     step.sources[..sources.len()].copy_from_slice(sources);
     step
+}
+
+/// A step with a number and a parameter, for tests of kernels that go on with some.
+pub(crate) fn unary_sample(dtype: DType) -> &'static [Step] {
+    let sources = [Source::Leaf(0), Source::Number];
+    let step = step(("max_nan(a, b) * p0", dtype.compute(), false), dtype, &sources);
+    intern(&[Step { params: 1, ..step }])
 }
 
 /// Steps one after another, with numbers and parameters.
