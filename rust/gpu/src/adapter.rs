@@ -1,5 +1,6 @@
 //! The adapters of this machine: which there are, and why some are not used.
 
+use crate::coop::FEATURES;
 use wgpu::{AdapterInfo, DeviceType, Features, Limits};
 
 /// Why an adapter is not used.
@@ -127,10 +128,11 @@ const OPTIONAL: &[(&str, Features)] = &[
 pub const TIMESTAMPS: Features =
     Features::TIMESTAMP_QUERY.union(Features::TIMESTAMP_QUERY_INSIDE_ENCODERS);
 
-/// What is asked of a device: what kernels need; 64-bit integers and timestamps where there are any.
+/// What is asked of a device: what kernels need; 64-bit integers, timestamps and cooperative matrices
+/// where there are any.
 pub fn wanted(have: Features) -> Features {
-    let timestamps = if have.contains(TIMESTAMPS) { TIMESTAMPS } else { Features::empty() };
-    Features::IMMEDIATES | timestamps | (have & Features::SHADER_INT64)
+    let whole = |group: Features| if have.contains(group) { group } else { Features::empty() };
+    Features::IMMEDIATES | whole(TIMESTAMPS) | whole(FEATURES) | (have & Features::SHADER_INT64)
 }
 
 fn refusal(

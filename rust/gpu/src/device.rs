@@ -31,6 +31,7 @@ pub struct Device {
     checks: Mutex<crate::readback::Pending>,
     recording: Mutex<Option<Vec<crate::Recorded>>>,
     pending: Mutex<Pending>,
+    coop: crate::coop::Coop,
 }
 
 /// What the driver reported outside of calls.
@@ -85,6 +86,16 @@ fn binding_limit(adapter: u64) -> Result<u64> {
     }
 }
 
+/// Leave for what a driver may have and wgpu calls experimental.
+fn experimental(features: wgpu::Features) -> wgpu::ExperimentalFeatures {
+    if !features.contains(crate::coop::FEATURES) {
+        return wgpu::ExperimentalFeatures::disabled();
+    }
+    // SAFETY: the only such feature asked for is cooperative matrices. One kernel uses them, on
+    // workgroup memory of its own and at places below its size, after a test of its results.
+    unsafe { wgpu::ExperimentalFeatures::enabled() }
+}
+
 /// The key and position of the device's Philox stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Random {
@@ -103,7 +114,7 @@ impl Device {
             label: Some("pyrite"),
             required_features: features,
             required_limits: limits.clone(),
-            experimental_features: wgpu::ExperimentalFeatures::disabled(),
+            experimental_features: experimental(features),
             memory_hints: MemoryHints::Performance,
             trace: Trace::Off,
         };
@@ -140,6 +151,7 @@ impl Device {
             checks: Mutex::default(),
             recording: Mutex::default(),
             pending: Mutex::new(Pending::new()?),
+            coop: crate::coop::Coop::default(),
         })
     }
 
@@ -190,6 +202,10 @@ impl Device {
 
     pub(crate) fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock()
+    }
+
+    pub(crate) fn coop(&self) -> &crate::coop::Coop {
+        &self.coop
     }
 
     pub(crate) fn largest_binding(&self) -> u64 {

@@ -14,6 +14,7 @@ mod batch;
 mod buffer;
 pub mod compact;
 pub mod conv;
+mod coop;
 mod dense;
 mod device;
 mod event;

@@ -5,7 +5,7 @@ use crate::launch::Launch;
 use crate::map::Step;
 use crate::shader::{Access, Variant, compute_type};
 use crate::window::Window;
-use crate::{View, check_dtype, dense};
+use crate::{View, check_dtype, coop, dense};
 use base::{DType, Result, Scalar, bail, ensure};
 
 const MAX_BATCHES: usize = 65_535;
@@ -96,6 +96,7 @@ pub fn matmul(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>
     if out.numel() == 0 {
         return Ok(());
     }
+    out.device().test_coop(a.dtype);
     let product = Product { a, b, addend };
     let mut pending = out.device().pending();
     if pending.defer_product(&out, &product)? {
@@ -133,19 +134,34 @@ fn common_inner(lists: &[[(usize, isize); 2]]) -> Option<usize> {
 pub(crate) fn multiply(
     out: View<'_>,
     product: &Product<'_>,
+    then: (&'static [Step], &[u32]),
+) -> Result<()> {
+    let Product { a, b, .. } = product;
+    let depth = a.dims()[a.dims().len() - 1];
+    let size = out.device().coop().size(a.dtype).filter(|_| a.dtype == b.dtype);
+    let size = size.filter(|&size| coop::is_worth(size, &out, depth));
+    multiply_by(size, out, product, then)
+}
+
+/// [`multiply`] by cooperative matrices of so many rows, or without.
+pub(crate) fn multiply_by(
+    matrices: Option<u32>,
+    out: View<'_>,
+    product: &Product<'_>,
     (steps, numbers): (&'static [Step], &[u32]),
 ) -> Result<()> {
     let Product { a, addend, .. } = product;
     let operands: Vec<View<'_>> = product.views().collect();
     let lists: Vec<_> = operands.iter().filter_map(batches).collect();
     let Some(inner) = common_inner(&lists) else {
-        return product.retry(|_| true, |product| multiply(out, &product, (steps, numbers)));
+        let then = (steps, numbers);
+        return product.retry(|_| true, |product| multiply_by(matrices, out, &product, then));
     };
     let rank = out.dims().len();
     let [m, n, k] = [out.dims()[rank - 2], out.dims()[rank - 1], a.dims()[rank - 1]];
     let count = out.numel() / (m * n);
     let side = if m.min(n) > 32 && m * n >= 64 * 64 { 4 } else { 1 };
-    let tile = 16 * side;
+    let tile = matrices.map_or(16 * side, |size| 4 * size as usize);
     let target = Window::of(&[out]);
     let sizes = [m, n, k, count, inner].map(|n| n as u32);
     let mut params: Vec<u32> = sizes.into_iter().chain([target.place(&out)]).collect();
@@ -172,7 +188,8 @@ pub(crate) fn multiply(
     params.extend(factors);
     debug_assert_eq!(params.len(), WORDS);
     params.extend(numbers);
-    let variant = Variant { steps, ..Variant::new("matmul", &slots).of(expr).with(&[side as u32]) };
+    let (file, side) = matrices.map_or(("matmul", side as u32), |size| ("coop_matmul", size));
+    let variant = Variant { steps, ..Variant::new(file, &slots).of(expr).with(&[side]) };
     for first in (0..count).step_by(MAX_BATCHES) {
         params[21] = first as u32;
         let groups = [n.div_ceil(tile), m.div_ceil(tile), (count - first).min(MAX_BATCHES)];
@@ -188,10 +205,16 @@ pub fn samples(dtypes: &[DType]) -> Vec<Variant> {
     for &dtype in dtypes {
         let with = if dtype.is_float() { FLOATS } else { WHOLE };
         for (expr, reads) in [("", 2), (with, 3)] {
-            for side in [1, 4] {
+            let mut files = vec![("matmul", 1), ("matmul", 4)];
+            match dtype {
+                DType::F16 => files.push(("coop_matmul", 16)),
+                DType::F32 => files.push(("coop_matmul", 8)),
+                _ => {}
+            }
+            for (file, side) in files {
                 let mut slots = vec![(dtype, Access::Read); reads];
                 slots.push((dtype, Access::Write));
-                let plain = Variant::new("matmul", &slots).of(expr).with(&[side]);
+                let plain = Variant::new(file, &slots).of(expr).with(&[side]);
                 list.push(plain);
                 if dtype.is_float() {
                     list.push(Variant { steps: crate::map::unary_sample(dtype), ..plain });

@@ -137,13 +137,16 @@ impl Variant {
             body = body.replace(&format!("{{{{E{i}}}}}"), part);
         }
         for (i, number) in self.consts.iter().enumerate() {
-            body = body.replace(&format!("{{{{C{i}}}}}"), &format!("{number}u"));
+            body = body
+                .replace(&format!("{{{{C{i}}}}}"), &format!("{number}u"))
+                .replace(&format!("{{{{N{i}}}}}"), &number.to_string());
         }
         let (steps, result) = map::epilogue(self.steps, first);
         let body = body
             .replace("{{FIELDS}}", &map::number_fields(self.steps))
             .replace("{{STEPS}}", &steps)
             .replace("{{RESULT}}", &result)
+            .replace("{{S}}", if first == DType::F16 { "f16" } else { "f32" })
             .replace("{{T}}", compute_type(first))
             .replace("{{O}}", compute_type(written.map_or(first, |slot| slot.0)));
         // Draws are made from floats, whatever they become.
@@ -184,7 +187,14 @@ impl Variant {
 pub(crate) fn assemble(bindings: &str, body: &str, compute: DType) -> String {
     let library = library(compute);
     let picked = pick(&library, &format!("{bindings}{body}"));
-    format!("{bindings}\n{picked}\n{body}")
+    // What a file enables stands before everything else.
+    let (enabled, rest) = body.split_at(enables(body));
+    format!("{enabled}{bindings}\n{picked}\n{rest}")
+}
+
+/// Length of the lines that enable extensions of the language.
+fn enables(body: &str) -> usize {
+    body.split_inclusive('\n').take_while(|line| line.starts_with("enable ")).map(str::len).sum()
 }
 
 /// The type kernels compute in.
@@ -213,6 +223,7 @@ files!(
     "reduce",
     "extreme",
     "matmul",
+    "coop_matmul",
     "softmax",
     "softmax_backward",
     "nll_loss",
