@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -136,3 +137,13 @@ def test_files_and_copies_cross_devices() -> None:
     assert x.to("gpu")[1:].to("cpu").equal(x[1:])
     assert x.to("gpu").tolist() == x.tolist()
     assert "device='gpu:0'" in repr(x.to("gpu"))
+
+
+def test_a_deep_copy_has_the_same_values() -> None:
+    x = torch.arange(6.0).to("gpu").reshape(2, 3)
+    y, rows = copy.deepcopy([x, x[1]])
+    assert y.device == x.device and y.tolist() == x.tolist() and rows.tolist() == [3, 4, 5]
+    y.mul_(2)
+    assert rows.tolist() == [6, 8, 10] and x[1].tolist() == [3, 4, 5]
+    module = torch.nn.Linear(3, 2).to("gpu")
+    assert torch.equal(copy.deepcopy(module).weight, module.weight)

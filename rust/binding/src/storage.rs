@@ -3,8 +3,8 @@
 use crate::dtype::PyDevice;
 use crate::error::IntoPy;
 use crate::node::Held;
-use array::Storage;
-use base::Device;
+use array::{Array, Storage};
+use base::{DType, Device, Layout};
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
@@ -113,13 +113,11 @@ impl PyStorage {
         1
     }
 
-    /// A storage of its own with the same bytes; on the meta device, of the same size.
+    /// A storage of its own with the same bytes, on the same device; a meta storage has none.
     fn clone(&self) -> PyResult<PyStorage> {
-        if self.0.buffer().is_some() {
-            return PyStorage::from_slice(self.bytes()?);
-        }
-        let storage = Storage::uninit(self.0.nbytes(), self.0.device()).py()?;
-        Ok(PyStorage(Arc::new(storage)))
+        let all = Layout::contiguous(&[self.0.nbytes()]);
+        let bytes = Array::over(self.0.clone(), all, DType::U8).py()?;
+        Ok(PyStorage(bytes.copied().py()?.storage().clone()))
     }
 
     /// Itself, as the bytes of a typed storage.
