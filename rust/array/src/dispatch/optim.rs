@@ -71,52 +71,25 @@ fn correction(beta: f64, step: f64) -> f64 {
 }
 
 /// The shader's rule for an update, and its numbers.
-fn on_gpu(rule: &Update, state: [Option<&Array>; 3]) -> (Rule, Common, Vec<f64>) {
-    let number = |flag: bool| f64::from(u8::from(flag));
-    let common = |maximize, decay, rate| Common { maximize, shrink: 1.0, decay, rate };
-    let decoupled = |by: Common, decoupled: bool, lr: f64| {
-        let shrink = 1.0 - lr * by.decay;
-        if decoupled { Common { shrink, decay: 0.0, ..by } } else { by }
-    };
+type OnGpu = (Rule, Common, Vec<f64>);
+
+fn on_gpu(rule: &Update, state: [Option<&Array>; 3]) -> OnGpu {
     match rule {
         Update::Sgd(by) => {
             let text = if state[0].is_some() { Rule::Momentum } else { Rule::Sgd };
+            let number = |flag: bool| f64::from(u8::from(flag));
             let numbers =
                 vec![by.momentum, 1.0 - by.dampening, number(by.first_step), number(by.nesterov)];
             (text, common(by.maximize, by.weight_decay, -by.lr), numbers)
         }
-        Update::Adam(by) => {
-            let [beta1, beta2] = by.betas;
-            let text = if state[2].is_some() { Rule::Amsgrad } else { Rule::Adam };
-            let root = correction(beta2, by.step).sqrt();
-            let rate = -(by.lr / correction(beta1, by.step));
-            let common = common(by.maximize, by.weight_decay, rate);
-            let numbers = vec![1.0 - beta1, beta2, 1.0 - beta2, root, by.eps];
-            (text, decoupled(common, by.decoupled, by.lr), numbers)
-        }
+        Update::Adam(by) => adam(by, state[2].is_some()),
         Update::Adamax(by) => {
             let rate = -(by.lr / correction(by.betas[0], by.step));
             let numbers = vec![1.0 - by.betas[0], by.betas[1], by.eps];
             (Rule::Adamax, common(by.maximize, by.weight_decay, rate), numbers)
         }
-        Update::Nadam(by) => {
-            let ([beta1, beta2], [mu, next]) = (by.betas, by.mu);
-            let rate = -by.lr * (1.0 - mu) / (1.0 - by.mu_product);
-            let mean_rate = (-by.lr * next) / (1.0 - by.mu_product * next);
-            let scale = correction(beta2, by.step);
-            let numbers = vec![1.0 - beta1, beta2, 1.0 - beta2, scale, by.eps, mean_rate];
-            let common = common(by.maximize, by.weight_decay, rate);
-            (Rule::Nadam, decoupled(common, by.decoupled, by.lr), numbers)
-        }
-        Update::Radam(by) => {
-            let [beta1, beta2] = by.betas;
-            let scales = [correction(beta1, by.step), correction(beta2, by.step).sqrt()];
-            let factor = by.rectification().unwrap_or(0.0);
-            let numbers =
-                vec![1.0 - beta1, beta2, 1.0 - beta2, scales[0], by.lr, scales[1], by.eps, factor];
-            let common = common(by.maximize, by.weight_decay, 0.0);
-            (Rule::Radam, decoupled(common, by.decoupled, by.lr), numbers)
-        }
+        Update::Nadam(by) => nadam(by),
+        Update::Radam(by) => radam(by),
         Update::Adagrad(by) => {
             let rate = -(by.lr / (1.0 + (by.step - 1.0) * by.lr_decay));
             (Rule::Adagrad, common(by.maximize, by.weight_decay, rate), vec![by.eps])
@@ -144,4 +117,43 @@ fn on_gpu(rule: &Update, state: [Option<&Array>; 3]) -> (Rule, Common, Vec<f64>)
             (Rule::Rprop, common(by.maximize, 0.0, 0.0), numbers)
         }
     }
+}
+
+fn common(maximize: bool, decay: f64, rate: f64) -> Common {
+    Common { maximize, shrink: 1.0, decay, rate }
+}
+
+/// Weight decay that shrinks the parameter instead of adding to its gradient.
+fn decoupled(common: Common, decoupled: bool, lr: f64) -> Common {
+    let shrink = 1.0 - lr * common.decay;
+    if decoupled { Common { shrink, decay: 0.0, ..common } } else { common }
+}
+
+fn adam(by: &kernels::Adam, amsgrad: bool) -> OnGpu {
+    let [beta1, beta2] = by.betas;
+    let root = correction(beta2, by.step).sqrt();
+    let common = common(by.maximize, by.weight_decay, -(by.lr / correction(beta1, by.step)));
+    let numbers = vec![1.0 - beta1, beta2, 1.0 - beta2, root, by.eps];
+    let text = if amsgrad { Rule::Amsgrad } else { Rule::Adam };
+    (text, decoupled(common, by.decoupled, by.lr), numbers)
+}
+
+fn nadam(by: &kernels::Nadam) -> OnGpu {
+    let ([beta1, beta2], [mu, next]) = (by.betas, by.mu);
+    let rate = -by.lr * (1.0 - mu) / (1.0 - by.mu_product);
+    let mean_rate = (-by.lr * next) / (1.0 - by.mu_product * next);
+    let scale = correction(beta2, by.step);
+    let numbers = vec![1.0 - beta1, beta2, 1.0 - beta2, scale, by.eps, mean_rate];
+    let common = common(by.maximize, by.weight_decay, rate);
+    (Rule::Nadam, decoupled(common, by.decoupled, by.lr), numbers)
+}
+
+fn radam(by: &kernels::Radam) -> OnGpu {
+    let [beta1, beta2] = by.betas;
+    let scales = [correction(beta1, by.step), correction(beta2, by.step).sqrt()];
+    let factor = by.rectification().unwrap_or(0.0);
+    let numbers =
+        vec![1.0 - beta1, beta2, 1.0 - beta2, scales[0], by.lr, scales[1], by.eps, factor];
+    let common = common(by.maximize, by.weight_decay, 0.0);
+    (Rule::Radam, decoupled(common, by.decoupled, by.lr), numbers)
 }

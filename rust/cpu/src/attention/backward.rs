@@ -83,39 +83,22 @@ impl<T: Float> Heads<'_, T> {
             let (g, y) = (g.part(at, count * value_width), y.part(at, count * value_width));
             let turned = |x: Out<'_, T>| rows(x.read(), seen).transposed();
             let q = rows(q.part(from * width, count * width), width);
+            let (g_rows, v) = (rows(g, value_width), rows(vt.read(), keys));
             // SAFETY: p and ds are [count, seen], g [count, value_width], q [count, width], kt and
             // vt have a row of all keys per feature; gk and gv have at least `seen` rows.
             unsafe {
-                multiply(
-                    ds,
-                    [count, seen, value_width, seen],
-                    [rows(g, value_width), rows(vt.read(), keys)],
-                    T::ONE,
-                    false,
-                );
+                multiply(ds, [count, seen, value_width, seen], [g_rows, v], T::ONE, false);
                 for i in 0..count {
-                    let (g, y) = (
-                        g.part(i * value_width, value_width),
-                        y.part(i * value_width, value_width),
-                    );
+                    let at = i * value_width;
+                    let (g, y) = (g.part(at, value_width), y.part(at, value_width));
                     let (p, ds) = (p.part(i * seen, seen), ds.part(i * seen, seen));
                     score_gradient(p, ds, g, y, lse.at(head * queries + from + i));
                 }
-                multiply(
-                    gv,
-                    [seen, value_width, count, value_width],
-                    [turned(p), rows(g, value_width)],
-                    T::ONE,
-                    true,
-                );
+                let by_key = [seen, value_width, count, value_width];
+                multiply(gv, by_key, [turned(p), g_rows], T::ONE, true);
                 let target = gq.part(from * width, count * width);
-                multiply(
-                    target,
-                    [count, width, seen, width],
-                    [rows(ds.read(), seen), rows(k, width)],
-                    self.scale,
-                    false,
-                );
+                let factors = [rows(ds.read(), seen), rows(k, width)];
+                multiply(target, [count, width, seen, width], factors, self.scale, false);
                 multiply(gk, [seen, width, count, width], [turned(ds), q], self.scale, true);
             }
         }
