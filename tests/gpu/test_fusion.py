@@ -202,6 +202,10 @@ def test_operands_of_what_waits_count_as_allocated() -> None:
     gpu.synchronize()
     assert gpu.memory_allocated() - before == nbytes
     assert y.sum().item() == 2 << 20
+    z = y + 1
+    del y
+    gpu.empty_cache()
+    assert gpu.memory_allocated() - before == nbytes and z[0].item() == 3
 
 
 def test_more_operands_than_a_kernel_takes_are_two_kernels() -> None:

@@ -45,8 +45,7 @@ pub fn reset_peaks(index: usize) -> Result<()> {
 
 /// Gives memory that no tensor holds back to the driver.
 pub fn empty_cache(index: usize) -> Result<()> {
-    gpu::device(index)?.trim();
-    Ok(())
+    gpu::device(index)?.trim()
 }
 
 /// From now on takes no more than this from the driver.

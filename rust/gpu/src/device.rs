@@ -257,7 +257,7 @@ impl Device {
                 self.settle()?;
                 self.state().submit(&self.queue);
                 self.wait()?;
-                self.trim();
+                self.trim()?;
                 self.create(size).ok_or_else(|| self.out_of_memory(nbytes))?
             }
         };
@@ -308,12 +308,14 @@ impl Device {
     }
 
     /// Gives the memory that no tensor holds back to the driver.
-    pub fn trim(&self) {
+    pub fn trim(&self) -> Result<()> {
+        self.settle()?;
         let mut state = self.state();
         self.collect(&mut state);
         state.pipelines.forget_groups();
         let freed: u64 = state.pool.drain().map(|block| block.size).sum();
         self.memory.reserved.fetch_sub(freed as usize, Ordering::Relaxed);
+        Ok(())
     }
 
     /// From now on takes no more than this from the driver.
