@@ -18,6 +18,29 @@ var<workgroup> tile_a: array<{{S}}, TILE * DEPTH>;
 var<workgroup> tile_b: array<{{S}}, DEPTH * TILE>;
 var<workgroup> tile_c: array<f32, TILE * TILE>;
 
+// Neighbouring threads load neighbours in memory, whichever way an operand lies.
+fn load_a(a_at: u32, row0: u32, k0: u32, t: u32) {
+  for (var e = t; e < TILE * DEPTH; e += 128u) {
+    let by_row = p.a_col <= p.a_row;
+    let r = select(e % TILE, e / DEPTH, by_row);
+    let c = select(e / TILE, e % DEPTH, by_row);
+    var v = 0.0;
+    if (row0 + r < p.m && k0 + c < p.k) { v = in0_at(a_at + (row0 + r) * p.a_row + (k0 + c) * p.a_col); }
+    tile_a[r * DEPTH + c] = {{S}}(v);
+  }
+}
+
+fn load_b(b_at: u32, k0: u32, col0: u32, t: u32) {
+  for (var e = t; e < TILE * DEPTH; e += 128u) {
+    let by_row = p.b_col <= p.b_row;
+    let r = select(e % DEPTH, e / TILE, by_row);
+    let c = select(e / DEPTH, e % TILE, by_row);
+    var v = 0.0;
+    if (k0 + r < p.k && col0 + c < p.n) { v = in1_at(b_at + (k0 + r) * p.b_row + (col0 + c) * p.b_col); }
+    tile_b[r * TILE + c] = {{S}}(v);
+  }
+}
+
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) t: u32) {
   let batch = group.z + p.first;
@@ -40,22 +63,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var acc10 = coopLoadT<coop_mat{{N0}}x{{N0}}<f32, C>>(&tile_c[c10], TILE);
   var acc11 = coopLoadT<coop_mat{{N0}}x{{N0}}<f32, C>>(&tile_c[c11], TILE);
   for (var k0 = 0u; k0 < p.k; k0 += DEPTH) {
-    for (var e = t; e < TILE * DEPTH; e += 128u) {
-      let by_row = p.a_col <= p.a_row;
-      let r = select(e % TILE, e / DEPTH, by_row);
-      let c = select(e / TILE, e % DEPTH, by_row);
-      var v = 0.0;
-      if (row0 + r < p.m && k0 + c < p.k) { v = in0_at(a_at + (row0 + r) * p.a_row + (k0 + c) * p.a_col); }
-      tile_a[r * DEPTH + c] = {{S}}(v);
-    }
-    for (var e = t; e < TILE * DEPTH; e += 128u) {
-      let by_row = p.b_col <= p.b_row;
-      let r = select(e % DEPTH, e / TILE, by_row);
-      let c = select(e / DEPTH, e % TILE, by_row);
-      var v = 0.0;
-      if (k0 + r < p.k && col0 + c < p.n) { v = in1_at(b_at + (k0 + r) * p.b_row + (col0 + c) * p.b_col); }
-      tile_b[r * TILE + c] = {{S}}(v);
-    }
+    load_a(a_at, row0, k0, t);
+    load_b(b_at, k0, col0, t);
     workgroupBarrier();
     for (var k = 0u; k < DEPTH; k += SIZE) {
       let a0_at = row * DEPTH + k;
