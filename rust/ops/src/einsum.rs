@@ -1,7 +1,7 @@
 //! Sums of products by index letters, as a chain of batched matrix products.
 
 use crate::autocast::lowered;
-use crate::{matmul, reduce, view};
+use crate::{Var, matmul, reduce, view};
 use base::{Dims, Result, ensure};
 use tape::Tensor;
 
@@ -48,7 +48,7 @@ fn letters(text: &str, rank: Option<usize>, number: usize) -> Result<Vec<u32>> {
 }
 
 /// A letter that comes twice takes the diagonal of its dimensions.
-fn diagonals(mut operand: Labelled) -> Result<Labelled> {
+fn diagonals(mut operand: Labelled, number: usize) -> Result<Labelled> {
     let mut i = 0;
     while i < operand.letters.len() {
         let letter = operand.letters[i];
@@ -60,7 +60,7 @@ fn diagonals(mut operand: Labelled) -> Result<Labelled> {
         ensure!(
             dims[i] == dims[j],
             Runtime,
-            "einsum(): subscript {} is repeated for operand 0 but the sizes don't match, {} != {}",
+            "einsum(): subscript {} is repeated for operand {number} but the sizes don't match, {} != {}",
             char::from_u32(letter).unwrap_or('.'),
             dims[j],
             dims[i]
@@ -93,11 +93,11 @@ pub fn einsum(equation: &str, tensors: &[Tensor]) -> Result<Tensor> {
     let mut operands = Vec::with_capacity(tensors.len());
     for (number, (text, tensor)) in texts.iter().zip(tensors).enumerate() {
         let letters = letters(text, Some(tensor.rank()), number)?;
-        operands.push(diagonals(Labelled { tensor: tensor.clone(), letters })?);
+        operands.push(diagonals(Labelled { tensor: tensor.clone(), letters }, number)?);
     }
     let output = output_letters(right, &operands)?;
     check_sizes(&operands)?;
-    contract_all(operands, &output)
+    contract_all(&operands, &output)
 }
 
 fn output_letters(right: Option<&str>, operands: &[Labelled]) -> Result<Vec<u32>> {
@@ -150,87 +150,115 @@ fn check_sizes(operands: &[Labelled]) -> Result<()> {
     Ok(())
 }
 
-/// Contracts operands from the left; a letter is summed once nobody needs it any more.
-fn contract_all(mut operands: Vec<Labelled>, output: &[u32]) -> Result<Tensor> {
-    let mut result = operands.remove(0);
-    while !operands.is_empty() {
-        let next = operands.remove(0);
-        let later = |l: u32| output.contains(&l) || operands.iter().any(|o| o.letters.contains(&l));
-        result = contract(result, next, &later)?;
-    }
-    let gone: Vec<i64> = (0..result.letters.len())
-        .filter(|&i| !output.contains(&result.letters[i]))
-        .map(|i| i as i64)
+/// The letters of the output, then those to be summed: the dots first, the others by the alphabet.
+fn all_letters(operands: &[Labelled], output: &[u32]) -> Vec<u32> {
+    let mut summed: Vec<u32> = operands
+        .iter()
+        .flat_map(|o| o.letters.iter().copied())
+        .filter(|l| !output.contains(l))
         .collect();
-    if !gone.is_empty() {
-        result.tensor = reduce::sum(&result.tensor, Some(&gone), false, None)?;
-        result.letters.retain(|l| output.contains(l));
-    }
-    arranged(&result, output)
+    summed.sort_unstable_by_key(|&l| if l >= DOTS { (0, u32::MAX - l) } else { (1, l) });
+    summed.dedup();
+    output.iter().copied().chain(summed).collect()
 }
 
 /// Dimensions in the order of `letters`, missing ones of size 1.
-fn arranged(operand: &Labelled, letters: &[u32]) -> Result<Tensor> {
-    let present: Vec<i64> = letters
-        .iter()
-        .filter_map(|l| operand.letters.iter().position(|m| m == l))
-        .map(|i| i as i64)
-        .collect();
-    let ordered = view::permute(&operand.tensor, &present)?;
-    let mut sizes = ordered.dims().to_vec().into_iter();
-    let dims: Dims = letters
-        .iter()
-        .map(|l| if operand.letters.contains(l) { sizes.next().unwrap_or(1) } else { 1 })
-        .collect();
-    if *ordered.dims() == *dims { Ok(ordered) } else { view::reshape_to(&ordered, &dims) }
+fn aligned(operand: &Labelled, letters: &[u32]) -> Result<Tensor> {
+    let mut tensor = operand.tensor.clone();
+    let mut order = Vec::with_capacity(letters.len());
+    for letter in letters {
+        order.push(match operand.letters.iter().position(|l| l == letter) {
+            Some(place) => place as i64,
+            None => {
+                tensor = view::unsqueeze(&tensor, -1)?;
+                tensor.rank() as i64 - 1
+            }
+        });
+    }
+    view::permute(&tensor, &order)
 }
 
-/// Two operands into one by a batched matrix product: shared letters that are kept are the batch,
-/// shared letters nobody needs later are summed, the others stand side by side.
-fn contract(a: Labelled, b: Labelled, later: &dyn Fn(u32) -> bool) -> Result<Labelled> {
-    let a = summed(a, &b.letters, later)?;
-    let b = summed(b, &a.letters, later)?;
-    let size =
-        |o: &Labelled, l: u32| o.letters.iter().position(|m| *m == l).map(|i| o.tensor.dims()[i]);
-    let joint = |l: u32| size(&a, l).unwrap_or(1).max(size(&b, l).unwrap_or(1));
-    let in_both = |l: u32| matches!((size(&a, l), size(&b, l)), (Some(m), Some(n)) if m == n);
-    let shared: Vec<u32> = a.letters.iter().copied().filter(|&l| b.letters.contains(&l)).collect();
-    let inner: Vec<u32> = shared.iter().copied().filter(|&l| !later(l) && in_both(l)).collect();
-    let batch: Vec<u32> = shared.iter().copied().filter(|l| !inner.contains(l)).collect();
-    let left: Vec<u32> = a.letters.iter().copied().filter(|l| !shared.contains(l)).collect();
-    let right: Vec<u32> = b.letters.iter().copied().filter(|l| !shared.contains(l)).collect();
-    let sizes = |list: &[u32]| -> Dims { list.iter().map(|&l| joint(l)).collect() };
-    let volume = |list: &[u32]| list.iter().map(|&l| joint(l)).product::<usize>();
-    let block = |o: &Labelled, rows: &[u32], columns: &[u32]| -> Result<Tensor> {
-        let order: Vec<u32> = batch.iter().chain(rows).chain(columns).copied().collect();
-        let wide = view::expand_to(&arranged(o, &order)?, &sizes(&order));
-        view::reshape_to(&wide, &[volume(&batch), volume(rows), volume(columns)])
+/// Contracts operands from the left; a dimension is summed when the last two that have it meet, or
+/// in the only one that has it.
+fn contract_all(operands: &[Labelled], output: &[u32]) -> Result<Tensor> {
+    let letters = all_letters(operands, output);
+    let aligned: Vec<Tensor> =
+        operands.iter().map(|o| aligned(o, &letters)).collect::<Result<_>>()?;
+    let summed = output.len()..letters.len();
+    let mut holders: Vec<usize> =
+        (0..letters.len()).map(|d| aligned.iter().filter(|t| t.dims()[d] != 1).count()).collect();
+    let mut result = aligned[0].clone();
+    if aligned.len() == 1 && !summed.is_empty() {
+        let gone: Vec<i64> = summed.map(|d| d as i64).collect();
+        return reduce::sum(&result, Some(&gone), false, None);
+    }
+    for next in &aligned[1..] {
+        let (mut left, mut right, mut both) = (Vec::new(), Vec::new(), Vec::new());
+        for d in summed.clone() {
+            let (in_left, in_right) = (result.dims()[d] != 1, next.dims()[d] != 1);
+            match (in_left, in_right, holders[d]) {
+                (true, true, 2) => both.push(d),
+                (true, true, _) => holders[d] -= 1,
+                (true, false, 1) => left.push(d as i64),
+                (false, true, 1) => right.push(d as i64),
+                _ => {}
+            }
+        }
+        result = contract(&summed_over(&result, &left)?, &summed_over(next, &right)?, &both)?;
+    }
+    if summed.is_empty() {
+        return Ok(result);
+    }
+    let dims: Dims = result.dims()[..output.len()].iter().copied().collect();
+    view::reshape_to(&result, &dims)
+}
+
+fn summed_over(tensor: &Tensor, dims: &[i64]) -> Result<Tensor> {
+    if dims.is_empty() {
+        return Ok(tensor.clone());
+    }
+    reduce::sum(tensor, Some(dims), true, None)
+}
+
+/// The product of two tensors of equal rank, summed over `inner` dimensions, which both have, by
+/// a batched matrix product: kept dimensions of both are the batch, the others stand side by side
+/// in the order that leaves the result contiguous where one does.
+fn contract(a: &Tensor, b: &Tensor, inner: &[usize]) -> Result<Tensor> {
+    if inner.is_empty() {
+        return (Var::from(a) * Var::from(b)).tensor();
+    }
+    let (x, y) = (a.dims(), b.dims());
+    let kept = || (0..x.len()).filter(|d| !inner.contains(d));
+    let batch: Vec<usize> = kept().filter(|&d| x[d] != 1 && y[d] != 1).collect();
+    let rows: Vec<usize> = kept().filter(|&d| x[d] != 1 && y[d] == 1).collect();
+    let columns: Vec<usize> = kept().filter(|&d| x[d] == 1).collect();
+    match (rows.first(), columns.last()) {
+        (Some(first), Some(last)) if last < first => {
+            product(b, a, [&batch, &columns, inner, &rows])
+        }
+        _ => product(a, b, [&batch, &rows, inner, &columns]),
+    }
+}
+
+/// `a` has the dimensions of batch, rows and inner, `b` those of batch, inner and columns.
+fn product(a: &Tensor, b: &Tensor, parts: [&[usize]; 4]) -> Result<Tensor> {
+    let [batch, rows, inner, columns] = parts;
+    let volume = |t: &Tensor, dims: &[usize]| dims.iter().map(|&d| t.dims()[d]).product::<usize>();
+    let block = |t: &Tensor, parts: [&[usize]; 4]| -> Result<Tensor> {
+        let order: Vec<i64> = parts.concat().iter().map(|&d| d as i64).collect();
+        let sizes = [volume(t, parts[0]), volume(t, parts[1]), volume(t, parts[2])];
+        view::reshape_to(&view::permute(t, &order)?, &sizes)
     };
-    let (mut x, mut y) = (block(&a, &left, &inner)?, block(&b, &inner, &right)?);
-    if !inner.is_empty() {
-        (x, y) = (lowered(&x)?, lowered(&y)?);
+    let x = lowered(&block(a, [batch, rows, inner, columns])?)?;
+    let y = lowered(&block(b, [batch, inner, columns, rows])?)?;
+    let order = [batch, rows, inner, columns].concat();
+    let mut back = vec![0; order.len()];
+    let mut dims = Dims::new();
+    for (place, &d) in order.iter().enumerate() {
+        back[d] = place as i64;
+        dims.push(if inner.contains(&d) { 1 } else { a.dims()[d].max(b.dims()[d]) });
     }
-    let product = matmul::bmm(&x, &y)?;
-    let letters: Vec<u32> = batch.iter().chain(&left).chain(&right).copied().collect();
-    let mut result = Labelled { tensor: view::reshape_to(&product, &sizes(&letters))?, letters };
-    let gone: Vec<u32> = result.letters.iter().copied().filter(|&l| !later(l)).collect();
-    if !gone.is_empty() {
-        result = summed(result, &[], later)?;
-    }
-    Ok(result)
-}
-
-/// Sums letters that neither the other operand nor anybody later needs.
-fn summed(mut o: Labelled, other: &[u32], later: &dyn Fn(u32) -> bool) -> Result<Labelled> {
-    let gone: Vec<i64> = (0..o.letters.len())
-        .filter(|&i| !later(o.letters[i]) && !other.contains(&o.letters[i]))
-        .map(|i| i as i64)
-        .collect();
-    if !gone.is_empty() {
-        o.tensor = reduce::sum(&o.tensor, Some(&gone), false, None)?;
-        o.letters.retain(|&l| later(l) || other.contains(&l));
-    }
-    Ok(o)
+    view::permute(&view::reshape_to(&matmul::bmm(&x, &y)?, &dims)?, &back)
 }
 
 crate::ops! {

@@ -179,7 +179,7 @@ pub fn zeta(s: f64, q: f64) -> f64 {
     if s == 1.0 {
         return f64::INFINITY;
     }
-    if s < 1.0 || s.is_nan() || q.is_nan() {
+    if s < 1.0 {
         return f64::NAN;
     }
     if q <= 0.0 {
