@@ -30,6 +30,9 @@ ROUNDING = frozenset("float half bfloat16 cfloat".split())
 #: PyTorch too has no derivative with respect to the first argument.
 PARTIAL = frozenset("igamma igammac special_zeta".split())
 
+#: PyTorch's gradient is not the derivative; `data/op_values.json` holds it.
+AS_RECORDED = frozenset({"as_strided_scatter"})
+
 #: PyTorch too has no second derivative.
 ONCE = frozenset({"ctc_loss"})
 
@@ -70,7 +73,7 @@ CHECKED = [op for op in OPS if not op.is_inplace and differentiable(op)]
 
 
 @pytest.mark.parametrize(
-    "op", [op for op in CHECKED if op.name not in ROUNDING], ids=lambda op: op.name
+    "op", [op for op in CHECKED if op.name not in ROUNDING | AS_RECORDED], ids=lambda op: op.name
 )
 def test_derivatives(op):
     for func, inputs in problems(op, "float64"):

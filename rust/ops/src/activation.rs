@@ -31,6 +31,12 @@ fn elu_scalar<T: Real>(x: T, p: &Params) -> T {
     if x > T::ZERO { x * scale } else { Field::expm1(x * inner) * alpha * scale }
 }
 
+fn elu_vjp(g: Var, x: Var, p: Params) -> Var {
+    let high = p[1] * &g;
+    let low = (p[0] * p[1] * p[2]) * (g * (p[2] * &x).exp());
+    high.where_(x.gt(0i64), low)
+}
+
 #[inline(always)]
 fn hard_shrunk<T: Real>(x: T, p: &Params) -> T {
     let limit = T::from_f64(p[0]);
@@ -64,7 +70,9 @@ crate::unary! { ACTIVATION:
     leaky_relu { out: Same, unary_with: [Float => |x, p| leaky(x, p)], wgsl: "select(p0 * x, x, x > 0.0)",
         vjp: [|g, x, p| { let low = p[0] * &g; g.where_(x.gt(0i64), low) }], sample: -4.0..4.0 }
     /// x where positive, else alpha (exp(x) - 1): parameters alpha, scale, input scale.
-    elu { out: Same, unary_with: [Float => |x, p| elu_scalar(x, p)], wgsl: "elu(x, p0, p1, p2)", vjp: [|g, x, p| { let high = p[1] * &g; let low = (p[0] * p[1] * p[2]) * (g * (p[2] * &x).exp()); high.where_(x.gt(0i64), low) }], sample: -4.0..4.0 }
+    elu { out: Same, unary_with: [Float => |x, p| elu_scalar(x, p)], wgsl: "elu(x, p0, p1, p2)", vjp: [|g, x, p| elu_vjp(g, x, p)], sample: -4.0..4.0 }
+    /// [`elu`] of one scale, whose node says so.
+    celu_of as "CeluBackward0" { out: Same, unary_with: [Float => |x, p| elu_scalar(x, p)], wgsl: "elu(x, p0, p1, p2)", vjp: [|g, x, p| elu_vjp(g, x, p)], sample: -4.0..4.0 }
     /// x limited to two bounds.
     hardtanh { out: Same, unary_with: [Float => |x, p| Ordered::clamp_to(x, Real::from_f64(p[0]), Real::from_f64(p[1])), Int => |x, p| Ordered::clamp_to(x, p[0] as _, p[1] as _)], wgsl: "clamp_to(x, p0, p1)",
         vjp: [|g, x, p| Var::from(0.0).where_(x.clone().le(p[0]).logical_or(x.ge(p[1])), g)], sample: -4.0..4.0 }

@@ -1,7 +1,8 @@
 //! Signatures of arithmetic that say more than two operands: `alpha`, rounding modes, bounds.
 
 use crate::call::Dest;
-use crate::map::{NONE, map};
+use crate::map::{MapRow, NONE, map};
+use crate::node::Formula;
 use crate::{Var, binary, unary};
 use base::{DType, Error, Kind, Result, Scalar, bail, ensure};
 use cpu::math::Ordered;
@@ -45,15 +46,72 @@ fn scaled(a: &Var, b: Var, alpha: Scalar, op: &str) -> Result<Var> {
     Ok(b * Var::S(alpha))
 }
 
+/// A sum of two tensors in which one is scaled, as one node that keeps nothing.
+struct Weighted {
+    row: &'static MapRow,
+    node: &'static str,
+    /// The factors of the gradients of both tensors.
+    weights: [Var; 2],
+}
+
+/// The result of `by.row` at `operands`, which are made of `a` and `b`.
+fn weighted(by: Weighted, a: &Tensor, b: &Tensor, operands: &[Var]) -> Result<Tensor> {
+    let value = {
+        let _off = tape::set_grad_enabled(false);
+        map(by.row, operands, NONE, Dest::New)?
+    };
+    tape::record(value.array(), &[a, b], |_| {
+        Formula::new(by.node, 2, &[], move |grads, saved| {
+            let g = Var::grad(grads);
+            let part = |i: usize| &g * &by.weights[i].clone().conj();
+            Ok((0..2).map(|i| saved.needs[i].then(|| part(i))).collect())
+        })
+    })
+}
+
+/// `a + alpha b`, or the difference.
+fn combined(row: &'static MapRow, dest: Dest<'_>, a: Var, b: Var, alpha: Scalar) -> Result<Tensor> {
+    let factor = if alpha.equals_int(1) { None } else { Some(alpha) };
+    if let (Dest::New, Var::T(x), Var::T(y), Some(alpha)) = (dest, &a, &b, factor)
+        && tape::needs_history(&[x, y])
+    {
+        let (node, weight) = if std::ptr::eq(row, &raw const binary::add::OP) {
+            ("AddBackward0", Var::S(alpha))
+        } else {
+            ("SubBackward0", -Var::S(alpha))
+        };
+        let scaled = {
+            let _off = tape::set_grad_enabled(false);
+            scaled(&a, b.clone(), alpha, row.op.name)?
+        };
+        let by = Weighted { row, node, weights: [Var::from(1i64), weight] };
+        return weighted(by, x, y, &[a.clone(), scaled]);
+    }
+    let b = scaled(&a, b, alpha, row.op.name)?;
+    map(row, &[a, b], NONE, dest)
+}
+
 fn add(dest: Dest<'_>, a: Var, b: Var, alpha: Scalar) -> Result<Tensor> {
-    let b = scaled(&a, b, alpha, "add")?;
-    map(&binary::add::OP, &[a, b], NONE, dest)
+    combined(&binary::add::OP, dest, a, b, alpha)
 }
 
 fn sub_scaled(dest: Dest<'_>, a: Var, b: Var, alpha: Scalar) -> Result<Tensor> {
     refuse_bool(&a, &b)?;
-    let b = scaled(&a, b, alpha, "sub")?;
-    map(&binary::sub::OP, &[a, b], NONE, dest)
+    combined(&binary::sub::OP, dest, a, b, alpha)
+}
+
+/// `b - alpha a`.
+fn rsub(dest: Dest<'_>, a: &Tensor, b: Var, alpha: Scalar) -> Result<Tensor> {
+    let Var::T(y) = &b else {
+        return sub_scaled(dest, b, a.into(), alpha);
+    };
+    refuse_bool(&b, &a.into())?;
+    let operands = {
+        let _off = tape::set_grad_enabled(false);
+        [b.clone(), scaled(&b, a.into(), alpha, "rsub")?]
+    };
+    let weights = [-Var::S(alpha), Var::from(1i64)];
+    weighted(Weighted { row: &binary::sub::OP, node: "RsubBackward0", weights }, a, y, &operands)
 }
 
 fn refuse_bool(a: &Var, b: &Var) -> Result<()> {
@@ -147,7 +205,7 @@ crate::filling_ops! {
     /// `input - alpha * other`.
     fmio "subtract(Operand self, Operand other, *, Scalar alpha=1) -> Tensor" => |dest, a, b, alpha| sub_scaled(dest, a, b, alpha);
     /// `other - alpha * input`.
-    f "rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor" => |dest, a, b, alpha| sub_scaled(dest, b, a, alpha);
+    f "rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor" => |dest, a, b, alpha| rsub(dest, a, b, alpha);
     /// The quotient, optionally rounded: `rounding_mode` None, "trunc" or "floor".
     fmio "div(Operand self, Operand other, *, str? rounding_mode=None) -> Tensor" => |dest, a, b, mode| div(dest, a, b, mode);
     /// The nearest integer, halves to even.

@@ -287,6 +287,11 @@ fn equal(a: &Tensor, b: &Tensor) -> Result<bool> {
     truth(&crate::reduce::all(&same, None, false)?)
 }
 
+/// The larger of each element and a bound.
+pub(crate) fn at_least(x: &Tensor, low: Var) -> Result<Tensor> {
+    clamp(Dest::New, x, Some(low), None, BELOW)
+}
+
 /// The common dtype of two tensors, as an op on them would take.
 fn result_type(a: &Var, b: &Var) -> Result<DType> {
     let mut promotion = Promotion::new();

@@ -262,6 +262,14 @@ fn check_parts(a: &Tensor, b: &Tensor) -> Result<()> {
 
 /// Complex numbers of absolute values and angles.
 fn polar(dest: Dest<'_>, abs: &Tensor, angle: &Tensor) -> Result<Tensor> {
+    if matches!(dest, Dest::New) {
+        let turned = |inputs: &[Tensor]| turned(Dest::New, &inputs[0], &inputs[1]);
+        return crate::fused::composite("PolarBackward0", &[abs, angle], turned);
+    }
+    turned(dest, abs, angle)
+}
+
+fn turned(dest: Dest<'_>, abs: &Tensor, angle: &Tensor) -> Result<Tensor> {
     check_parts(abs, angle)?;
     let part = |row: &'static map::MapRow| -> Result<Tensor> {
         let turned = map::apply(row, &[angle.into()], map::NONE)?;

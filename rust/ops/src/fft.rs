@@ -1,7 +1,7 @@
 //! Discrete Fourier transforms. One complex transform has a kernel; real and Hermitian signals are
 //! reduced to it, so that all gradients are transforms again.
 
-use crate::node::Linear;
+use crate::node::{Linear, linear};
 use crate::options::Options;
 use crate::reduce::float_of;
 use crate::{Var, cast, create, join, pad, rearrange, view};
@@ -153,19 +153,83 @@ impl Axes {
     }
 }
 
+/// The transform of real numbers along `dims`, of the last one the half that says all or all.
+fn real_to_complex(x: &Tensor, dims: &[usize], half: bool, scale: f64) -> Result<Tensor> {
+    let Some(&last) = dims.last() else {
+        return complexified(x);
+    };
+    let n = x.dims()[last];
+    let spectrum = || {
+        let whole = complex(&complexified(x)?, dims, Way::Forward, scale)?;
+        let part = if half { n / 2 + 1 } else { n } as i64;
+        create::contiguous(&view::narrow(&whole, last as i64, 0, part)?)
+    };
+    let dims = dims.to_vec();
+    linear("FftR2CBackward0", x, spectrum, move |g| {
+        g.then(|g| complex(&resized(g, last, n)?, &dims, Way::Inverse, scale)).real()
+    })
+}
+
+/// The inverse transform of half a Hermitian spectrum (along the last of `dims`) of `n` real numbers.
+fn complex_to_real(half: &Tensor, dims: &[usize], n: usize, scale: f64) -> Result<Tensor> {
+    let Some((&last, rest)) = dims.split_last() else {
+        return Var::from(half).real().tensor();
+    };
+    let signal = || {
+        let half = if rest.is_empty() { half } else { &complex(half, rest, Way::Inverse, 1.0)? };
+        let whole = join::cat(&[half.clone(), mirror(half, last, n)?], last as i64)?;
+        create::contiguous(
+            &Var::from(complex(&whole, &[last], Way::Inverse, scale)?).real().tensor()?,
+        )
+    };
+    let dims = dims.to_vec();
+    linear("FftC2RBackward0", half, signal, move |g| {
+        g.then(|g| doubled(&real_to_complex(g, &dims, true, scale)?, last, n))
+    })
+}
+
+/// The conjugates, in reverse, that half a spectrum of `n` numbers along dimension `d` leaves out.
+fn mirror(half: &Tensor, d: usize, n: usize) -> Result<Tensor> {
+    let rest = view::narrow(half, d as i64, 1, (n - n / 2 - 1) as i64)?;
+    rearrange::flip(&crate::complex::conj(&rest)?, &[d as i64])
+}
+
+/// Half a spectrum of `n` numbers in which those that stand for two count twice.
+fn doubled(half: &Tensor, d: usize, n: usize) -> Result<Tensor> {
+    let part = |start: usize, count: usize| -> Result<Tensor> {
+        view::narrow(half, d as i64, start as i64, count as i64)
+    };
+    let twice = n - n / 2 - 1;
+    let middle = (Var::from(part(1, twice)?) * 2.0).tensor()?;
+    join::cat(&[part(0, 1)?, middle, part(1 + twice, n / 2 - twice)?], d as i64)
+}
+
 /// Complex to complex.
 fn c2c(x: &Tensor, axes: &Axes, by: Transform<'_>) -> Result<Tensor> {
-    let x = axes.fit(&complexified(x)?)?;
-    complex(&x, &axes.dims, by.way, by.scale(axes.count())?)
+    let scale = by.scale(axes.count())?;
+    complex(&axes.fit(&complexified(x)?)?, &axes.dims, by.way, scale)
+}
+
+/// The inverse transform of real numbers is the conjugate of their transform.
+fn turned(spectrum: Tensor, way: Way) -> Result<Tensor> {
+    if way == Way::Forward { Ok(spectrum) } else { crate::complex::conj(&spectrum) }
 }
 
 /// Real to the half of the spectrum (along the last axis) that says all.
 fn r2c(x: &Tensor, axes: &Axes, by: Transform<'_>) -> Result<Tensor> {
-    let whole = c2c(x, axes, by)?;
-    match (axes.dims.last(), axes.sizes.last()) {
-        (Some(&d), Some(n)) => view::narrow(&whole, d as i64, 0, (n / 2 + 1) as i64),
-        _ => Ok(whole),
+    let scale = by.scale(axes.count())?;
+    let x = axes.fit(x)?;
+    let Some((last, rest)) = axes.dims.split_last() else {
+        return complexified(&x);
+    };
+    if by.way == Way::Forward {
+        return real_to_complex(&x, &axes.dims, true, scale);
     }
+    let half = real_to_complex(&x, &[*last], true, scale)?;
+    if rest.is_empty() {
+        return turned(half, by.way);
+    }
+    complex(&Var::from(half).conj().tensor()?, rest, by.way, 1.0)
 }
 
 /// Half of a Hermitian spectrum (along the last axis) to real.
@@ -179,23 +243,17 @@ fn c2r(x: &Tensor, axes: &Axes, by: Transform<'_>) -> Result<Tensor> {
     }
     let scale = by.scale(axes.count())?;
     let half = halves.fit(&complexified(x)?)?;
+    if by.way == Way::Inverse {
+        return complex_to_real(&half, &axes.dims, n, scale);
+    }
     let rest = &axes.dims[..axes.dims.len() - 1];
     let half = if rest.is_empty() { half } else { complex(&half, rest, by.way, 1.0)? };
-    mirrored(&half, last, n, by.way, scale)
-}
-
-/// The real signal of `n` numbers of half a spectrum along dimension `d`: what is missing are the
-/// conjugates, in reverse.
-fn mirrored(half: &Tensor, d: usize, n: usize, way: Way, scale: f64) -> Result<Tensor> {
-    let rest = view::narrow(half, d as i64, 1, (n - n / 2 - 1) as i64)?;
-    let rest = rearrange::flip(&crate::complex::conj(&rest)?, &[d as i64])?;
-    let whole = join::cat(&[half.clone(), rest], d as i64)?;
-    Var::from(complex(&whole, &[d], way, scale)?).real().tensor()
+    complex_to_real(&crate::complex::conj(&half)?, &[last], n, scale)
 }
 
 /// The inverse transform of half a spectrum, times `scale`.
 pub(crate) fn half_to_real(x: &Tensor, d: usize, n: usize, scale: f64) -> Result<Tensor> {
-    mirrored(&resized(x, d, n / 2 + 1)?, d, n, Way::Inverse, scale)
+    complex_to_real(&resized(x, d, n / 2 + 1)?, &[d], n, scale)
 }
 
 /// Sizes of the real signal of a half spectrum: by default the even one.
@@ -233,7 +291,12 @@ impl Place<'_> {
 
 fn plain(x: &Tensor, place: &Place<'_>, by: Transform<'_>) -> Result<Tensor> {
     let x = floating(x, by.op, true)?;
-    c2c(&x, &place.axes(&x)?, by)
+    let axes = place.axes(&x)?;
+    if matches!(place, Place::One(..)) && !x.dtype().is_complex() {
+        let scale = by.scale(axes.count())?;
+        return turned(real_to_complex(&axes.fit(&x)?, &axes.dims, false, scale)?, by.way);
+    }
+    c2c(&x, &axes, by)
 }
 
 fn of_real(x: &Tensor, place: &Place<'_>, by: Transform<'_>) -> Result<Tensor> {

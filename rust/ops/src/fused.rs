@@ -94,17 +94,30 @@ pub fn composite(
     inputs: &[&Tensor],
     meaning: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
 ) -> Result<Tensor> {
+    let [value] = composite_many(name, inputs, move |inputs| Ok([meaning(inputs)?]))?;
+    Ok(value)
+}
+
+/// As [`composite`], of several results.
+pub fn composite_many<const N: usize>(
+    name: &'static str,
+    inputs: &[&Tensor],
+    meaning: impl Fn(&[Tensor]) -> Result<[Tensor; N]> + Send + Sync + 'static,
+) -> Result<[Tensor; N]> {
     let owned: Vec<Tensor> = inputs.iter().map(|&x| x.clone()).collect();
     let silent = tape::set_grad_enabled(false);
-    let value = meaning(&owned)?;
+    let values = meaning(&owned)?;
     drop(silent);
-    tape::record(value.array(), inputs, |_| {
+    let arrays = values.iter().map(Tensor::array).collect();
+    let recorded = tape::record_many(arrays, inputs, |_| {
         let count = inputs.len();
         let keeps: Vec<Keep<'_>> = inputs.iter().map(|x| Keep::Input(x)).collect();
         Formula::new(name, count, &keeps, move |grads, saved| {
-            let meaning = |inputs: &[Tensor]| Ok(vec![meaning(inputs)?]);
+            let meaning = |inputs: &[Tensor]| Ok(meaning(inputs)?.into());
             derive(meaning, &points(saved, count)?, &saved.needs, grads)
         })
         .map(Formula::joint)
-    })
+    })?;
+    let mut recorded = recorded.into_iter();
+    Ok(values.map(|value| recorded.next().unwrap_or(value)))
 }

@@ -1,6 +1,6 @@
 //! Activations with a second operand: learnt slopes, gates, random slopes.
 
-use crate::activation::{self, elu, hardshrink, hardtanh, softshrink, threshold};
+use crate::activation::{self, celu_of, elu, hardshrink, hardtanh, softshrink, threshold};
 use crate::call::Dest;
 use crate::map::{MapRow, map};
 use crate::node::Linear;
@@ -19,7 +19,7 @@ const SELU: [f64; 4] = [1.673_263_242_354_377_2, 1.050_700_987_355_480_5, 1.0, 0
 
 fn celu(dest: Dest<'_>, x: &Tensor, alpha: f64) -> Result<Tensor> {
     ensure!(alpha != 0.0, Runtime, "ZeroDivisionError: alpha cannot be 0 for CELU");
-    row(&elu::OP, dest, x, [alpha, 1.0, 1.0 / alpha, 0.0])
+    row(&celu_of::OP, dest, x, [alpha, 1.0, 1.0 / alpha, 0.0])
 }
 
 fn soft_shrink(dest: Dest<'_>, x: &Tensor, limit: f64) -> Result<Tensor> {

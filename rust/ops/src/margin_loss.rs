@@ -1,14 +1,14 @@
 //! Losses with a margin: ranking, similarity, triplets, classes.
 
 use crate::loss::Reduction;
-use crate::{Var, distance, fused, index, range, reduce, scatter, view};
+use crate::{Var, clamp, distance, fused, index, range, reduce, scatter, view};
 use array::dispatch;
 use base::{DType, Dims, Result, Scalar, bail, ensure, shape};
 use tape::Tensor;
 
 /// max(x, 0).
 fn hinge(x: Var) -> Var {
-    Var::from(0.0).where_(x.clone().lt(0i64), x)
+    x.then(|x| clamp::at_least(x, 0i64.into()))
 }
 
 fn reduced(reduction: i64, losses: Var) -> Result<Tensor> {

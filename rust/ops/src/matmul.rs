@@ -285,22 +285,23 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
         (1, 2) => view::squeeze(&mm(&view::unsqueeze(a, 0)?, b)?, Some(&[0])),
         (2, 2) => mm(a, b),
         (1, _) => view::squeeze(&batched(&view::unsqueeze(a, 0)?, b)?, Some(&[-2])),
-        (_, 1) => view::squeeze(&batched(a, &view::unsqueeze(b, 1)?)?, Some(&[-1])),
-        (_, 2) => folded(a, b),
+        (_, 1 | 2) => folded(a, b),
         _ => batched(a, b),
     }
 }
 
-/// A batch of matrices times one matrix: one tall product.
+/// A batch of matrices times one matrix or vector: one tall product.
 fn folded(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (x, y) = (a.dims(), b.dims());
     let k = x[x.len() - 1];
     let rows: usize = x[..x.len() - 1].iter().product();
-    check_inner(&[rows, k], &y)?;
+    if y.len() == 2 {
+        check_inner(&[rows, k], &y)?;
+    }
     let tall = view::reshape_to(a, &[rows, k])?;
     let mut dims = Dims::from_slice(&x[..x.len() - 1]);
-    dims.push(y[1]);
-    let out = mm(&tall, b)?;
+    y[1..].iter().for_each(|&columns| dims.push(columns));
+    let out = if y.len() == 2 { mm(&tall, b)? } else { mv(&tall, b)? };
     view::unsafe_reshaped(&out, &dims)
 }
 
@@ -383,7 +384,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     let Some(bias) = bias else {
         return matmul(x, &columns);
     };
-    if x.rank() < 2 || weight.rank() != 2 || bias.rank() != 1 {
+    if x.rank() == 0 || weight.rank() != 2 || bias.rank() != 1 {
         return (Var::from(matmul(x, &columns)?) + Var::from(bias)).tensor();
     }
     if x.rank() == 2 {

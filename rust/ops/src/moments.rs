@@ -1,8 +1,8 @@
 //! Variance and standard deviation, alone or with the mean.
 
-use crate::Var;
 use crate::node::{Formula, Keep};
 use crate::reduce::{self, keep_dims, span};
+use crate::{Var, fused};
 use array::Array;
 use array::dispatch::{Statistic, statistic};
 use base::{Result, Scalar, ensure};
@@ -76,18 +76,24 @@ pub fn std(
     moment(Statistic::Std, "std and var", x, dim, correction, keepdim)
 }
 
-type Moment = fn(&Tensor, Option<&[i64]>, Option<Scalar>, bool) -> Result<Tensor>;
-
+/// The statistic and the mean as one node.
 fn with_mean(
-    moment: Moment,
+    statistic: Statistic,
     x: &Tensor,
     dim: Option<&[i64]>,
     correction: Option<Scalar>,
     keepdim: bool,
 ) -> Result<(Tensor, Tensor)> {
+    let is_std = statistic == Statistic::Std;
+    let node = if is_std { "StdMeanBackward0" } else { "VarMeanBackward0" };
+    let dims = dim.filter(|d| !d.is_empty()).map(<[i64]>::to_vec);
     let all: Vec<i64> = (0..x.rank() as i64).collect();
-    let dims = dim.filter(|d| !d.is_empty()).unwrap_or(&all);
-    Ok((moment(x, dim, correction, keepdim)?, reduce::mean(x, Some(dims), keepdim, None)?))
+    let [second, first] = fused::composite_many(node, &[x], move |inputs| {
+        let (x, dims) = (&inputs[0], dims.as_deref());
+        let second = moment(statistic, "std and var", x, dims, correction, keepdim)?;
+        Ok([second, reduce::mean(x, Some(dims.unwrap_or(&all)), keepdim, None)?])
+    })?;
+    Ok((second, first))
 }
 
 fn bessel(unbiased: bool) -> Option<Scalar> {
@@ -110,15 +116,15 @@ crate::ops! {
     /// The standard deviation over dimensions.
     fmo "std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor" => |x, dim, correction, keep| std(x, dim, correction, keep);
     /// Variance and mean of all elements.
-    f "var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)" => |x, unbiased| with_mean(var, x, None, bessel(unbiased), false);
+    f "var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)" => |x, unbiased| with_mean(Statistic::Var, x, None, bessel(unbiased), false);
     /// Variance and mean over dimensions.
-    f "var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)" => |x, dim, unbiased, keep| with_mean(var, x, dim, bessel(unbiased), keep);
+    f "var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)" => |x, dim, unbiased, keep| with_mean(Statistic::Var, x, dim, bessel(unbiased), keep);
     /// Variance and mean over dimensions.
-    f "var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)" => |x, dim, correction, keep| with_mean(var, x, dim, correction, keep);
+    f "var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)" => |x, dim, correction, keep| with_mean(Statistic::Var, x, dim, correction, keep);
     /// Standard deviation and mean of all elements.
-    f "std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)" => |x, unbiased| with_mean(std, x, None, bessel(unbiased), false);
+    f "std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)" => |x, unbiased| with_mean(Statistic::Std, x, None, bessel(unbiased), false);
     /// Standard deviation and mean over dimensions.
-    f "std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)" => |x, dim, unbiased, keep| with_mean(std, x, dim, bessel(unbiased), keep);
+    f "std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)" => |x, dim, unbiased, keep| with_mean(Statistic::Std, x, dim, bessel(unbiased), keep);
     /// Standard deviation and mean over dimensions.
-    f "std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)" => |x, dim, correction, keep| with_mean(std, x, dim, correction, keep);
+    f "std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)" => |x, dim, correction, keep| with_mean(Statistic::Std, x, dim, correction, keep);
 }

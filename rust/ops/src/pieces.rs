@@ -1,8 +1,9 @@
 //! Shapes by example and by name: moving and broadcasting dimensions, splitting and stacking along
 //! the first three, writing a part back into the whole.
 
-use crate::{Var, cast, create, inplace, join, reduce, view};
-use base::{Dims, Result, Scalar, bail, ensure, shape};
+use crate::node::Formula;
+use crate::{Var, cast, create, fused, inplace, join, reduce, view};
+use base::{DType, Dims, Result, Scalar, bail, ensure, shape};
 use tape::Tensor;
 
 fn as_ints(dims: &[usize]) -> Vec<i64> {
@@ -88,7 +89,7 @@ fn tensor_split_at(x: &Tensor, indices: &[i64], dim: i64) -> Result<Vec<Tensor>>
 
 fn tensor_split_by(x: &Tensor, cuts: &Tensor, dim: i64) -> Result<Vec<Tensor>> {
     ensure!(
-        cuts.dtype() == base::DType::I64,
+        cuts.dtype() == DType::I64,
         Runtime,
         "tensor_split expected tensor_indices_or_sections to have dtype of long, but got {}",
         cuts.dtype().type_name()
@@ -190,10 +191,20 @@ fn block_diag(tensors: &[Tensor]) -> Result<Tensor> {
         dtype = Some(dtype.map_or(t.dtype(), |d| base::promote::promote_types(d, t.dtype())));
     }
     let dtype = dtype.unwrap_or_else(base::promote::default_dtype);
+    if blocks.is_empty() {
+        return create::zeros(&[1, 0], dtype, base::Device::CPU);
+    }
+    let inputs: Vec<&Tensor> = tensors.iter().collect();
+    fused::composite("BlockDiagBackward0", &inputs, move |tensors| {
+        along_diagonal(&all_at_least(tensors, 2)?, dtype)
+    })
+}
+
+fn along_diagonal(blocks: &[Tensor], dtype: DType) -> Result<Tensor> {
     let width: usize = blocks.iter().map(|b| b.dims()[1]).sum();
     let mut rows = Vec::new();
     let mut at = 0;
-    for block in &blocks {
+    for block in blocks {
         let (n, m) = (block.dims()[0], block.dims()[1]);
         let side = |columns: usize| create::zeros(&[n, columns], dtype, block.device());
         rows.push(join::cat(
@@ -202,11 +213,7 @@ fn block_diag(tensors: &[Tensor]) -> Result<Tensor> {
         )?);
         at += m;
     }
-    if rows.is_empty() {
-        create::zeros(&[1, 0], dtype, base::Device::CPU)
-    } else {
-        join::cat(&rows, 0)
-    }
+    join::cat(&rows, 0)
 }
 
 /// All tensors repeated to their common shape.
@@ -246,8 +253,53 @@ fn sum_to_size(x: &Tensor, size: &[i64]) -> Result<Tensor> {
     if want.len() == have.len() { Ok(kept) } else { view::reshape_to(&kept, &want) }
 }
 
+/// An op that replaces a part: its name in errors, its node's, and whether the gradient of the
+/// whole is what of it lies outside the part, as it should be, or inside, as PyTorch's is for one.
+struct Embedding {
+    op: &'static str,
+    node: &'static str,
+    outside: bool,
+}
+
+const SELECT: Embedding =
+    Embedding { op: "select_scatter", node: "SelectScatterBackward0", outside: true };
+const SLICE: Embedding =
+    Embedding { op: "slice_scatter", node: "SliceScatterBackward0", outside: true };
+const DIAGONAL: Embedding =
+    Embedding { op: "diagonal_scatter", node: "DiagonalScatterBackward0", outside: true };
+const STRIDED: Embedding =
+    Embedding { op: "as_strided_scatter", node: "AsStridedScatterBackward0", outside: false };
+
 /// A copy of `x` in which the part that `part` names is `src`.
 fn embedded(
+    x: &Tensor,
+    src: &Tensor,
+    kind: &'static Embedding,
+    part: impl Fn(&Tensor) -> Result<Tensor> + Clone + Send + Sync + 'static,
+) -> Result<Tensor> {
+    let whole = {
+        let _off = tape::set_grad_enabled(false);
+        replaced(x, src, kind.op, &part)?
+    };
+    tape::record(whole.array(), &[x, src], |_| {
+        Formula::new(kind.node, 2, &[], move |grads, saved| {
+            let g = create::contiguous(&Var::grad(grads).tensor()?)?;
+            let to_src = part(&g)?;
+            let to_whole = || {
+                let zeros = |t: &Tensor| Var::from(t).zeros_like().tensor();
+                if kind.outside {
+                    embedded(&g, &zeros(&to_src)?, kind, part.clone())
+                } else {
+                    embedded(&zeros(&g)?, &to_src, kind, part.clone())
+                }
+            };
+            let to_whole = saved.needs[0].then(to_whole).transpose()?;
+            Ok(vec![to_whole.map(Var::T), saved.needs[1].then_some(Var::T(to_src))])
+        })
+    })
+}
+
+fn replaced(
     x: &Tensor,
     src: &Tensor,
     op: &str,
@@ -266,10 +318,21 @@ fn embedded(
     Ok(whole)
 }
 
+fn strided_scatter(
+    x: &Tensor,
+    src: &Tensor,
+    size: &[i64],
+    stride: &[i64],
+    offset: Option<i64>,
+) -> Result<Tensor> {
+    let (size, stride) = (size.to_vec(), stride.to_vec());
+    embedded(x, src, &STRIDED, move |t| view::as_strided(t, &size, &stride, offset))
+}
+
 /// Positions in a flattened tensor as one index tensor a dimension.
 fn unravel_index(x: &Tensor, dims: &[i64]) -> Result<Vec<Tensor>> {
     ensure!(
-        x.dtype().is_integral() && x.dtype() != base::DType::Bool,
+        x.dtype().is_integral() && x.dtype() != DType::Bool,
         Type,
         "expected 'indices' to be integer dtype, but got {}",
         x.dtype()
@@ -358,13 +421,13 @@ crate::ops! {
     /// At least three dimensions each.
     fw "atleast_3d.sequence(Tensor[] tensors) -> Tensor[]" => |tensors| all_at_least(tensors, 3);
     /// A copy with one index of a dimension replaced.
-    fmo "select_scatter(Tensor self, Tensor src, int dim, int index) -> Tensor" => |x, src, dim, index| embedded(x, src, "select_scatter", |t| view::select(t, dim, index));
+    fmo "select_scatter(Tensor self, Tensor src, int dim, int index) -> Tensor" => |x, src, dim, index| embedded(x, src, &SELECT, move |t| view::select(t, dim, index));
     /// A copy with a slice replaced.
-    fmo "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor" => |x, src, dim, start, end, step| embedded(x, src, "slice_scatter", |t| view::slice(t, dim, start, end, step));
+    fmo "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor" => |x, src, dim, start, end, step| embedded(x, src, &SLICE, move |t| view::slice(t, dim, start, end, step));
     /// A copy with a diagonal replaced.
-    fmo "diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor" => |x, src, offset, a, b| embedded(x, src, "diagonal_scatter", |t| view::diagonal(t, offset, a, b));
+    fmo "diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor" => |x, src, offset, a, b| embedded(x, src, &DIAGONAL, move |t| view::diagonal(t, offset, a, b));
     /// A copy with any geometry over its storage replaced.
-    fmo "as_strided_scatter(Tensor self, Tensor src, int[] size, int[] stride, int? storage_offset=None) -> Tensor" => |x, src, size, stride, at| embedded(x, src, "as_strided_scatter", |t| view::as_strided(t, size, stride, at));
+    fmo "as_strided_scatter(Tensor self, Tensor src, int[] size, int[] stride, int? storage_offset=None) -> Tensor" => |x, src, size, stride, at| strided_scatter(x, src, size, stride, at);
     /// Positions as one index tensor a dimension.
     f "unravel_index(Tensor indices, int[1] shape) -> Tensor[]" => |x, dims| unravel_index(x, dims);
 }

@@ -2,7 +2,7 @@
 
 use crate::call::Dest;
 use crate::map::{NONE, map};
-use crate::{Var, binary, unary};
+use crate::{Var, binary, fused, unary};
 use base::{DType, Result, Scalar, ensure};
 use tape::Tensor;
 
@@ -82,7 +82,17 @@ fn number_power(dest: Dest<'_>, a: Scalar, b: &Tensor) -> Result<Tensor> {
 }
 
 fn ldexp(dest: Dest<'_>, x: &Tensor, exponent: Var) -> Result<Tensor> {
-    map(&binary::mul::OP, &[x.into(), Var::from(2.0).pow(exponent)], NONE, dest)
+    let scaled = |dest: Dest<'_>, x: &Tensor, exponent: Var| {
+        map(&binary::mul::OP, &[x.into(), Var::from(2.0).pow(exponent)], NONE, dest)
+    };
+    match (dest, exponent) {
+        (Dest::New, Var::T(exponent)) => {
+            fused::composite("LdexpBackward0", &[x, &exponent], move |inputs| {
+                scaled(Dest::New, &inputs[0], Var::from(&inputs[1]))
+            })
+        }
+        (dest, exponent) => scaled(dest, x, exponent),
+    }
 }
 
 /// d/da a^b = b a^(b-1), and 0 where b is 0.

@@ -102,10 +102,17 @@ fn channel_shuffle(x: &Tensor, groups: i64) -> Result<Tensor> {
         Runtime,
         "Number of channels must be divisible by groups. Got {channels} channels and {groups} groups."
     );
-    let mut parts = Dims::from_slice(&[groups, channels / groups]);
+    dealt(x, groups)
+}
+
+fn dealt(x: &Tensor, groups: usize) -> Result<Tensor> {
+    let dims = x.dims();
+    let hand = dims[1] / groups;
+    let mut parts = Dims::from_slice(&[groups, hand]);
     dims[2..].iter().for_each(|&n| parts.push(n));
     let order: Vec<i64> = [1, 0].into_iter().chain(2..parts.len() as i64).collect();
-    spread(x, 1, &parts, &order, &dims[1..])
+    let value = || spread(x, 1, &parts, &order, &dims[1..]);
+    linear("ChannelShuffleBackward0", x, value, move |g| g.then(|g| dealt(g, hand)))
 }
 
 crate::ops! {

@@ -11,13 +11,18 @@ use tape::Tensor;
 
 /// The elements in order along `dim`, and where they were.
 pub fn sort(x: &Tensor, dim: i64, descending: bool) -> Result<(Tensor, Tensor)> {
+    sorted("SortBackward0", x, dim, descending)
+}
+
+/// As [`sort`], with the name of the node.
+fn sorted(node: &'static str, x: &Tensor, dim: i64, descending: bool) -> Result<(Tensor, Tensor)> {
     refuse_complex(x, "sort")?;
     let d = shape::wrap_dim(dim, x.rank())?;
     let layout = base::layout::preserved_layout(&x.layout());
     let values = Array::empty(layout.clone(), x.dtype(), x.device())?;
     let indices = Array::empty(layout, DType::I64, x.device())?;
     kernels::sort(&values, &indices, &x.array(), d, descending)?;
-    picked_at("SortBackward0", x, values, indices, d)
+    picked_at(node, x, values, indices, d)
 }
 
 fn refuse_complex(x: &Tensor, op: &str) -> Result<()> {
@@ -117,7 +122,7 @@ crate::ops! {
     /// Elements in order along a dimension.
     fmo "sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)" => |x, dim, descending| sort(x, dim, descending);
     /// Elements in order along a dimension; equal ones keep their order.
-    fmo "sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)" => |x, stable, dim, descending| always_stable(stable).and_then(|()| sort(x, dim, descending));
+    fmo "sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)" => |x, stable, dim, descending| always_stable(stable).and_then(|()| sorted("SortBackward1", x, dim, descending));
     /// The positions that sort along a dimension.
     fm "argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor" => |x, dim, descending| argsort(x, dim, descending);
     /// The positions that sort along a dimension.

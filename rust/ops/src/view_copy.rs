@@ -76,7 +76,7 @@ crate::ops! {
     /// A copy of a slice.
     fo "slice_copy(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor" => |x, dim, start, end, step| copied("SliceBackward0_copy", x, move |x| view::slice(x, dim, start, end, step));
     /// A copy of part of a dimension.
-    fmo "narrow_copy(Tensor self, int dim, int start, int length) -> Tensor" => |x, dim, start, len| copied("SliceBackward0_copy", x, move |x| narrowed(x, dim, start, len));
+    fmo "narrow_copy(Tensor self, int dim, int start, int length) -> Tensor" => |x, dim, start, len| copied("NarrowCopyBackward0", x, move |x| narrowed(x, dim, start, len));
     /// A copy without dimensions of size 1.
     fo "squeeze_copy(Tensor self, int[1]? dim=None) -> Tensor" => |x, dim| squeezed(x, dim);
     /// A copy of the transpose of a matrix.
@@ -146,7 +146,12 @@ fn strided(x: &Tensor, size: &[i64], stride: &[i64], at: Option<i64>) -> Result<
 
 fn squeezed(x: &Tensor, dim: Option<&[i64]>) -> Result<Tensor> {
     let dim = dim.map(<[i64]>::to_vec);
-    copied("SqueezeBackward0_copy", x, move |x| view::squeeze(x, dim.as_deref()))
+    let node = match dim.as_deref() {
+        None => "SqueezeBackward0_copy",
+        Some([_]) => "SqueezeBackward1_copy",
+        Some(_) => "SqueezeBackward2_copy",
+    };
+    copied(node, x, move |x| view::squeeze(x, dim.as_deref()))
 }
 
 fn split(x: &Tensor, sizes: &[i64], dim: i64) -> Result<Vec<Tensor>> {

@@ -5,8 +5,8 @@ use super::{
     Sizes, check_float, check_info, check_kernel, check_square, decompose, exactly, identity,
     same_batch,
 };
-use crate::Var;
 use crate::node::{Formula, Keep};
+use crate::{Var, fused};
 use array::dispatch::linalg::Decomposition;
 use base::{Kind, Result, ensure};
 use tape::Tensor;
@@ -87,7 +87,9 @@ pub fn cholesky_solve(b: &Tensor, l: &Tensor, upper: bool) -> Result<Tensor> {
 fn cholesky_inverse(l: &Tensor, upper: bool) -> Result<Tensor> {
     check_square(l, "cholesky_inverse", "A")?;
     let n = Sizes::of(l).rows;
-    cholesky_solve(&identity(n, n, l)?, l, upper)
+    fused::composite("CholeskyInverseBackward0", &[l], move |inputs| {
+        cholesky_solve(&identity(n, n, &inputs[0])?, &inputs[0], upper)
+    })
 }
 
 crate::ops! {

@@ -2,7 +2,7 @@
 
 use super::norms::Tolerance;
 use super::{Sizes, check_kernel, check_matrix, inverse};
-use crate::{Var, create, reduce, view};
+use crate::{Var, create, fused, reduce, view};
 use base::{DType, Result, ensure};
 use tape::Tensor;
 
@@ -56,7 +56,10 @@ fn solution(
         if driver == "gels" { 0.0 } else { rcond.unwrap_or(eps * s.rows.max(s.columns) as f64) };
     let by = || Tolerance { atol: Some(Var::from(0.0)), rtol: Some(Var::from(rtol)) };
     let columns = if vector { view::unsqueeze(b, -1)? } else { b.clone() };
-    let x = Var::from(inverse::pinv(a, by(), false)?).mm(&Var::from(&columns));
+    let x = Var::from(fused::composite("LinalgLstsqBackward0", &[a, &columns], move |inputs| {
+        let rtol = Tolerance { atol: Some(Var::from(0.0)), rtol: Some(Var::from(rtol)) };
+        Var::from(inverse::pinv(&inputs[0], rtol, false)?).mm(&Var::from(&inputs[1])).tensor()
+    })?);
     let none = |dtype| create::zeros(&[0], dtype, a.device());
     let values = super::svd::svdvals(&a.detach(), None)?;
     let rank = super::norms::matrix_rank(&a.detach(), by(), false)?;

@@ -6,7 +6,7 @@ use super::{
     solve_triangular,
 };
 use crate::node::{Formula, Keep};
-use crate::{Var, join, scatter, view};
+use crate::{Var, fused, join, scatter, view};
 use array::dispatch::linalg::Decomposition;
 use base::{DType, Dims, Kind, Result, ensure, shape};
 use tape::Tensor;
@@ -198,8 +198,11 @@ fn lu_unpack(
     if !data {
         return Ok((p, empty()?, empty()?));
     }
-    let (l, u) = triangles(&Var::from(lu), &s)?;
-    Ok((p, l.tensor()?, u.tensor()?))
+    let [l, u] = fused::composite_many("LuUnpackBackward0", &[lu], |inputs| {
+        let (l, u) = triangles(&Var::from(&inputs[0]), &Sizes::of(&inputs[0]))?;
+        Ok([l.tensor()?, u.tensor()?])
+    })?;
+    Ok((p, l, u))
 }
 
 /// `a x = b`, `a^H x = b` or `x a = b` by the factors of a.
@@ -213,9 +216,16 @@ fn lu_solve(lu: &Tensor, pivots: &Tensor, b: &Tensor, left: bool, adjoint: bool)
         Runtime,
         "linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix"
     );
+    let pivots = pivots.clone();
+    fused::composite("LinalgLuSolveBackward0", &[lu, b], move |inputs| {
+        solved(&inputs[0], &pivots, &inputs[1], left, adjoint)
+    })
+}
+
+fn solved(lu: &Tensor, pivots: &Tensor, b: &Tensor, left: bool, adjoint: bool) -> Result<Tensor> {
     if !left {
         // x a = b is a^H x^H = b^H.
-        let back = lu_solve(lu, pivots, &Var::from(b).mh().tensor()?, true, !adjoint)?;
+        let back = solved(lu, pivots, &Var::from(b).mh().tensor()?, true, !adjoint)?;
         return Var::from(&back).mh().tensor();
     }
     let (lu, b) = same_batch(lu, b)?;

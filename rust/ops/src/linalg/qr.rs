@@ -195,9 +195,11 @@ fn ormqr(
         Runtime,
         "torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{place}], input.shape[-1])"
     );
-    let q = full_product(x, factors)?;
-    let q = if transpose { Var::from(&q).mh().tensor()? } else { q };
-    if left { matmul::matmul(&q, other) } else { matmul::matmul(other, &q) }
+    fused::composite("OrmqrBackward0", &[x, factors, other], move |inputs| {
+        let q = full_product(&inputs[0], &inputs[1])?;
+        let q = if transpose { Var::from(&q).mh().tensor()? } else { q };
+        if left { matmul::matmul(&q, &inputs[2]) } else { matmul::matmul(&inputs[2], &q) }
+    })
 }
 
 /// All columns of the product: [`householder_product`] of the reflectors filled up with zeros.
