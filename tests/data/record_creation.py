@@ -7,10 +7,7 @@ Run with PyTorch installed: `PYTHONPATH=tests:tests/data python tests/data/recor
 
 from __future__ import annotations
 
-import warnings
-
-import torch
-from record_expressions import record
+from recording import record, require_reference
 
 CREATION = """\
 torch.zeros(2,dtype=torch.long,requires_grad=True)
@@ -486,9 +483,7 @@ torch.Generator() == torch.Generator()
 
 
 if __name__ == "__main__":
-    if not torch.__version__.startswith("2.13.0"):
-        raise SystemExit(f"the reference is PyTorch 2.13.0, not {torch.__version__}")
-    warnings.simplefilter("ignore")
+    require_reference()
     record("creation", CREATION)
     record("dtypes", DTYPES)
     record("numpy_sharing", NUMPY_SHARING)

@@ -7,10 +7,7 @@ Run with PyTorch installed: `PYTHONPATH=tests:tests/data python tests/data/recor
 
 from __future__ import annotations
 
-import warnings
-
-import torch
-from record_expressions import record
+from recording import record, require_reference
 
 VALUES = """\
 torch.linspace(4.3,-3,50,dtype=torch.int64)
@@ -314,9 +311,7 @@ torch.nn.functional.scaled_dot_product_attention(torch.ones(2,3,4),torch.ones(2,
 
 
 if __name__ == "__main__":
-    if not torch.__version__.startswith("2.13.0"):
-        raise SystemExit(f"the reference is PyTorch 2.13.0, not {torch.__version__}")
-    warnings.simplefilter("ignore")
+    require_reference()
     record("op_values", VALUES)
     nodes = [f"chain(lambda x: {line})" for line in NODES.splitlines()]
     record("op_nodes", "\n".join(nodes))
