@@ -9,6 +9,7 @@ from pyrite import _C
 from pyrite._size import Size
 
 from . import constraints
+from .utils import _sum_rightmost
 
 __all__ = [
     "ComposeTransform",
@@ -16,16 +17,7 @@ __all__ = [
     "ReshapeTransform",
     "Transform",
     "identity_transform",
-    "sum_rightmost",
 ]
-
-
-def sum_rightmost(value: _C.Tensor, count: int) -> _C.Tensor:
-    """The sum over the last `count` dims."""
-    if count == 0:
-        return value
-    kept = value.dim() - count
-    return value.reshape((*value.shape[:kept], -1)).sum(-1)
 
 
 class Transform:
@@ -248,7 +240,7 @@ class ComposeTransform(Transform):
         event_dim = self.domain.event_dim
         for part, before, after in zip(self.parts, points, points[1:], strict=False):
             change = part.log_abs_det_jacobian(before, after)
-            total = total + sum_rightmost(change, event_dim - part.domain.event_dim)
+            total = total + _sum_rightmost(change, event_dim - part.domain.event_dim)
             event_dim += part.codomain.event_dim - part.domain.event_dim
         return total
 
@@ -266,7 +258,7 @@ class ComposeTransform(Transform):
 
     def __repr__(self) -> str:
         inner = ",\n    ".join(repr(part) for part in self.parts)
-        return f"{type(self).__name__}([\n    {inner}\n])"
+        return f"{type(self).__name__}(\n    {inner}\n)"
 
 
 identity_transform = ComposeTransform([])
@@ -317,7 +309,7 @@ class IndependentTransform(Transform):
     def log_abs_det_jacobian(self, x: _C.Tensor, y: _C.Tensor) -> _C.Tensor:
         """`log |dy / dx|` at x and y."""
         change = self.base_transform.log_abs_det_jacobian(x, y)
-        return sum_rightmost(change, self.reinterpreted_batch_ndims)
+        return _sum_rightmost(change, self.reinterpreted_batch_ndims)
 
     def forward_shape(self, shape: Sequence[int]) -> Sequence[int]:
         """The shape of results."""

@@ -9,8 +9,8 @@ from pyrite import _C
 from pyrite._size import Size
 
 from . import constraints
-from ._transform import sum_rightmost
 from .distribution import Distribution
+from .utils import _sum_rightmost
 
 __all__ = ["Independent"]
 
@@ -85,11 +85,11 @@ class Independent(Distribution):
     def log_prob(self, value: _C.Tensor) -> _C.Tensor:
         """The sum over the elements of an event."""
         log_prob = self.base_dist.log_prob(value)
-        return sum_rightmost(log_prob, self.reinterpreted_batch_ndims)
+        return _sum_rightmost(log_prob, self.reinterpreted_batch_ndims)
 
     def entropy(self) -> _C.Tensor:
         """The sum over the elements of an event."""
-        return sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
+        return _sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
 
     def enumerate_support(self, expand: bool = True) -> _C.Tensor:
         """The base's values.

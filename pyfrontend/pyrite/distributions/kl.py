@@ -12,7 +12,6 @@ from typing import Any
 
 from pyrite import _C
 
-from ._transform import sum_rightmost
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .binomial import Binomial
@@ -34,6 +33,7 @@ from .pareto import Pareto
 from .poisson import Poisson
 from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
+from .utils import _sum_rightmost
 
 __all__ = ["kl_divergence", "register_kl"]
 
@@ -313,7 +313,7 @@ def _independent_independent(p: Independent, q: Independent) -> _C.Tensor:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
         raise NotImplementedError
     result = kl_divergence(p.base_dist, q.base_dist)
-    return sum_rightmost(result, p.reinterpreted_batch_ndims)
+    return _sum_rightmost(result, p.reinterpreted_batch_ndims)
 
 
 @register_kl(TransformedDistribution, TransformedDistribution)

@@ -9,9 +9,10 @@ from pyrite import _C
 from pyrite._size import Size
 
 from . import constraints
-from ._transform import ComposeTransform, Transform, sum_rightmost
+from ._transform import ComposeTransform, Transform
 from .distribution import Distribution
 from .independent import Independent
+from .utils import _sum_rightmost
 
 __all__ = ["TransformedDistribution"]
 
@@ -104,10 +105,10 @@ class TransformedDistribution(Distribution):
             x = transform.inv(y)
             event_dim += transform.domain.event_dim - transform.codomain.event_dim
             change = transform.log_abs_det_jacobian(x, y)
-            total = total - sum_rightmost(change, event_dim - transform.domain.event_dim)
+            total = total - _sum_rightmost(change, event_dim - transform.domain.event_dim)
             y = x
         missing = event_dim - len(self.base_dist.event_shape)
-        return total + sum_rightmost(self.base_dist.log_prob(y), missing)
+        return total + _sum_rightmost(self.base_dist.log_prob(y), missing)
 
     def _monotone(self, value: _C.Tensor) -> _C.Tensor:
         """A probability, turned over where the maps fall."""

@@ -10,6 +10,12 @@ from pyrite import _C
 from pyrite._size import Size
 
 from . import constraints
+from ._joined_transforms import CatTransform, StackTransform
+from ._matrix_transforms import (
+    CorrCholeskyTransform,
+    LowerCholeskyTransform,
+    PositiveDefiniteTransform,
+)
 from ._transform import (
     ComposeTransform,
     IndependentTransform,
@@ -22,15 +28,20 @@ from .distribution import Distribution
 __all__ = [
     "AbsTransform",
     "AffineTransform",
+    "CatTransform",
     "ComposeTransform",
+    "CorrCholeskyTransform",
     "CumulativeDistributionTransform",
     "ExpTransform",
     "IndependentTransform",
+    "LowerCholeskyTransform",
+    "PositiveDefiniteTransform",
     "PowerTransform",
     "ReshapeTransform",
     "SigmoidTransform",
     "SoftmaxTransform",
     "SoftplusTransform",
+    "StackTransform",
     "StickBreakingTransform",
     "TanhTransform",
     "Transform",

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from numbers import Number
 from typing import Any, Generic, TypeVar, overload
 
 from pyrite import _C
 
-__all__ = ["broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits"]
+__all__ = [
+    "broadcast_all",
+    "clamp_probs",
+    "lazy_property",
+    "logits_to_probs",
+    "probs_to_logits",
+    "tril_matrix_to_vec",
+    "vec_to_tril_matrix",
+]
 
 _Value = TypeVar("_Value")
 
@@ -54,6 +63,53 @@ def probs_to_logits(probs: _C.Tensor, is_binary: bool = False) -> _C.Tensor:
 def logits_to_probs(logits: _C.Tensor, is_binary: bool = False) -> _C.Tensor:
     """Inverse of `probs_to_logits`."""
     return logits.sigmoid() if is_binary else logits.softmax(-1)
+
+
+def _standard_normal(shape: Any, dtype: Any, device: Any) -> _C.Tensor:
+    """Normal draws of mean 0 and deviation 1; distributions outside the package use it."""
+    return _C.empty(shape, dtype=dtype, device=device).normal_()
+
+
+def _sum_rightmost(value: _C.Tensor, dim: int) -> _C.Tensor:
+    """The sum over the last `dim` dims; distributions outside the package use it."""
+    return value if dim == 0 else value.reshape((*value.shape[:-dim], -1)).sum(-1)
+
+
+def _tril_mask(size: int, diag: int, device: Any) -> _C.Tensor:
+    return _C.ones(size, size, dtype=_C.bool, device=device).tril(diag)
+
+
+def tril_matrix_to_vec(mat: _C.Tensor, diag: int = 0) -> _C.Tensor:
+    """The entries up to diagonal `diag` row by row: (..., D, D) becomes (..., N).
+
+    Raises:
+        ValueError: `diag` lies outside the matrix.
+    """
+    size = mat.shape[-1]
+    if not -size <= diag < size:
+        raise ValueError(f"diag ({diag}) provided is outside [{-size}, {size - 1}].")
+    return mat[..., _tril_mask(size, diag, mat.device)]
+
+
+def vec_to_tril_matrix(vec: _C.Tensor, diag: int = 0) -> _C.Tensor:
+    """The inverse of `tril_matrix_to_vec`, zeros elsewhere: (..., N) becomes (..., D, D).
+
+    Raises:
+        ValueError: no matrix has as many entries up to diagonal `diag`.
+    """
+    count = vec.shape[-1]
+    # The positive root of D^2 + (1 + 2 diag) D - |diag| (diag + 1) - 2 N = 0.
+    slope = 1 + 2 * diag
+    root = (-slope + math.sqrt(slope**2 + 8 * count + 4 * abs(diag) * (diag + 1))) / 2
+    size = round(root)
+    if abs(size - root) > 1e-9:
+        raise ValueError(
+            f"The size of last dimension is {count} which cannot be expressed as "
+            "the lower triangular part of a square D x D matrix."
+        )
+    matrix = vec.new_zeros((*vec.shape[:-1], size, size))
+    matrix[..., _tril_mask(size, diag, vec.device)] = vec
+    return matrix
 
 
 class lazy_property(Generic[_Value]):
