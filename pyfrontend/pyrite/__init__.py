@@ -30,6 +30,7 @@ from pyrite._C import (
     layout as layout,
     memory_format as memory_format,
 )
+from pyrite._foreach import *
 from pyrite._size import Size as Size
 from pyrite._typename import typename as typename
 from pyrite.autograd.grad_mode import (

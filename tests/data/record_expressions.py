@@ -74,7 +74,33 @@ torch.utils.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(T([1., 2])))
 """
 
 
+FOREACH = """\
+torch._foreach_add([T([1., 2.]), T([3.])], 1), torch._foreach_sub([T([1., 2.]), T([3.])], 1), torch._foreach_mul([T([1., 2.]), T([3.])], 2.), torch._foreach_div([T([1., 2.]), T([3.])], 4)
+torch._foreach_add_([T([1., 2.]), T([3.])], 1), torch._foreach_sub_([T([1., 2.]), T([3.])], 1), torch._foreach_mul_([T([1., 2.]), T([3.])], 2.), torch._foreach_div_([T([1., 2.]), T([3.])], 4)
+torch._foreach_add([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], alpha=2), torch._foreach_add([T([1., 2.]), T([3.])], [1, 2]), torch._foreach_add([T([1., 2.]), T([3.])], T(2.)), torch._foreach_add([T([1., 2.]), T([3.])], T(2.), alpha=3)
+torch._foreach_add([T([1., 2.]), T([3.])], other=[T([1., 2.]), T([3.])]), torch._foreach_mul([T([1., 2.]), T([3.])], scalar=2), torch._foreach_mul([T([1., 2.]), T([3.])], scalars=[1, 2])
+torch._foreach_add([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])][:1])
+torch._foreach_add([T([1., 2.]), T([3.])], [1])
+torch._foreach_add([], 1)
+torch._foreach_mul([T([1., 2.]), T([3.])], T([1., 2]))
+torch._foreach_norm([T([1., 2.]), T([3.])]), torch._foreach_norm([T([1., 2.]), T([3.])], 1), torch._foreach_norm([T([1., 2.]), T([3.])], float('inf'), dtype=torch.float64)
+torch._foreach_addcmul([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])]), torch._foreach_addcmul([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], value=2), torch._foreach_addcmul([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], 2)
+torch._foreach_addcmul([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], [1, 2]), torch._foreach_addcdiv_([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], T([1., 2]))
+torch._foreach_addcmul([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], T([1.]))
+torch._foreach_addcmul([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], [1])
+torch._foreach_lerp([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])][:1], .5)
+torch._foreach_lerp([T([1., 2.]), T([3.])], torch._foreach_neg([T([1., 2.]), T([3.])]), .5), torch._foreach_lerp([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])]), torch._foreach_lerp_([T([1., 2.]), T([3.])], torch._foreach_neg([T([1., 2.]), T([3.])]), [.5, 1.])
+torch._foreach_pow([T([1., 2.]), T([3.])], 2), torch._foreach_pow(2, [T([1., 2.]), T([3.])]), torch._foreach_pow([T([1., 2.]), T([3.])], [T([1., 2.]), T([3.])]), torch._foreach_pow_([T([1., 2.]), T([3.])], [1, 2])
+torch._foreach_copy_([T([1., 2.]), T([3.])], torch._foreach_neg([T([1., 2.]), T([3.])])), torch._foreach_zero_([T([1., 2.]), T([3.])]), torch._foreach_max([T([1., 2.]), T([3.])]), torch._foreach_clone([T([1., 2.]), T([3.])])
+torch._foreach_maximum([T([1., 2.]), T([3.])], 2), torch._foreach_minimum_([T([1., 2.]), T([3.])], torch._foreach_neg([T([1., 2.]), T([3.])])), torch._foreach_clamp_min([T([1., 2.]), T([3.])], [2, 3]), torch._foreach_clamp_max_([T([1., 2.]), T([3.])], 1.5)
+torch._foreach_sqrt([T([1., 2.]), T([3.])]), torch._foreach_rsqrt_([T([1., 2.]), T([3.])]), torch._foreach_exp([T([1., 2.]), T([3.])]), torch._foreach_sign([T([1., 2.]), T([3.])]), torch._foreach_sigmoid_([T([1., 2.]), T([3.])])
+all(type(torch._foreach_abs([T([1., 2.]), T([3.])])) is tuple for _ in range(1)), type(torch._foreach_abs_([T([1., 2.]), T([3.])])) is list
+(lambda a: torch._foreach_mul_(a, 2)[0] is a[0])([T([1., 2.]), T([3.])])
+"""
+
+
 if __name__ == "__main__":
     require_reference()
     record("assert_close", ASSERT_CLOSE)
     record("attributes", ATTRIBUTES)
+    record("foreach", FOREACH)

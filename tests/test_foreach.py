@@ -1,0 +1,28 @@
+"""`_foreach_*`: values, kinds of results and errors as recorded with PyTorch 2.13.0."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import pyrite as torch
+from outcome import close, outcome
+
+CASES = json.loads((Path(__file__).parent / "data/foreach.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("expression", CASES)
+def test_outcome_is_pytorchs(expression: str) -> None:
+    expected, found = CASES[expression], outcome(expression, torch)
+    assert found.keys() == expected.keys()
+    assert close(found.get("value"), expected.get("value"))
+    assert found.get("error") == expected.get("error")
+    assert found.get("text", "").startswith(expected.get("text", ""))
+
+
+def test_a_step_on_a_list_has_gradients() -> None:
+    leaves = [torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)]
+    sum(tensor.sum() for tensor in torch._foreach_mul(leaves, [2.0, 3.0])).backward()
+    assert [leaf.grad.tolist() for leaf in leaves] == [[2.0] * 2, [3.0] * 3]
