@@ -69,6 +69,14 @@ impl Post {
         self.peer.is_none_or(|peer| peer == source) && self.tag == head.tag
     }
 
+    /// Ends a receive with a message that came before anybody asked for it.
+    fn take_kept(self, source: usize, head: &Head, bytes: &[u8]) {
+        self.view.write(bytes);
+        self.work.note_source(source);
+        let outcome = head.fits(&self, source);
+        self.finish(outcome);
+    }
+
     fn finish(self, outcome: Result<()>) {
         let work = self.work.clone();
         // The memory is released before anybody learns that it is free.
@@ -297,10 +305,7 @@ impl<'a> Mover<'a> {
         for (source, pair) in self.pairs.iter_mut().enumerate() {
             let found = pair.kept.iter().position(|(head, _)| post.takes(source, head));
             if let Some((head, bytes)) = found.and_then(|place| pair.kept.remove(place)) {
-                post.view.write(&bytes);
-                post.work.note_source(source);
-                let outcome = head.fits(&post, source);
-                return post.finish(outcome);
+                return post.take_kept(source, &head, &bytes);
             }
         }
         self.receives.push(post);
@@ -400,7 +405,8 @@ impl<'a> Mover<'a> {
         self.receives.iter().any(|post| post.peer.is_none_or(|peer| peer == rank))
     }
 
-    /// Hands over a message that has arrived whole.
+    /// Hands over a message that has arrived whole. A receive may have been posted since its head
+    /// found none.
     fn deliver(&mut self, rank: usize) {
         let pair = &mut self.pairs[rank];
         let Some(body) = pair.body.take_if(|body| body.done as u64 == body.head.bytes) else {
@@ -408,7 +414,13 @@ impl<'a> Mover<'a> {
         };
         match body.place {
             Place::Posted(post) => post.finish(Ok(())),
-            Place::Kept(bytes) => pair.kept.push_back((body.head, bytes)),
+            Place::Kept(bytes) => {
+                let takes = |post: &Post| post.takes(rank, &body.head);
+                match self.receives.iter().position(takes) {
+                    Some(at) => self.receives.remove(at).take_kept(rank, &body.head, &bytes),
+                    None => pair.kept.push_back((body.head, bytes)),
+                }
+            }
         }
     }
 
