@@ -15,7 +15,7 @@ __all__ = ["CatTransform", "StackTransform"]
 
 
 class _Joined(Transform):
-    """What both have in common: the parts, the dim, and how many elements of it they take."""
+    """What both have in common: the parts, the dim, and that each part maps its piece of it."""
 
     def __init__(self, tseq: Sequence[Transform], dim: int, cache_size: int) -> None:
         super().__init__(cache_size=cache_size)
@@ -24,6 +24,17 @@ class _Joined(Transform):
         )
         self.transforms = [part.with_cache(cache_size) for part in tseq] if cache_size else [*tseq]
         self.dim = dim
+        self.bijective = all(part.bijective for part in self.transforms)
+
+    @property
+    def domain(self) -> Any:
+        """Where it starts."""
+        return self._joint([part.domain for part in self.transforms])
+
+    @property
+    def codomain(self) -> Any:
+        """Where it ends."""
+        return self._joint([part.codomain for part in self.transforms])
 
     def _expect(self, value: _C.Tensor, length: int, words: str) -> None:
         assert -value.dim() <= self.dim < value.dim(), (
@@ -32,10 +43,30 @@ class _Joined(Transform):
         size = value.size(self.dim)
         assert size == length, f"x.size({self.dim}) = {size} must equal {words} {length}"
 
-    @property
-    def bijective(self) -> bool:  # type: ignore[override]
-        """Whether every part is."""
-        return all(part.bijective for part in self.transforms)
+    def _joint(self, parts: Sequence[Any]) -> Any:
+        """The set of values whose pieces lie in these sets."""
+        raise NotImplementedError
+
+    def _pieces(self, value: _C.Tensor) -> Sequence[_C.Tensor]:
+        """What each part gets."""
+        raise NotImplementedError
+
+    def _whole(self, pieces: Sequence[_C.Tensor]) -> _C.Tensor:
+        """The value of these pieces."""
+        raise NotImplementedError
+
+    def _call(self, x: _C.Tensor) -> _C.Tensor:
+        pairs = zip(self.transforms, self._pieces(x), strict=True)
+        return self._whole([part(piece) for part, piece in pairs])
+
+    def _inverse(self, y: _C.Tensor) -> _C.Tensor:
+        pairs = zip(self.transforms, self._pieces(y), strict=True)
+        return self._whole([part.inv(piece) for part, piece in pairs])
+
+    def _changes(self, x: _C.Tensor, y: _C.Tensor) -> list[tuple[Transform, _C.Tensor]]:
+        """Each part with its `log |dy / dx|`."""
+        triples = zip(self.transforms, self._pieces(x), self._pieces(y), strict=True)
+        return [(part, part.log_abs_det_jacobian(a, b)) for part, a, b in triples]
 
 
 class CatTransform(_Joined):
@@ -64,43 +95,27 @@ class CatTransform(_Joined):
         """The size of `dim`."""
         return sum(self.lengths)
 
-    @property
-    def domain(self) -> Any:
-        """Where it starts."""
-        return constraints.cat([part.domain for part in self.transforms], self.dim, self.lengths)
-
-    @property
-    def codomain(self) -> Any:
-        """Where it ends."""
-        return constraints.cat([part.codomain for part in self.transforms], self.dim, self.lengths)
-
     def with_cache(self, cache_size: int = 1) -> Transform:
         """The same map with another cache."""
         if self._cache_size == cache_size:
             return self
         return CatTransform(self.transforms, self.dim, self.lengths, cache_size)
 
+    def _joint(self, parts: Sequence[Any]) -> Any:
+        return constraints.cat(parts, self.dim, self.lengths)
+
     def _pieces(self, value: _C.Tensor) -> Sequence[_C.Tensor]:
         self._expect(value, self.length, "length")
         return value.split(self.lengths, self.dim)
 
-    def _call(self, x: _C.Tensor) -> _C.Tensor:
-        pairs = zip(self.transforms, self._pieces(x), strict=True)
-        return _C.cat([part(piece) for part, piece in pairs], self.dim)
-
-    def _inverse(self, y: _C.Tensor) -> _C.Tensor:
-        pairs = zip(self.transforms, self._pieces(y), strict=True)
-        return _C.cat([part.inv(piece) for part, piece in pairs], self.dim)
+    def _whole(self, pieces: Sequence[_C.Tensor]) -> _C.Tensor:
+        return _C.cat(pieces, self.dim)
 
     def log_abs_det_jacobian(self, x: _C.Tensor, y: _C.Tensor) -> _C.Tensor:
         """`log |dy / dx|` at x and y, joined along `dim` or, within one value, summed."""
         changes = [
-            _sum_rightmost(
-                part.log_abs_det_jacobian(before, after), self.event_dim - part.event_dim
-            )
-            for part, before, after in zip(
-                self.transforms, self._pieces(x), self._pieces(y), strict=True
-            )
+            _sum_rightmost(change, self.event_dim - part.event_dim)
+            for part, change in self._changes(x, y)
         ]
         dim = (self.dim - x.dim() if self.dim >= 0 else self.dim) + self.event_dim
         if dim < 0:
@@ -117,35 +132,22 @@ class StackTransform(_Joined):
     def __init__(self, tseq: Sequence[Transform], dim: int = 0, cache_size: int = 0) -> None:
         super().__init__(tseq, dim, cache_size)
 
-    @property
-    def domain(self) -> Any:
-        """Where it starts."""
-        return constraints.stack([part.domain for part in self.transforms], self.dim)
-
-    @property
-    def codomain(self) -> Any:
-        """Where it ends."""
-        return constraints.stack([part.codomain for part in self.transforms], self.dim)
-
     def with_cache(self, cache_size: int = 1) -> Transform:
         """The same map with another cache."""
         if self._cache_size == cache_size:
             return self
         return StackTransform(self.transforms, self.dim, cache_size)
 
-    def _slices(self, value: _C.Tensor) -> Sequence[_C.Tensor]:
+    def _joint(self, parts: Sequence[Any]) -> Any:
+        return constraints.stack(parts, self.dim)
+
+    def _pieces(self, value: _C.Tensor) -> Sequence[_C.Tensor]:
         self._expect(value, len(self.transforms), "len(transforms)")
         return value.unbind(self.dim)
 
-    def _call(self, x: _C.Tensor) -> _C.Tensor:
-        pairs = zip(self.transforms, self._slices(x), strict=True)
-        return _C.stack([part(piece) for part, piece in pairs], self.dim)
-
-    def _inverse(self, y: _C.Tensor) -> _C.Tensor:
-        pairs = zip(self.transforms, self._slices(y), strict=True)
-        return _C.stack([part.inv(piece) for part, piece in pairs], self.dim)
+    def _whole(self, pieces: Sequence[_C.Tensor]) -> _C.Tensor:
+        return _C.stack(pieces, self.dim)
 
     def log_abs_det_jacobian(self, x: _C.Tensor, y: _C.Tensor) -> _C.Tensor:
         """`log |dy / dx|` at x and y, slice by slice."""
-        triples = zip(self.transforms, self._slices(x), self._slices(y), strict=True)
-        return _C.stack([part.log_abs_det_jacobian(a, b) for part, a, b in triples], self.dim)
+        return self._whole([change for _, change in self._changes(x, y)])
