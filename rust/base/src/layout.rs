@@ -418,7 +418,8 @@ pub fn preserved_layout(input: &Layout) -> Layout {
     Layout::dense_in_order(&input.dims, &memory_order(&input.dims, &strides))
 }
 
-fn broadcast_strides(layout: &Layout, dims: &[usize]) -> Strides {
+/// Steps along the dimensions that a layout is broadcast to; 0 where elements are repeated.
+pub fn broadcast_strides(layout: &Layout, dims: &[usize]) -> Strides {
     let lead = dims.len() - layout.rank();
     (0..dims.len())
         .map(|i| {

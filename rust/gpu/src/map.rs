@@ -96,7 +96,7 @@ fn map_halves(
         .map(|operand| {
             operand.view().map(|view| Layout {
                 dims: out.layout.dims.clone(),
-                strides: chain::broadcast(&view, out.dims()),
+                strides: base::layout::broadcast_strides(view.layout, out.dims()),
                 offset: view.layout.offset,
             })
         })

@@ -10,6 +10,7 @@ use crate::launch::{GROUP, Launch, spread};
 use crate::shader::{Access, Variant, per_word};
 use crate::window::Window;
 use base::iter::Nest;
+use base::layout::broadcast_strides;
 use base::{DType, Result, Scalar};
 
 /// Operands and output: what a kernel can bind.
@@ -155,7 +156,7 @@ impl<'a> Chain<'a> {
         let mut strides: [base::Strides; ALL] =
             std::array::from_fn(|_| base::Strides::filled(0, out.dims().len()));
         for (slot, view) in strides.iter_mut().zip(&self.leaves) {
-            *slot = broadcast(view, out.dims());
+            *slot = broadcast_strides(view.layout, out.dims());
         }
         // The walk follows the output's order.
         strides[ALL - 1] = out.layout.strides.clone();
@@ -174,16 +175,6 @@ pub(super) fn passed(params: [f64; 4]) -> usize {
 
 pub(super) fn is_same_order(a: &base::Layout, b: &base::Layout) -> bool {
     a.dims == b.dims && a.strides == b.strides
-}
-
-/// A view's steps along the dimensions it is broadcast to.
-pub(super) fn broadcast(view: &View<'_>, dims: &[usize]) -> base::Strides {
-    let lead = dims.len() - view.dims().len();
-    let stride = |d: usize| {
-        let repeated = d < lead || (view.dims()[d - lead] == 1 && dims[d] != 1);
-        if repeated { 0 } else { view.layout.strides[d - lead] }
-    };
-    (0..dims.len()).map(stride).collect()
 }
 
 /// The words of a kernel's parameters.
