@@ -10,6 +10,9 @@ import pytest
 import pyrite as torch
 
 MODULES = [
+    "_dynamo",
+    "_dynamo.config",
+    "_dynamo.eval_frame",
     "accelerator",
     "backends",
     "compiler",
@@ -33,6 +36,9 @@ MODULES = [
     "mps",
     "onnx",
     "profiler",
+    "types",
+    "utils.model_zoo",
+    "xpu",
 ]
 
 

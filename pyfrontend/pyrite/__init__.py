@@ -30,6 +30,7 @@ from pyrite._C import (
     layout as layout,
     memory_format as memory_format,
 )
+from pyrite._checks import *
 from pyrite._foreach import *
 from pyrite._size import Size as Size
 from pyrite._typename import typename as typename
@@ -60,6 +61,7 @@ from pyrite.version import __version__ as __version__
 
 if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
     from pyrite import (
+        _dynamo as _dynamo,
         accelerator as accelerator,
         amp as amp,
         autograd as autograd,
@@ -90,8 +92,10 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         signal as signal,
         special as special,
         testing as testing,
+        types as types,
         utils as utils,
         version as version,
+        xpu as xpu,
     )
     from pyrite._tensor_str import (
         get_printoptions as get_printoptions,
@@ -111,9 +115,9 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
 
 _LAZY = frozenset(
     """
-    accelerator amp autograd backends compat compiler cpu cuda datasets distributed
+    _dynamo accelerator amp autograd backends compat compiler cpu cuda datasets distributed
     distributions fft func fx gpu hub jit linalg masked mps multiprocessing nn onnx ops optim
-    profiler serialization signal special testing utils version
+    profiler serialization signal special testing types utils version xpu
     """.split()
 )
 _FROM = {

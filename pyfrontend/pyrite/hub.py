@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,9 @@ _INERT = ("trust_repo", "force_reload", "verbose", "skip_validation")
 download_url_to_file = door_function("hub.download_url_to_file", _MISSING)
 load_state_dict_from_url = door_function("hub.load_state_dict_from_url", _MISSING)
 
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
+"""How the file names of published weights say the start of their SHA-256."""
+
 _chosen_dir: str | None = None
 
 
@@ -38,9 +42,13 @@ def get_dir() -> str:
     """The folder of repositories: that of `set_dir`, TORCH_HOME/hub, or ~/.cache/torch/hub."""
     if _chosen_dir is not None:
         return _chosen_dir
+    return os.path.join(_get_torch_home(), "hub")
+
+
+def _get_torch_home() -> str:
+    """The folder for all that is downloaded: TORCH_HOME, or torch in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    home = os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
-    return os.path.join(home, "hub")
+    return os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
 
 
 def set_dir(d: str | os.PathLike[str]) -> None:

@@ -144,6 +144,18 @@ for _group in ("_fft", "_linalg", "_nn", "_special"):
     setattr(_C, _group, _C)
 
 
+def _log_api_usage_once(event: str) -> None:
+    """Counts the uses of a name, for whoever runs PyTorch in a data centre: nobody does here."""
+
+
+def _get_tracing_state() -> None:
+    """What the TorchScript tracer records now: nothing, there is none."""
+
+
+for _native in (_log_api_usage_once, _get_tracing_state):
+    setattr(_C, _native.__name__, _native)
+
+
 def public_module(func: Any) -> str:
     """The dotted name of the module in which PyTorch has a function, below `pyrite`."""
     module, name = getattr(func, "__module__", None) or "pyrite", func.__name__

@@ -11,6 +11,7 @@ __all__ = [
     "are_deterministic_algorithms_enabled",
     "get_default_device",
     "get_float32_matmul_precision",
+    "is_deterministic_algorithms_warn_only_enabled",
     "set_default_device",
     "set_float32_matmul_precision",
     "use_deterministic_algorithms",
@@ -45,6 +46,11 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 def are_deterministic_algorithms_enabled() -> bool:
     """Always: every kernel is deterministic for any number of threads."""
     return True
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Whether a kernel that is not deterministic only warns: False, there is none."""
+    return False
 
 
 def set_default_device(where: Any) -> None:

@@ -5,7 +5,9 @@ The choice among attention kernels is inert too: there is one kernel, whatever i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 __all__ = [
     "allow_fp16_bf16_reduction_math_sdp",
@@ -20,6 +22,7 @@ __all__ = [
     "math_sdp_enabled",
     "matmul",
     "mem_efficient_sdp_enabled",
+    "sdp_kernel",
 ]
 
 
@@ -102,3 +105,25 @@ def fp16_bf16_reduction_math_sdp_allowed() -> bool:
 def allow_fp16_bf16_reduction_math_sdp(enabled: bool) -> None:
     """Lets attention from primitive operations reduce in half precision, or not."""
     _attention.reduced_math = enabled
+
+
+@contextmanager
+def sdp_kernel(
+    enable_flash: bool = True,
+    enable_math: bool = True,
+    enable_mem_efficient: bool = True,
+    enable_cudnn: bool = True,
+) -> Iterator[None]:
+    """Within the context, allow only some kernels; `nn.attention.sdpa_kernel` follows it."""
+    before = replace(_attention)
+    enable_flash_sdp(enable_flash)
+    enable_math_sdp(enable_math)
+    enable_mem_efficient_sdp(enable_mem_efficient)
+    enable_cudnn_sdp(enable_cudnn)
+    try:
+        yield
+    finally:
+        enable_flash_sdp(before.flash)
+        enable_math_sdp(before.math)
+        enable_mem_efficient_sdp(before.mem_efficient)
+        enable_cudnn_sdp(before.cudnn)

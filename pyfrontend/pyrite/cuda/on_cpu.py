@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from pyrite import _C
@@ -62,6 +63,7 @@ __all__ = [
     "set_device",
     "set_per_process_memory_fraction",
     "set_rng_state",
+    "set_rng_state_all",
     "set_stream",
     "stream",
     "synchronize",
@@ -179,3 +181,9 @@ def set_rng_state(new_state: _C.Tensor, device: Any = None) -> None:
     """Sets the state of the CPU's generator."""
     _existing(device)
     default_generator.set_state(new_state)
+
+
+def set_rng_state_all(new_states: Iterable[_C.Tensor]) -> None:
+    """Sets the state of the CPU's generator, to the last of the places' states."""
+    for index, state in enumerate(new_states):
+        set_rng_state(state, index)

@@ -16,6 +16,7 @@ __all__ = [
     "RecursiveScriptModule",
     "ScriptFunction",
     "ScriptModule",
+    "TracerWarning",
     "annotate",
     "export",
     "fork",
@@ -102,6 +103,18 @@ def is_scripting() -> bool:
 def is_tracing() -> bool:
     """Whether code is being traced: False."""
     return False
+
+
+def _overload(func: _Value) -> _Value:
+    """Declares a signature for the compiler: returns the function."""
+    return func
+
+
+_overload_method = _overload
+
+
+class TracerWarning(Warning):
+    """What PyTorch warns of while it traces; programs filter it."""
 
 
 ScriptModule = door_class("jit.ScriptModule", _MISSING)

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeAlias
 
-from pyrite import _C, autograd
+from pyrite import _C, autograd, gpu
 from pyrite._C import Tensor
 from pyrite.autograd.grad_mode import enable_grad, no_grad
 from pyrite.autograd.graph import saved_tensors_hooks
 
+from ._pytree import tree_leaves
 from ._replay import Replay
 
 __all__ = [
@@ -29,8 +30,10 @@ __all__ = [
     "CheckpointFunction",
     "checkpoint",
     "checkpoint_sequential",
+    "get_device_states",
     "noop_context_fn",
     "set_checkpoint_early_stop",
+    "set_device_states",
 ]
 
 Contexts: TypeAlias = tuple[AbstractContextManager[Any], AbstractContextManager[Any]]
@@ -158,6 +161,24 @@ def checkpoint_sequential(
             preserve_rng_state=preserve,
         )
     return _chain(steps[split:])(input)
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """The GPUs of the tensors among `args`, one entry a tensor, and their generators' states."""
+    devices = [
+        arg.get_device()
+        for arg in tree_leaves(args)
+        if isinstance(arg, Tensor) and arg.device.type not in ("cpu", "meta")
+    ]
+    return devices, [gpu.get_rng_state(index) for index in devices]
+
+
+def set_device_states(
+    devices: Iterable[int], states: Iterable[Tensor], *, device_type: str | None = None
+) -> None:
+    """Gives the GPUs' generators the states of `get_device_states`; `device_type` is inert."""
+    for index, state in zip(devices, states, strict=False):
+        gpu.set_rng_state(state, index)
 
 
 def _chain(steps: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
