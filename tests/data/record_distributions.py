@@ -271,6 +271,15 @@ D.utils.tril_matrix_to_vec(T([[1., 2], [3, 4]])), D.utils.tril_matrix_to_vec(T([
 D.utils.tril_matrix_to_vec(T([[1., 2], [3, 4]]), 2)
 D.utils.vec_to_tril_matrix(T([1., 2, 3])), D.utils.vec_to_tril_matrix(T([1., 2, 3]), -1), D.utils.vec_to_tril_matrix(T([1., 2, 3, 4]), 1)
 D.utils.vec_to_tril_matrix(T([1., 2]))
+D.ContinuousBernoulli(T([.2, .5, .9])).sample((2,))
+(lambda d: (d.mean, d.variance, d.stddev, d.entropy(), d.logits, d.probs))(D.ContinuousBernoulli(T([.2, .5, .9, .5005, 1.])))
+(lambda d: (d.log_prob(T(.3)), d.cdf(T(.3)), d.icdf(T(.3)), d.probs))(D.ContinuousBernoulli(logits=T([-2., 0., 3.])))
+D.ContinuousBernoulli(.3).cdf(T([0., 1.])), D.ContinuousBernoulli(.3, lims=(.2, .4)).mean
+D.ContinuousBernoulli(.3).log_prob(T(1.5))
+D.ContinuousBernoulli(1.3, validate_args=True)
+D.ContinuousBernoulli(.3, .2)
+D.ContinuousBernoulli(.3).expand((2,)).sample(), D.ContinuousBernoulli(T([.3, .4])).param_shape
+D.kl_divergence(D.ContinuousBernoulli(.3), D.ContinuousBernoulli(T([.3, .6])))
 D.LKJCholesky(3, .5)
 D.LKJCholesky(3, .5).sample()
 D.LKJCholesky(3, T([.5, 2.])).sample((2,))

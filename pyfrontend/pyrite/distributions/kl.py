@@ -17,6 +17,7 @@ from .beta import Beta
 from .binomial import Binomial
 from .categorical import Categorical
 from .cauchy import Cauchy
+from .continuous_bernoulli import ContinuousBernoulli
 from .dirichlet import Dirichlet
 from .distribution import Distribution
 from .exponential import Exponential
@@ -156,6 +157,14 @@ def _beta_beta(p: Beta, q: Beta) -> _C.Tensor:
 def _cauchy_cauchy(p: Cauchy, q: Cauchy) -> _C.Tensor:
     square = (p.scale + q.scale).pow(2) + (p.loc - q.loc).pow(2)
     return square.log() - (4 * p.scale * q.scale).log()
+
+
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+def _continuous_bernoulli(p: Any, q: Any) -> _C.Tensor:
+    from_p = p._log_norm() + (-p.probs).log1p()
+    from_q = q._log_norm() + (-q.probs).log1p()
+    divergence: _C.Tensor = p.mean * (p.logits - q.logits) + from_p - from_q
+    return divergence
 
 
 @register_kl(Dirichlet, Dirichlet)
