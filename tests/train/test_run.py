@@ -33,6 +33,7 @@ assert torch is pyrite and nn.Linear is pyrite.nn.Linear
 assert __name__ == "__main__" and sys.argv == ["script.py", "--steps", "3"], sys.argv
 assert torch.__version__ == version("torch") == "2.13.0+pyrite"
 assert torch.__version__ >= "2.0"
+assert torch.__name__ == "torch"
 torch.manual_seed(0)
 model = nn.Linear(2, 1)
 data = TensorDataset(torch.randn(8, 2), torch.randn(8, 1))
@@ -136,7 +137,7 @@ import multiprocessing, subprocess, sys
 import torch
 
 def work(queue):
-    queue.put((torch.__version__, torch.__name__))
+    queue.put((torch.__version__, torch._C.__name__))
 
 if __name__ == "__main__":
     context = multiprocessing.get_context("spawn")
@@ -152,7 +153,7 @@ if __name__ == "__main__":
 def test_child_processes_see_pyrite_as_torch(tmp_path: Path) -> None:
     write(tmp_path, "parent.py", CHILD)
     result = run(tmp_path, "parent.py")
-    expected = ["('2.13.0+pyrite', 'pyrite')", "2.13.0+pyrite"]
+    expected = ["('2.13.0+pyrite', 'pyrite._C')", "2.13.0+pyrite"]
     assert sorted(result.stdout.splitlines()) == expected, result.stderr
 
 

@@ -68,6 +68,9 @@ def _answer_as_pytorch(package: ModuleType) -> None:
     from pyrite.version import TORCH_VERSION
 
     package.__version__ = TorchVersion(TORCH_VERSION)  # type: ignore[attr-defined]
+    # Programs compare it (Pyro patches what it finds below `torch.__name__`); imports within the
+    # package go by `__package__` and absolute names.
+    package.__name__ = _ALIAS
 
 
 def install() -> None:

@@ -110,6 +110,12 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
+    def _patch_step_function(self) -> None:
+        """Nothing is left to do: classes wrap their `step` when they are made.
+
+        Optimizers around another one, which do not call `__init__`, call this instead.
+        """
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__ and not getattr(cls.__dict__["step"], "hooked", False):
