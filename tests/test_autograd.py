@@ -134,6 +134,20 @@ def test_grad_with_unused_and_materialized():
     assert x.grad is None
 
 
+def test_grads_of_a_batch_are_rows_of_the_jacobian():
+    x, w = leaf(1.0, 2.0), leaf(1.0)
+    y = x**2
+    grads = torch.autograd.grad(
+        y, (x, w), torch.eye(2), is_grads_batched=True, allow_unused=True, create_graph=True
+    )
+    assert grads[0].tolist() == [[2.0, 0.0], [0.0, 4.0]] and grads[0].requires_grad
+    assert grads[1] is None
+    with pytest.raises(RuntimeError, match="we interpret the first dimension"):
+        torch.autograd.grad(y, x, torch.ones(3, 3), is_grads_batched=True)
+    with pytest.raises(ValueError, match="same size in the mapped dimension"):
+        torch.autograd.grad((y, y), x, (torch.eye(2), torch.ones(3, 2)), is_grads_batched=True)
+
+
 def test_backward_into_chosen_inputs():
     x, w = leaf(1.0), leaf(3.0)
     y = x * w
