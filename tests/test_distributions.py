@@ -90,3 +90,42 @@ def test_a_gamma_draw_has_no_second_derivative() -> None:
     (slope,) = torch.autograd.grad(D.Gamma(shape, 1.0).rsample(), shape, create_graph=True)
     with pytest.raises(NotImplementedError, match="_standard_gamma_grad"):
         torch.autograd.grad(slope, shape)
+
+
+def test_entropy_of_an_exponential_family_by_its_normalizer() -> None:
+    class Exponential(D.Exponential):
+        entropy = D.ExponentialFamily.entropy
+        _mean_carrier_measure = 0
+
+        @property
+        def _natural_params(self) -> tuple[torch.Tensor, ...]:
+            return (-self.rate,)
+
+        def _log_normalizer(self, theta: torch.Tensor) -> torch.Tensor:
+            return -(-theta).log()
+
+    rate = torch.tensor([0.5, 2.0])
+    torch.testing.assert_close(Exponential(rate).entropy(), D.Exponential(rate).entropy())
+    assert isinstance(D.Normal(0.0, 1.0), D.ExponentialFamily)
+    with pytest.raises(NotImplementedError):
+        D.ExponentialFamily.entropy(D.Normal(0.0, 1.0))
+
+
+def test_a_subclass_of_independent_expands_when_it_passes_settings_on() -> None:
+    class Independent(D.Independent):  # as Pyro's
+        @property
+        def _validate_args(self) -> bool:
+            return bool(self.base_dist._validate_args)
+
+        @_validate_args.setter
+        def _validate_args(self, value: bool) -> None:
+            self.base_dist._validate_args = value
+
+    rows = Independent(D.Normal(torch.zeros(3), 1.0), 1)
+    assert rows.expand((2,)).sample().shape == (2, 3)
+
+
+def test_formulas_can_be_registered_for_any_class() -> None:
+    assert callable(D.register_kl(int, D.Normal))
+    with pytest.raises(TypeError):
+        D.register_kl(3, D.Normal)

@@ -9,13 +9,13 @@ from pyrite import _C
 from pyrite._size import Size
 
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(Distribution):
+class Bernoulli(ExponentialFamily):
     """1 with probability `probs`, given directly or as log odds `logits`, not both."""
 
     arg_constraints = {
@@ -73,7 +73,7 @@ class Bernoulli(Distribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameter expanded to `batch_shape`."""
-        new: Self = self._expanded_instance(Bernoulli, _instance)
+        new: Self = self._get_checked_instance(Bernoulli, _instance)
         for name in ("probs", "logits"):
             if name in vars(self):
                 setattr(new, name, vars(self)[name].expand(batch_shape))

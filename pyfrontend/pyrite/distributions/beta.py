@@ -9,13 +9,13 @@ from pyrite import _C
 
 from . import constraints
 from .dirichlet import Dirichlet
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Beta"]
 
 
-class Beta(Distribution):
+class Beta(ExponentialFamily):
     """Beta of the shapes `concentration1` (often alpha) and `concentration0` (beta)."""
 
     arg_constraints = {

@@ -96,7 +96,7 @@ class Categorical(Distribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameter expanded to `batch_shape + (K,)`."""
-        new: Self = self._expanded_instance(Categorical, _instance)
+        new: Self = self._get_checked_instance(Categorical, _instance)
         for name in ("probs", "logits"):
             if name in vars(self):
                 setattr(new, name, vars(self)[name].expand((*batch_shape, self._num_events)))

@@ -23,7 +23,7 @@ class Chi2(Gamma):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameter expanded to `batch_shape`."""
-        return super().expand(batch_shape, self._expanded_instance(Chi2, _instance))
+        return super().expand(batch_shape, self._get_checked_instance(Chi2, _instance))
 
     @property
     def df(self) -> _C.Tensor:

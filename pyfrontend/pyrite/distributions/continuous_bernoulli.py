@@ -10,13 +10,13 @@ from pyrite import _C
 from pyrite._size import Size
 
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs, probs_to_logits
 
 __all__ = ["ContinuousBernoulli"]
 
 
-class ContinuousBernoulli(Distribution):
+class ContinuousBernoulli(ExponentialFamily):
     """Density proportional to `probs^x (1 - probs)^(1 - x)`, `probs` given or its log odds.
 
     Between the two `lims` around 1/2, where the closed forms cancel, Taylor series stand for them.

@@ -8,12 +8,12 @@ from typing import Any, Self
 from pyrite import _C
 
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 
 __all__ = ["Dirichlet"]
 
 
-class Dirichlet(Distribution):
+class Dirichlet(ExponentialFamily):
     """Points of the simplex; the last dim of `concentration` is that of the simplex."""
 
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}

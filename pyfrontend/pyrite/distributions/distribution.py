@@ -166,7 +166,7 @@ class Distribution:
     def _extended_shape(self, sample_shape: Sequence[int] = _SCALAR) -> Size:
         return Size((*sample_shape, *self._batch_shape, *self._event_shape))
 
-    def _expanded_instance(self, kind: type[Distribution], _instance: Any) -> Any:
+    def _get_checked_instance(self, kind: type[Distribution], _instance: Any = None) -> Any:
         """An empty instance for `expand`; a subclass with its own `__init__` has to bring one."""
         if _instance is None and type(self).__init__ is not kind.__init__:
             raise NotImplementedError(
@@ -183,7 +183,7 @@ class Distribution:
         **event_shapes: Sequence[int],
     ) -> Any:
         """`expand` of a class whose parameters, one a keyword, end in the given event shapes."""
-        new = self._expanded_instance(kind, _instance)
+        new = self._get_checked_instance(kind, _instance)
         batch_shape = Size(batch_shape)
         for name, event_shape in event_shapes.items():
             if name in vars(self):

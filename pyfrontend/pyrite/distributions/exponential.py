@@ -8,13 +8,13 @@ from typing import Any, Self
 from pyrite import _C
 
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Exponential"]
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """Waiting times of events that come `rate` a unit of time."""
 
     arg_constraints = {"rate": constraints.positive}

@@ -30,7 +30,7 @@ class HalfCauchy(TransformedDistribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameter expanded to `batch_shape`."""
-        return super().expand(batch_shape, self._expanded_instance(HalfCauchy, _instance))
+        return super().expand(batch_shape, self._get_checked_instance(HalfCauchy, _instance))
 
     @property
     def scale(self) -> _C.Tensor:

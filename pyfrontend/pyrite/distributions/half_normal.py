@@ -30,7 +30,7 @@ class HalfNormal(TransformedDistribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameter expanded to `batch_shape`."""
-        return super().expand(batch_shape, self._expanded_instance(HalfNormal, _instance))
+        return super().expand(batch_shape, self._get_checked_instance(HalfNormal, _instance))
 
     @property
     def scale(self) -> _C.Tensor:

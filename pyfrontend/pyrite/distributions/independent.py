@@ -46,10 +46,12 @@ class Independent(Distribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its base expanded."""
-        new: Self = self._expand_parameters(Independent, batch_shape, _instance)
+        new: Self = self._get_checked_instance(Independent, _instance)
         event = self._event_shape[: self.reinterpreted_batch_ndims]
         base = self.base_dist.expand(Size((*batch_shape, *event)))
+        # First: subclasses pass what `__init__` sets on to the base.
         new._set(base, self.reinterpreted_batch_ndims)
+        self._expand_parameters(Independent, batch_shape, new)
         return new
 
     @property

@@ -30,7 +30,7 @@ class InverseGamma(TransformedDistribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to `batch_shape`."""
-        return super().expand(batch_shape, self._expanded_instance(InverseGamma, _instance))
+        return super().expand(batch_shape, self._get_checked_instance(InverseGamma, _instance))
 
     @property
     def concentration(self) -> _C.Tensor:

@@ -47,7 +47,7 @@ class Kumaraswamy(TransformedDistribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to `batch_shape`."""
-        new: Self = self._expanded_instance(Kumaraswamy, _instance)
+        new: Self = self._get_checked_instance(Kumaraswamy, _instance)
         new.concentration1 = self.concentration1.expand(batch_shape)
         new.concentration0 = self.concentration0.expand(batch_shape)
         return super().expand(batch_shape, new)

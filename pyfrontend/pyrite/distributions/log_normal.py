@@ -29,7 +29,7 @@ class LogNormal(TransformedDistribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to `batch_shape`."""
-        return super().expand(batch_shape, self._expanded_instance(LogNormal, _instance))
+        return super().expand(batch_shape, self._get_checked_instance(LogNormal, _instance))
 
     @property
     def loc(self) -> _C.Tensor:

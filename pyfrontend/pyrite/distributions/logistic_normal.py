@@ -32,7 +32,7 @@ class LogisticNormal(TransformedDistribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to `batch_shape`."""
-        return super().expand(batch_shape, self._expanded_instance(LogisticNormal, _instance))
+        return super().expand(batch_shape, self._get_checked_instance(LogisticNormal, _instance))
 
     @property
     def loc(self) -> _C.Tensor:

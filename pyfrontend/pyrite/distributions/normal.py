@@ -9,13 +9,13 @@ from typing import Any, Self
 from pyrite import _C
 
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Normal"]
 
 
-class Normal(Distribution):
+class Normal(ExponentialFamily):
     """Normal with mean `loc` and standard deviation `scale`, numbers or broadcastable tensors.
 
     Example:
@@ -56,7 +56,7 @@ class Normal(Distribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to `batch_shape`."""
-        new: Self = self._expanded_instance(Normal, _instance)
+        new: Self = self._get_checked_instance(Normal, _instance)
         new.loc = self.loc.expand(batch_shape)
         new.scale = self.scale.expand(batch_shape)
         super(Normal, new).__init__(batch_shape, validate_args=False)

@@ -8,13 +8,13 @@ from typing import Any, Self
 from pyrite import _C
 
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Poisson"]
 
 
-class Poisson(Distribution):
+class Poisson(ExponentialFamily):
     """How many independent events happen where `rate` are expected."""
 
     arg_constraints = {"rate": constraints.nonnegative}

@@ -104,7 +104,7 @@ class RelaxedBernoulli(TransformedDistribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameter expanded to `batch_shape`."""
-        return super().expand(batch_shape, self._expanded_instance(RelaxedBernoulli, _instance))
+        return super().expand(batch_shape, self._get_checked_instance(RelaxedBernoulli, _instance))
 
     @property
     def temperature(self) -> _C.Tensor:

@@ -99,7 +99,7 @@ class RelaxedOneHotCategorical(TransformedDistribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameter expanded to `batch_shape + event_shape`."""
-        new = self._expanded_instance(RelaxedOneHotCategorical, _instance)
+        new = self._get_checked_instance(RelaxedOneHotCategorical, _instance)
         return super().expand(batch_shape, new)
 
     @property

@@ -58,7 +58,7 @@ class Uniform(Distribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to `batch_shape`."""
-        new: Self = self._expanded_instance(Uniform, _instance)
+        new: Self = self._get_checked_instance(Uniform, _instance)
         new.low = self.low.expand(batch_shape)
         new.high = self.high.expand(batch_shape)
         super(Uniform, new).__init__(batch_shape, validate_args=False)

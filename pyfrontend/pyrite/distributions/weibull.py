@@ -38,7 +38,7 @@ class Weibull(TransformedDistribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to `batch_shape`."""
-        new: Self = self._expanded_instance(Weibull, _instance)
+        new: Self = self._get_checked_instance(Weibull, _instance)
         new.scale = self.scale.expand(batch_shape)
         new.concentration = self.concentration.expand(batch_shape)
         new._set(self.base_dist.expand(batch_shape), False)

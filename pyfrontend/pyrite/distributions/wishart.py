@@ -12,7 +12,7 @@ from pyrite._size import Size
 
 from . import constraints
 from .chi2 import Chi2
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .multivariate_normal import _precision_to_scale_tril
 from .utils import lazy_property
 
@@ -21,7 +21,7 @@ __all__ = ["Wishart"]
 _TRIES = 10
 
 
-class Wishart(Distribution):
+class Wishart(ExponentialFamily):
     """Scatter matrices of `df` normal vectors, whose covariance is given in one of three forms.
 
     Args:
