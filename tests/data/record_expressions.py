@@ -92,6 +92,22 @@ torch.is_deterministic_algorithms_warn_only_enabled(), torch._C._get_tracing_sta
 """
 
 
+DEPRECATED = """\
+T([1., 2.]).add_(2, T([3., 4.])), T([1., 2.]).add(2, T([3., 4.])), torch.add(T([1., 2.]), .5, T([3., 4.]))
+T([1., 2.]).sub_(2, T([3., 4.])), torch.sub(T([1., 2.]), -1, T([3., 4.]))
+T([1., 2.]).addcmul_(2, T([3., 4.]), T([5., 6.])), torch.addcmul(T([1., 2.]), 2, T([3., 4.]), T([5., 6.]))
+T([1., 2.]).addcdiv_(-2, T([3., 4.]), T([5., 6.])), torch.addcdiv(T([1., 2.]), 2, T([3., 4.]), T([5., 6.]))
+torch.addmm(.5, torch.eye(2), 2, X[:2, :2], X[:2, :2]), torch.addmm(.5, torch.eye(2), X[:2, :2], X[:2, :2])
+torch.eye(2).addmm_(.5, 2, X[:2, :2], X[:2, :2]), torch.eye(2).addmm(.5, X[:2, :2], X[:2, :2])
+torch.ones(2).addmv_(.5, 2, X[:2, :2], X[0, :2]), torch.eye(2).addr(3, X[0, :2], X[0, :2])
+torch.eye(2).addbmm(.5, 2, X[None, :2, :2], X[None, :2, :2]), torch.eye(2)[None].baddbmm(.5, 2, X[None, :2, :2], X[None, :2, :2])
+grad(lambda x: torch.add(x, 3, x), [1., 2.])
+T([1., 2.]).add_('a', T([3., 4.]))
+T([1., 2.]).mul_(2, 3)
+T([1., 2.]).addcmul_(2, T([3., 4.]))
+T([1, 2]).add_(.5, T([3, 4]))
+"""
+
 FOREACH = """\
 torch._foreach_add([T([1., 2.]), T([3.])], 1), torch._foreach_sub([T([1., 2.]), T([3.])], 1), torch._foreach_mul([T([1., 2.]), T([3.])], 2.), torch._foreach_div([T([1., 2.]), T([3.])], 4)
 torch._foreach_add_([T([1., 2.]), T([3.])], 1), torch._foreach_sub_([T([1., 2.]), T([3.])], 1), torch._foreach_mul_([T([1., 2.]), T([3.])], 2.), torch._foreach_div_([T([1., 2.]), T([3.])], 4)
@@ -121,4 +137,5 @@ if __name__ == "__main__":
     require_reference()
     record("assert_close", ASSERT_CLOSE)
     record("attributes", ATTRIBUTES)
+    record("deprecated", DEPRECATED)
     record("foreach", FOREACH)

@@ -25,6 +25,7 @@ mod comm_store;
 mod construct;
 mod convert;
 mod cuda;
+mod deprecated;
 mod dlpack;
 mod dtype;
 mod error;

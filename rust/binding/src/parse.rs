@@ -2,6 +2,7 @@
 //! defaults, sizes as separate arguments, overloads) and its message for calls that fit nothing.
 
 use crate::convert::{argument, overflow, type_name};
+use crate::deprecated::{Modern, warn};
 use crate::dtype::to_device;
 use base::{DType, Scalar};
 use ops::Value;
@@ -120,17 +121,44 @@ pub fn parse(
     given: &Given<'_, '_>,
     method: bool,
 ) -> PyResult<Parsed> {
+    match find(overloads, given, method) {
+        Ok((_, parsed)) => Ok(parsed),
+        Err(reasons) => deprecated(name, overloads, given, method)?
+            .ok_or_else(|| refuse(name, overloads, given, method, &reasons)),
+    }
+}
+
+fn deprecated(
+    name: &str,
+    overloads: &[Overload],
+    given: &Given<'_, '_>,
+    method: bool,
+) -> PyResult<Option<Parsed>> {
+    let modern = Modern::of(name, given, method);
+    let found = modern.as_ref().and_then(|call| find(overloads, &call.given(), method).ok());
+    let Some((overload, parsed)) = found else { return Ok(None) };
+    warn(name, &signature(overload.schema, overload.takes_out, method))?;
+    Ok(Some(parsed))
+}
+
+/// The first overload that fits, or why each does not.
+fn find<'o>(
+    overloads: &'o [Overload],
+    given: &Given<'_, '_>,
+    method: bool,
+) -> Result<(&'o Overload, Parsed), Vec<Reason>> {
     let mut reasons = Vec::new();
     for overload in overloads.iter().filter(|overload| !method || overload.is_method()) {
         match fit(overload, given, method) {
             Ok(Fit { values, out, requires_grad }) => {
                 let Overload { op, schema, .. } = overload;
-                return Ok(Parsed { op, returns: schema.returns, values, out, requires_grad });
+                let returns = schema.returns;
+                return Ok((overload, Parsed { op, returns, values, out, requires_grad }));
             }
             Err(reason) => reasons.push(reason),
         }
     }
-    Err(refuse(name, overloads, given, method, &reasons))
+    Err(reasons)
 }
 
 /// Arguments in the schema's order, and those that no schema lists.
@@ -145,10 +173,12 @@ fn fit(overload: &Overload, given: &Given<'_, '_>, method: bool) -> Result<Fit, 
     let (slots, positional) = (overload.slots, given.positional);
     let sizes_at = overload.sizes_at.filter(|at| is_spread(positional.get(*at..)));
     if positional.len() > slots && sizes_at.is_none() {
+        let own = usize::from(method); // PyTorch does not count `self`
         return Err(Reason::Call(format!(
-            "takes {slots} positional argument{} but {} were given",
-            if slots == 1 { "" } else { "s" },
-            positional.len()
+            "takes {} positional argument{} but {} were given",
+            slots - own,
+            if slots - own == 1 { "" } else { "s" },
+            positional.len() - own
         )));
     }
     let mut used: SmallVec<[bool; 8]> = SmallVec::from_elem(false, given.named.len());
