@@ -113,6 +113,7 @@ def test_an_interrupt_ends_a_wait() -> None:
     shown = run("""
         import os, signal, threading, time
         import pyrite as torch
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         x = torch.randn(512, 512, device="gpu")
         (x @ x).sum().item()
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()

@@ -495,3 +495,6 @@ impl<'a> Mover<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
