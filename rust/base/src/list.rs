@@ -7,12 +7,13 @@ use std::ops::{Deref, DerefMut};
 
 const INLINE: usize = 6;
 
-/// A list that holds up to six elements without allocating.
+/// A list that holds up to six elements without allocating; a cache line in size, for `usize`. That is
+/// what the second box is for: it makes the pointer a thin one.
 #[derive(Clone)]
 pub struct List<T: Copy + Default> {
     inline: [T; INLINE],
     len: u32,
-    heap: Option<Box<[T]>>,
+    heap: Option<Box<Box<[T]>>>,
 }
 
 /// The sizes of a tensor, outermost first.
@@ -35,7 +36,7 @@ impl<T: Copy + Default> List<T> {
             inline[..len].fill(value);
             List { inline, len: len as u32, heap: None }
         } else {
-            let heap = Some(vec![value; len].into_boxed_slice());
+            let heap = Some(Box::new(vec![value; len].into_boxed_slice()));
             List { inline: [T::default(); INLINE], len: len as u32, heap }
         }
     }
