@@ -75,10 +75,12 @@ impl Device {
     }
 
     /// Whether it stands for a GPU in the eyes of the program, wherever it is.
+    #[inline]
     pub fn is_cuda(self) -> bool {
         self.kind == DeviceKind::Gpu || self.is_cuda_on_cpu()
     }
 
+    #[inline]
     fn is_cuda_on_cpu(self) -> bool {
         cuda_on_cpu() != 0 && self.kind == DeviceKind::Cpu && self.spelling == "cuda"
     }
@@ -129,6 +131,7 @@ impl Device {
 }
 
 impl PartialEq for Device {
+    #[inline]
     fn eq(&self, other: &Device) -> bool {
         self.kind == other.kind
             && self.index == other.index

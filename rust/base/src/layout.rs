@@ -201,11 +201,13 @@ impl Layout {
     }
 
     /// Some element is surely reached by two indices: writing there is refused.
+    #[inline]
     pub fn has_internal_overlap(&self) -> bool {
         self.numel() > 0 && self.dims.iter().zip(&self.strides).any(|(&n, &s)| n > 1 && s == 0)
     }
 
     /// One past the last element reached, relative to the storage's start; 0 for empty tensors.
+    #[inline]
     pub fn end(&self) -> usize {
         if self.numel() == 0 {
             return 0;

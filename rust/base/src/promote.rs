@@ -94,6 +94,7 @@ impl Promotion {
     }
 
     /// Adds an operand.
+    #[inline]
     pub fn with(mut self, dtype: DType, class: Class) -> Self {
         let slot = match class {
             Class::Dim => &mut self.dim,
@@ -111,6 +112,7 @@ impl Promotion {
 
     /// Whether the result would be complex with float16 parts, a dtype that does not exist here:
     /// float16 made complex by operands of a lower class.
+    #[inline]
     pub fn is_half_complex(self) -> bool {
         let lower = combine(self.zero_dim, self.scalar);
         let half = |high: Option<DType>, low: Option<DType>| {
@@ -122,11 +124,13 @@ impl Promotion {
     }
 
     /// The dtype the op computes in (the default dtype when there was no operand).
+    #[inline]
     pub fn result(self) -> DType {
         combine(self.dim, combine(self.zero_dim, self.scalar)).unwrap_or_else(default_dtype)
     }
 }
 
+#[inline]
 fn combine(higher: Option<DType>, lower: Option<DType>) -> Option<DType> {
     let (Some(high), Some(low)) = (higher, lower) else {
         return higher.or(lower);

@@ -218,7 +218,7 @@ impl Buffer {
         // SAFETY: offset * size < needed <= len <= capacity, so the address is inside the allocation.
         let ptr = unsafe { self.ptr.add(layout.offset * dtype.size()) };
         ensure!(
-            ptr.addr() % align == 0,
+            ptr.addr() & (align - 1) == 0,
             Runtime,
             "memory of a {dtype} tensor must be aligned to {align} bytes"
         );
@@ -245,12 +245,14 @@ impl std::fmt::Debug for Buffer {
     }
 }
 
+/// A power of two.
 fn alignment(dtype: DType) -> usize {
     dtype.to_real().size()
 }
 
 /// Bytes from the buffer's start to the end of the furthest element; 0 for an empty layout, `None`
 /// on overflow, a negative stride or a rank mismatch.
+#[inline]
 fn needed_bytes(dtype: DType, layout: &Layout) -> Option<usize> {
     if layout.dims.len() != layout.strides.len() {
         return None;

@@ -29,10 +29,15 @@ pub(crate) fn remainder_vjp(g: Var, a: Var, b: Var) -> Var {
 }
 
 /// `b` scaled by alpha, which may not lift the type.
+#[inline]
 fn scaled(a: &Var, b: Var, alpha: Scalar, op: &str) -> Result<Var> {
-    if alpha.equals_int(1) && !matches!(alpha, Scalar::Bool(_)) {
-        return Ok(b);
+    match alpha {
+        Scalar::Int(1) => Ok(b),
+        alpha => times(a, b, alpha, op),
     }
+}
+
+fn times(a: &Var, b: Var, alpha: Scalar, op: &str) -> Result<Var> {
     let integral = |v: &Var| match v {
         Var::T(t) => t.dtype().is_integral(),
         Var::S(s) => s.dtype().is_integral(),

@@ -105,7 +105,13 @@ struct Plan {
 type Arrays = [Option<Array>; 3];
 
 fn arrays_of(ins: &[Var]) -> Arrays {
-    std::array::from_fn(|i| ins.get(i).and_then(as_tensor).map(Tensor::array))
+    let mut arrays = [None, None, None];
+    for (array, input) in arrays.iter_mut().zip(ins) {
+        if let Var::T(tensor) = input {
+            *array = Some(tensor.array());
+        }
+    }
+    arrays
 }
 
 fn plan(row: &MapRow, ins: &[Var], arrays: &Arrays) -> Result<Plan> {
@@ -122,7 +128,9 @@ fn plan(row: &MapRow, ins: &[Var], arrays: &Arrays) -> Result<Plan> {
             let zero_dim = a.dims().is_empty();
             let class = if zero_dim { Class::ZeroDim } else { Class::Dim };
             promotion = promotion.with(a.dtype(), class);
-            if *a.dims() != *dims {
+            if dims.is_empty() {
+                dims = a.layout().dims.clone();
+            } else if *a.dims() != *dims {
                 dims = shape::broadcast(&dims, a.dims())?;
             }
             device = Some(same_device(device, a.device(), zero_dim)?);
@@ -288,12 +296,14 @@ fn wanted(ins: &[Var]) -> u8 {
 
 fn edges(row: &MapRow, ins: &[Var]) -> Result<SmallVec<[Edge; 2]>> {
     let number = row.number_without_edge(ins);
-    ins.iter()
-        .enumerate()
-        .filter(|(i, _)| Some(*i) != number)
-        .map(|(_, v)| v)
-        .map(|v| as_tensor(v).map_or_else(|| Ok(Edge::default()), Tensor::gradient_edge))
-        .collect()
+    let mut edges = SmallVec::new();
+    for (_, input) in ins.iter().enumerate().filter(|(i, _)| Some(*i) != number) {
+        edges.push(match input {
+            Var::T(tensor) => tensor.gradient_edge()?,
+            _ => Edge::default(),
+        });
+    }
+    Ok(edges)
 }
 
 /// The union of what the halves that will be taken need.
@@ -349,7 +359,7 @@ struct MapBody {
     name: &'static str,
     params: Params,
     /// The operand that has no edge.
-    number: Option<usize>,
+    number: Option<u8>,
     saved: Mutex<Option<Slots>>,
 }
 
@@ -375,8 +385,10 @@ impl MapBody {
         Ok(())
     }
 
+    #[inline]
     fn new(row: &'static MapRow, ins: &[Var], params: Params, slots: Slots) -> MapBody {
-        let (name, number) = (row.node_name(ins), row.number_without_edge(ins));
+        let number = row.number_without_edge(ins).map(|i| i as u8);
+        let name = row.node_name(ins);
         MapBody { row, name, params, number, saved: Mutex::new(Some(slots)) }
     }
 
@@ -421,7 +433,8 @@ impl Backward for MapBody {
             return Ok(std::iter::repeat_n(None, edges).collect());
         };
         let kept = self.kept(cx)?;
-        let operands = (0..self.row.vjps.len()).filter(|i| Some(*i) != self.number);
+        let operands =
+            (0..self.row.vjps.len()).filter(|i| Some(*i) != self.number.map(usize::from));
         (0..edges)
             .zip(operands)
             .map(|(edge, i)| match &self.row.vjps[i] {

@@ -117,6 +117,7 @@ pub struct Node<B: ?Sized = dyn Backward> {
 
 impl<B: Backward> Node<B> {
     /// A node; its sequence number is taken now, after the nodes its edges lead to.
+    #[inline]
     pub fn create(
         edges: SmallVec<[Edge; 2]>,
         outputs: SmallVec<[OutputMeta; 1]>,

@@ -37,6 +37,7 @@ pub fn record<B: Backward>(
 }
 
 /// Makes an existing tensor the result of a new node with these edges.
+#[inline]
 pub fn attach<B: Backward>(out: &Tensor, edges: SmallVec<[Edge; 2]>, body: B) {
     let meta = out.with_array(OutputMeta::of);
     let node = Node::create(edges, smallvec![meta], body);

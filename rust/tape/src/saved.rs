@@ -16,18 +16,18 @@ pub fn again<T>() -> Result<T> {
     )
 }
 
+/// A value as it is, or what hooks made of it (rare, hence behind a box: nodes stay small).
 #[derive(Clone)]
-enum Kept<T> {
+enum Kept<T, P> {
     Plain(T),
-    Packed(Packed),
+    Packed(Box<P>),
 }
 
 /// An input of an op, kept with its history.
 #[derive(Clone)]
 pub struct SavedInput {
-    kept: Kept<Tensor>,
-    /// Where gradients of a packed input go; a plain one knows by itself.
-    edge: Edge,
+    /// A packed input with where its gradients go; a plain one knows by itself.
+    kept: Kept<Tensor, (Packed, Edge)>,
     version: u64,
 }
 
@@ -39,11 +39,11 @@ impl SavedInput {
             Runtime,
             "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
         );
-        let (kept, edge) = match mode::pack(|| tensor.clone())? {
-            Some(packed) => (Kept::Packed(packed), tensor.gradient_edge()?),
-            None => (Kept::Plain(tensor.clone()), Edge::default()),
+        let kept = match mode::pack(|| tensor.clone())? {
+            Some(packed) => Kept::Packed(Box::new((packed, tensor.gradient_edge()?))),
+            None => Kept::Plain(tensor.clone()),
         };
-        Ok(SavedInput { kept, edge, version: tensor.version_count() })
+        Ok(SavedInput { kept, version: tensor.version_count() })
     }
 
     /// Whether getting it runs a user's code: no lock may be held then.
@@ -61,7 +61,7 @@ impl SavedInput {
     /// The tensor, unless its memory was written since. `op` names the op that kept it.
     pub fn get(&self, op: &str) -> Result<Tensor> {
         match &self.kept {
-            Kept::Packed(packed) => unpack(&**packed, &self.edge),
+            Kept::Packed(packed) => unpack(&*packed.0, &packed.1),
             Kept::Plain(tensor) => {
                 check(&tensor.array(), tensor.version_count(), self.version, op, || {
                     let node = tensor.grad_fn().ok().flatten()?;
@@ -75,8 +75,11 @@ impl SavedInput {
 
 /// An output of an op, kept bare so that node and tensor do not own each other.
 #[derive(Clone)]
-pub struct SavedOutput {
-    kept: Kept<Box<(Array, Version)>>,
+pub struct SavedOutput(Box<Output>);
+
+#[derive(Clone)]
+struct Output {
+    kept: Kept<(Array, Version), Packed>,
     version: u64,
     index: usize,
 }
@@ -85,26 +88,26 @@ impl SavedOutput {
     /// Keeps output number `index`, whose tensor carries `version`.
     pub fn new(tensor: &Tensor, index: usize) -> Result<SavedOutput> {
         let kept = match mode::pack(|| tensor.detach())? {
-            Some(packed) => Kept::Packed(packed),
-            None => Kept::Plain(Box::new((tensor.array(), tensor.version()))),
+            Some(packed) => Kept::Packed(Box::new(packed)),
+            None => Kept::Plain((tensor.array(), tensor.version())),
         };
-        Ok(SavedOutput { kept, version: tensor.version_count(), index })
+        Ok(SavedOutput(Box::new(Output { kept, version: tensor.version_count(), index })))
     }
 
     /// Whether getting it runs a user's code: no lock may be held then.
     pub fn is_packed(&self) -> bool {
-        matches!(self.kept, Kept::Packed(_))
+        matches!(self.0.kept, Kept::Packed(_))
     }
 
     /// The output, attached to its own `node` again.
     pub fn get(&self, node: &NodeRef) -> Result<Tensor> {
-        let edge = Edge::to(node.clone(), self.index);
-        match &self.kept {
-            Kept::Packed(packed) => unpack(&**packed, &edge),
-            Kept::Plain(plain) => {
-                let (array, version) = &**plain;
-                let at = || Some((node.clone(), self.index));
-                check(array, version.get(), self.version, node.body.name(), at)?;
+        let Output { kept, version: seen, index } = &*self.0;
+        let edge = Edge::to(node.clone(), *index);
+        match kept {
+            Kept::Packed(packed) => unpack(&***packed, &edge),
+            Kept::Plain((array, version)) => {
+                let at = || Some((node.clone(), *index));
+                check(array, version.get(), *seen, node.body.name(), at)?;
                 let meta = Meta { edge, ..Meta::default() };
                 let meta = Some(Box::new(meta));
                 Ok(Tensor::build(array.clone(), Some(version.clone()), meta, false))

@@ -79,6 +79,7 @@ impl Tensor {
         Self::build(array, None, None, mode::inference_mode())
     }
 
+    #[inline]
     pub(crate) fn build(
         array: Array,
         version: Option<Version>,
@@ -292,12 +293,25 @@ impl Tensor {
     /// Where gradients of this tensor go: its node, its accumulator, or nowhere. Fails as
     /// [`Tensor::grad_fn`] does.
     pub fn gradient_edge(&self) -> Result<Edge> {
+        let (edge, requires_grad, is_view) = self.meta(|m| {
+            m.map_or_else(Default::default, |m| (m.edge.clone(), m.requires_grad, m.view.is_some()))
+        });
+        if is_view {
+            return self.view_edge();
+        }
+        Ok(if requires_grad && !edge.leads_somewhere() { self.leaf_edge() } else { edge })
+    }
+
+    /// [`Tensor::gradient_edge`] of a view, whose base may have been written since.
+    fn view_edge(&self) -> Result<Edge> {
         self.refresh_view()?;
         let edge = self.meta(|m| m.map(|m| m.edge.clone())).unwrap_or_default();
-        if edge.leads_somewhere() || !self.requires_grad() {
-            return Ok(edge);
-        }
-        Ok(Edge::to(self.accumulator(), 0))
+        let is_leaf = !edge.leads_somewhere() && self.requires_grad();
+        Ok(if is_leaf { self.leaf_edge() } else { edge })
+    }
+
+    fn leaf_edge(&self) -> Edge {
+        Edge::to(self.accumulator(), 0)
     }
 
     /// Which output of its node it is.
@@ -319,10 +333,9 @@ impl Tensor {
 
     /// Makes the tensor a result of `edge`'s node.
     pub fn set_gradient_edge(&self, edge: Edge) {
-        let seen = self.version_count();
         let (old, retains) = self.meta_mut(|m| {
             if let Some(view) = &mut m.view {
-                view.seen = seen;
+                view.seen = self.version_count();
             }
             (std::mem::replace(&mut m.edge, edge), m.retains_grad)
         });
