@@ -95,6 +95,7 @@ class Optimizer:
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self._make_hook_tables()
+        self._patch_step_function()
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
@@ -111,15 +112,14 @@ class Optimizer:
             self.add_param_group(group)
 
     def _patch_step_function(self) -> None:
-        """Nothing is left to do: classes wrap their `step` when they are made.
+        """Makes the class's `step` run the registered hooks, once a class.
 
-        Optimizers around another one, which do not call `__init__`, call this instead.
+        Optimizers around another one that do not call `__init__` have no hooks, unless they call
+        this.
         """
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "step" in cls.__dict__ and not getattr(cls.__dict__["step"], "hooked", False):
-            cls.step = Optimizer.profile_hook_step(cls.__dict__["step"])  # type: ignore[method-assign]
+        cls = type(self)
+        if not getattr(cls.step, "hooked", False):
+            cls.step = Optimizer.profile_hook_step(cls.step)  # type: ignore[method-assign]
 
     def _make_hook_tables(self) -> None:
         for table in _HOOK_TABLES:
@@ -136,6 +136,7 @@ class Optimizer:
         """Take over a pickled or loaded state; hooks are not part of it and stay as they are."""
         self.__dict__.update(state)
         self._make_hook_tables()
+        self._patch_step_function()
         self.defaults.setdefault("differentiable", False)
 
     def __repr__(self) -> str:
@@ -279,8 +280,8 @@ class Optimizer:
     def profile_hook_step(step: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a `step` method so that the registered hooks run around it.
 
-        Applied by itself to every `step` that a subclass defines. `_opt_called` tells schedulers
-        that the optimizer has stepped.
+        Applied by itself to the `step` of each class of which there is an optimizer. `_opt_called`
+        tells schedulers that the optimizer has stepped.
         """
 
         @functools.wraps(step)
