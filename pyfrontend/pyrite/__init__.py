@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyrite import (
     _C,
+    _storage_parts,
     _tensor,
     _tensor_attributes,
     _tensor_data,
@@ -32,7 +33,9 @@ from pyrite._C import (
 )
 from pyrite._checks import *
 from pyrite._foreach import *
+from pyrite._lowrank import *
 from pyrite._size import Size as Size
+from pyrite._unbuilt_dtypes import *
 from pyrite._typename import typename as typename
 from pyrite.autograd.grad_mode import (
     enable_grad as enable_grad,
@@ -61,6 +64,7 @@ from pyrite.version import __version__ as __version__
 
 if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
     from pyrite import (
+        __config__ as __config__,
         _dynamo as _dynamo,
         accelerator as accelerator,
         amp as amp,
@@ -79,6 +83,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         gpu as gpu,
         hub as hub,
         jit as jit,
+        library as library,
         linalg as linalg,
         masked as masked,
         mps as mps,
@@ -108,19 +113,30 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
     )
     from pyrite.compiler import compile as compile
     from pyrite.func import vmap as vmap
+    from pyrite.futures import Future as Future
+    from pyrite.gpu import Event as Event, Stream as Stream
+    from pyrite.jit import ScriptModule as ScriptModule
     from pyrite.serialization import (
+        PyTorchFileReader as PyTorchFileReader,
         load as load,
         save as save,
     )
+    from pyrite.signal.windows import kaiser_window as kaiser_window
 
 _LAZY = frozenset(
     """
-    _dynamo accelerator amp autograd backends compat compiler cpu cuda datasets distributed
-    distributions fft func fx gpu hub jit linalg masked mps multiprocessing nn onnx ops optim
-    profiler serialization signal special testing types utils version xpu
+    __config__ _dynamo accelerator amp autograd backends compat compiler cpu cuda datasets
+    distributed distributions fft func fx gpu hub jit library linalg masked mps multiprocessing nn
+    onnx ops optim profiler serialization signal special testing types utils version xpu
     """.split()
 )
 _FROM = {
+    "PyTorchFileReader": "serialization",
+    "Event": "gpu",
+    "Future": "futures",
+    "ScriptModule": "jit",
+    "Stream": "gpu",
+    "kaiser_window": "signal.windows",
     "save": "serialization",
     "load": "serialization",
     "set_printoptions": "_tensor_str",

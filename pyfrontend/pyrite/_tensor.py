@@ -11,6 +11,7 @@ from typing import Any
 from pyrite import _C
 from pyrite._C import Tensor
 from pyrite._native import add_methods
+from pyrite._utils import _rebuild_from_type_v2 as _rebuild_from_type_v2  # files name it here
 
 __all__: list[str] = []
 
@@ -84,6 +85,13 @@ def _matrix_adjoint(self: Tensor) -> Tensor:
     return self.adjoint()
 
 
+def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
+    """Read the arguments of `to`, for classes that follow modules."""
+    from pyrite.nn._conversion import parse_to
+
+    return parse_to(*args, **kwargs)
+
+
 _METHODS: dict[str, Any] = {
     "H": property(_matrix_adjoint),
     "mH": property(_adjoint),
@@ -98,5 +106,7 @@ _METHODS: dict[str, Any] = {
     "__module__": "pyrite",
 }
 
+_C._TensorMeta = type(_C.Tensor)
+_C._parse_to = _parse_to
 _C.Tensor.__name__ = "Tensor"  # what Python's own messages call it
 add_methods(_C.Tensor, _METHODS)

@@ -19,6 +19,7 @@ __all__ = [
     "broadcast_tensors",
     "cartesian_prod",
     "chain_matmul",
+    "detach",
     "einsum",
     "is_complex",
     "is_floating_point",
@@ -52,6 +53,12 @@ def _assert(condition: Any, message: str) -> None:
 def is_storage(obj: object) -> bool:
     """Whether `obj` is a storage."""
     return type(obj).__name__.endswith("Storage")
+
+
+@overridable
+def detach(input: Tensor) -> Tensor:
+    """The same values without history, sharing memory; the method as a function."""
+    return input.detach()
 
 
 @overridable

@@ -5,27 +5,35 @@ Layer: Python front end, pure facts about number formats. `min` and `max` are ex
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pyrite import _C
+from pyrite import _C, _unbuilt_dtypes
 
 __all__ = ["finfo", "iinfo"]
 
 
 class _Format(NamedTuple):
-    """A binary format: fraction bits, least and greatest exponent, decimal digits."""
+    """A binary format: fraction bits, least and greatest exponent, decimal digits.
+
+    `largest` is the largest number where a format gives its last codes to other things.
+    """
 
     fraction: int
     lowest: int
     highest: int
     digits: int
+    largest: float | None = None
 
 
-_FORMATS = {
+_FORMATS: dict[Any, _Format] = {
     _C.float16: _Format(10, -14, 15, 3),
     _C.bfloat16: _Format(7, -126, 127, 2),
     _C.float32: _Format(23, -126, 127, 6),
     _C.float64: _Format(52, -1022, 1023, 15),
+    _unbuilt_dtypes.float8_e4m3fn: _Format(3, -6, 8, 0, 448.0),
+    _unbuilt_dtypes.float8_e4m3fnuz: _Format(3, -7, 7, 0),
+    _unbuilt_dtypes.float8_e5m2: _Format(2, -14, 15, 0),
+    _unbuilt_dtypes.float8_e5m2fnuz: _Format(3, -15, 15, 0, 57344.0),
 }
 
 
@@ -54,10 +62,12 @@ class finfo:
                 "Use torch.iinfo to handle 'torch.finfo'"
             )
         real = dtype.to_real()
+        if real not in _FORMATS:
+            raise NotImplementedError(f"torch.finfo() does not know {_name(real)}")
         form = _FORMATS[real]
         self.bits = 8 * real.itemsize
         self.eps = 2.0**-form.fraction
-        self.max = (2.0 - self.eps) * 2.0**form.highest
+        self.max = form.largest or (2.0 - self.eps) * 2.0**form.highest
         self.min = -self.max
         self.smallest_normal = self.tiny = 2.0**form.lowest
         self.resolution = float(f"1e-{form.digits}")

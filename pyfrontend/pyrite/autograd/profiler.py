@@ -20,10 +20,21 @@ from typing import Any
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite._doors import door_class
 from pyrite.autograd.profiler_util import EventList, FunctionEvent
 from pyrite.overrides import TorchFunctionMode
 
-__all__ = ["EventList", "FunctionEvent", "profile", "record_function"]
+__all__ = [
+    "EventList",
+    "FunctionEvent",
+    "emit_itt",
+    "emit_nvtx",
+    "profile",
+    "record_function",
+]
+
+emit_itt = door_class("autograd.profiler.emit_itt", "ranges for Intel's tools")
+emit_nvtx = door_class("autograd.profiler.emit_nvtx", "ranges for NVIDIA's tools")
 
 _NO_DEVICE = ("use_cuda", "use_device")
 _INERT = ("with_modules", "use_kineto", "use_cpu", "acc_events", "experimental_config")

@@ -71,6 +71,7 @@ def _answer_as_pytorch(package: ModuleType) -> None:
     # Programs compare it (Pyro patches what it finds below `torch.__name__`); imports within the
     # package go by `__package__` and absolute names.
     package.__name__ = _ALIAS
+    package.torch = package  # type: ignore[attr-defined]
 
 
 def install() -> None:

@@ -35,7 +35,7 @@ def canonical_masks(
     return F._canonical_mask(mask, mask_name, None, "", like.dtype, False), padding
 
 
-def _activation_function(activation: Activation) -> Callable[[Tensor], Tensor]:
+def _get_activation_fn(activation: Activation) -> Callable[[Tensor], Tensor]:
     if not isinstance(activation, str):
         return activation
     if activation == "relu":
@@ -81,7 +81,7 @@ class _Layer(Module):
             setattr(self, f"norm{block}", norm)
         for block in blocks:
             setattr(self, f"dropout{block}", Dropout(dropout))
-        self.activation = _activation_function(activation)
+        self.activation = _get_activation_fn(activation)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state.setdefault("activation", F.relu)

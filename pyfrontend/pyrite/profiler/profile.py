@@ -17,9 +17,14 @@ from pyrite.autograd import profiler as recorder
 from pyrite.autograd.profiler_util import EventList
 from pyrite.profiler.schedule import ProfilerAction, ProfilerActivity
 
-__all__ = ["profile", "supported_activities", "tensorboard_trace_handler"]
+__all__ = ["kineto_available", "profile", "supported_activities", "tensorboard_trace_handler"]
 
 _RECORDING = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
+
+
+def kineto_available() -> bool:
+    """Whether `profile` can trace, for which PyTorch needs a library of that name: True."""
+    return True
 
 
 def supported_activities() -> set[ProfilerActivity]:

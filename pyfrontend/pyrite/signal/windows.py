@@ -160,6 +160,28 @@ def kaiser(
     return by.done(_C.i0(_C.sqrt(width * width - _C.square(places))) / _C.i0(width))
 
 
+def kaiser_window(
+    window_length: int,
+    periodic: bool = True,
+    beta: float = 12.0,
+    *,
+    dtype: Any = None,
+    layout: Any = _C.strided,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`kaiser` in the form of the older window functions: `pyrite.kaiser_window`."""
+    return kaiser(
+        window_length,
+        beta=beta,
+        sym=not periodic,
+        dtype=dtype,
+        layout=layout,
+        device=device,
+        requires_grad=requires_grad,
+    )
+
+
 def general_cosine(
     M: int,
     *,

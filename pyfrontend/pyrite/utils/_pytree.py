@@ -12,13 +12,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 __all__ = [
+    "Context",
+    "GetAttrKey",
     "LeafSpec",
+    "MappingKey",
     "PyTree",
+    "SequenceKey",
     "TreeSpec",
     "register_pytree_node",
     "tree_all",
     "tree_any",
     "tree_flatten",
+    "tree_is_leaf",
     "tree_iter",
     "tree_leaves",
     "tree_map",
@@ -29,6 +34,7 @@ __all__ = [
 ]
 
 PyTree = Any
+Context = Any
 Flatten = Callable[[Any], tuple[Iterable[Any], Any]]
 Unflatten = Callable[[list[Any], Any], Any]
 
@@ -43,13 +49,16 @@ SUPPORTED_NODES = _CONTAINERS
 _NAMED_TUPLE = "a named tuple"
 
 
-def register_pytree_node(cls: type, flatten_fn: Flatten, unflatten_fn: Unflatten) -> None:
+def register_pytree_node(
+    cls: type, flatten_fn: Flatten, unflatten_fn: Unflatten, **serialization: Any
+) -> None:
     """Make a class a container.
 
     Args:
         cls: the class; its subclasses stay leaves.
         flatten_fn: gives the children of an object and what else it takes to rebuild it.
         unflatten_fn: rebuilds an object from these two.
+        serialization: inert: how structures are written as text and paths, which is not built.
 
     Raises:
         ValueError: the class is registered already.
@@ -59,15 +68,28 @@ def register_pytree_node(cls: type, flatten_fn: Flatten, unflatten_fn: Unflatten
     _CONTAINERS[cls] = _Container(flatten_fn, unflatten_fn)
 
 
-def _by_key(tree: Any) -> tuple[Iterable[Any], Any]:
-    return tree.values(), list(tree.keys())
+def _dict_flatten(tree: dict[Any, Any]) -> tuple[list[Any], Context]:
+    """The values of a dictionary and its keys, for classes that flatten as dictionaries do."""
+    return list(tree.values()), list(tree)
+
+
+def _dict_flatten_with_keys(
+    tree: dict[Any, Any],
+) -> tuple[list[tuple[MappingKey, Any]], Context]:
+    """The values of a dictionary, each with the step that leads to it, and its keys."""
+    return [(MappingKey(key), value) for key, value in tree.items()], list(tree)
+
+
+def _dict_unflatten(values: Iterable[Any], context: Context) -> dict[Any, Any]:
+    """The dictionary of keys and values."""
+    return dict(zip(context, values, strict=True))
 
 
 register_pytree_node(list, lambda tree: (tree, None), lambda leaves, _: leaves)
 register_pytree_node(tuple, lambda tree: (tree, None), lambda leaves, _: tuple(leaves))
-register_pytree_node(dict, _by_key, lambda leaves, keys: dict(zip(keys, leaves, strict=True)))
+register_pytree_node(dict, _dict_flatten, _dict_unflatten)
 register_pytree_node(
-    OrderedDict, _by_key, lambda leaves, keys: OrderedDict(zip(keys, leaves, strict=True))
+    OrderedDict, _dict_flatten, lambda leaves, keys: OrderedDict(zip(keys, leaves, strict=True))
 )
 register_pytree_node(
     defaultdict,
@@ -88,6 +110,44 @@ def _kind(tree: Any) -> Any:
     if cls in _CONTAINERS:
         return cls
     return _NAMED_TUPLE if isinstance(tree, tuple) and hasattr(tree, "_fields") else None
+
+
+_get_node_type = _kind
+
+
+def tree_is_leaf(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> bool:
+    """Whether the tree is a single leaf; `is_leaf` says of which containers it is true, too."""
+    return _kind(tree) is None or (is_leaf is not None and is_leaf(tree))
+
+
+@dataclass(frozen=True)
+class SequenceKey:
+    """A step on the way to a leaf: a position in a sequence."""
+
+    idx: int
+
+    def __str__(self) -> str:
+        return f"[{self.idx!r}]"
+
+
+@dataclass(frozen=True)
+class MappingKey:
+    """A step on the way to a leaf: a key of a mapping."""
+
+    key: Any
+
+    def __str__(self) -> str:
+        return f"[{self.key!r}]"
+
+
+@dataclass(frozen=True)
+class GetAttrKey:
+    """A step on the way to a leaf: an attribute."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f".{self.name}"
 
 
 @dataclass(frozen=True, repr=False)

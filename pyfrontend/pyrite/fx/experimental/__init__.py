@@ -1,0 +1,1 @@
+"""Tracing below the level of functions: doors."""
