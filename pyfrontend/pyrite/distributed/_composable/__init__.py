@@ -1,0 +1,1 @@
+"""Functions that spread a module over processes, one call a module: doors."""
