@@ -125,3 +125,15 @@ def test_figures(tmp_path: Path) -> None:
     assert one.size == (40, 20) and one.getpixel((0, 0)) == (255, 0, 0)
     two = Image.open(BytesIO(read(tmp_path).Images("two")[0].encoded_image_string))
     assert two.size == (40, 20)
+
+
+def test_summaries_made_elsewhere(tmp_path: Path) -> None:
+    from pyrite.utils.tensorboard.summary import hparams, scalar
+
+    with SummaryWriter(tmp_path) as writer:
+        files = writer._get_file_writer()
+        files.add_summary(scalar("x", 2.5), 3)
+        for content in hparams({"lr": 0.1}, {"loss": 1.0}):
+            files.add_summary(content, 0)
+    (event,) = read(tmp_path).Scalars("x")
+    assert (event.step, event.value) == (3, 2.5)

@@ -47,7 +47,7 @@ def _summary(tag: str, content: Any) -> Any:
 def hparams(
     hparam_dict: Mapping[str, Any],
     metric_dict: Mapping[str, Any],
-    hparam_domain_discrete: Mapping[str, list[Any]] | None,
+    hparam_domain_discrete: Mapping[str, list[Any]] | None = None,
 ) -> tuple[Any, Any, Any]:
     """The summaries of an experiment, and of the start and end of a run of it.
 

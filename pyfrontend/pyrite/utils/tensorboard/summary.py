@@ -9,8 +9,9 @@ import io
 from typing import Any
 
 from pyrite import _C
+from pyrite.utils.tensorboard.hparams import hparams
 
-__all__ = ["figure", "histogram", "image", "number", "pr_curve", "scalar", "text"]
+__all__ = ["figure", "histogram", "hparams", "image", "number", "pr_curve", "scalar", "text"]
 
 _GRID_COLUMNS = 8
 # TensorFlow's bucket borders: 1e-12 times powers of 1.1 below 1e20, mirrored, and zero between.

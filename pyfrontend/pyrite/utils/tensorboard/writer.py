@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +23,23 @@ from .hparams import hparams
 __all__ = ["SummaryWriter"]
 
 _MISSING = "TensorBoard summary of this kind"
+
+
+class FileWriter:
+    """Takes summaries as they are.
+
+    Args:
+        write: takes a summary, a step and a time.
+    """
+
+    def __init__(self, write: Callable[..., None]) -> None:
+        self._write = write
+
+    def add_summary(
+        self, summary: Any, global_step: int | None = None, walltime: float | None = None
+    ) -> None:
+        """Adds a summary at a step, and at a time other than now."""
+        self._write(summary, global_step, walltime)
 
 
 class SummaryWriter:
@@ -85,6 +102,10 @@ class SummaryWriter:
         if global_step is not None:
             event.step = int(summary.number(global_step))
         self._writer(folder or self.log_dir).add_event(event)
+
+    def _get_file_writer(self) -> FileWriter:
+        """What takes summaries as they are; programs that make their own ask for it."""
+        return FileWriter(self._write)
 
     def get_logdir(self) -> str:
         """The folder."""
