@@ -62,6 +62,7 @@ from .streams import (
     StreamContext,
     current_stream,
     default_stream,
+    graph,
     set_stream,
     stream,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "get_device_properties",
     "get_rng_state",
     "get_rng_state_all",
+    "graph",
     "init",
     "initial_seed",
     "ipc_collect",

@@ -36,6 +36,13 @@ class CUDAGraph:
         raise not_built("cuda.CUDAGraph", "graphs") if enabled() else not_enabled("CUDAGraph")
 
 
+class graph:
+    """A context whose work would be recorded into a graph: there are none."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        raise not_built("cuda.graph", "graphs") if enabled() else not_enabled("graph")
+
+
 def current_stream(device: Any = None) -> gpu.Stream:
     """The current stream of a device; raises `AssertionError` without one."""
     need("current_stream")
