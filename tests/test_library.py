@@ -52,3 +52,12 @@ def test_shape_rules_and_kernels() -> None:
     assert op(torch.ones(2, 3, device="meta")).shape == (2,)
     op.register_kernel("cpu")(lambda x: -x.sum(1))
     assert op(torch.ones(2, 3)).tolist() == [-3, -3]
+
+
+def test_ops_of_the_core_by_internal_names() -> None:
+    x = torch.ones(2, 2)
+    assert torch.equal(torch.ops.aten.mm.default(x, x), x @ x)
+    assert torch.ops.aten.add_.Tensor(x, 1) is x and x.sum() == 8
+    assert torch.ops.aten._to_copy.default(x, dtype=torch.float64).dtype == torch.float64
+    with pytest.raises(NotImplementedError, match=r"ops\.aten\.no_such"):
+        torch.ops.aten.no_such.default(x)

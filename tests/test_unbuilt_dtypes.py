@@ -61,3 +61,12 @@ def test_limits() -> None:
     assert repr(torch.iinfo(torch.uint16)) == "iinfo(min=0, max=65535, dtype=uint16)"
     with pytest.raises(NotImplementedError, match="float8_e8m0fnu"):
         torch.finfo(torch.float8_e8m0fnu)
+
+
+def test_layouts_are_names_too() -> None:
+    x = torch.ones(2)
+    assert isinstance(torch.sparse_coo, torch.layout) and x.layout != torch.sparse_coo
+    assert repr(torch.sparse_csr).endswith(".sparse_csr")
+    assert pickle.loads(pickle.dumps(torch.jagged)) is torch.jagged
+    with pytest.raises(NotImplementedError, match=r"sparse_coo_tensor .* sparse tensors"):
+        torch.sparse_coo_tensor([[0]], [1.0])

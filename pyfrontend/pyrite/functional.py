@@ -7,7 +7,7 @@ from typing import Any
 from pyrite import _C
 from pyrite._C import Tensor
 from pyrite._native import add_methods
-from pyrite.overrides import overridable
+from pyrite.overrides import handle_torch_function, overridable
 
 __all__ = [
     "_assert",
@@ -177,7 +177,6 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return _C._chain_matmul(_tensors(matrices))
 
 
-@overridable
 def einsum(*args: Any) -> Tensor:
     """Sums of products by index letters: `einsum("ij,jk->ik", a, b)`.
 
@@ -198,11 +197,15 @@ def einsum(*args: Any) -> Tensor:
             "or at least one operand and its subscripts list"
         )
     if isinstance(args[0], str):
-        return _C._einsum(args[0], _tensors(args[1:]))
-    operands = list(args[0 : len(args) // 2 * 2 : 2])
-    equation = ",".join(_letters(subscripts) for subscripts in args[1::2])
-    if len(args) % 2 == 1:
-        equation += "->" + _letters(args[-1])
+        equation, operands = args[0], list(_tensors(args[1:]))
+    else:
+        operands = list(args[0 : len(args) // 2 * 2 : 2])
+        equation = ",".join(_letters(subscripts) for subscripts in args[1::2])
+        if len(args) % 2 == 1:
+            equation += "->" + _letters(args[-1])
+    if _C._has_torch_function(operands):
+        result: Tensor = handle_torch_function(einsum, operands, equation, *operands)
+        return result
     return _C._einsum(equation, operands)
 
 

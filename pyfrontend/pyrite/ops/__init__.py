@@ -1,4 +1,4 @@
-"""Operations that programs reach by namespace: those of the profiler, and their own.
+"""Operations that programs reach by namespace: the core's, the profiler's, and their own.
 
 `pyrite.library` puts operators here, `pyrite.ops.namespace.name`.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyrite.ops import profiler
+from pyrite.ops import aten, profiler
 
-__all__ = ["namespace", "profiler"]
+__all__ = ["aten", "namespace", "profiler"]
 
 
 class _OpNamespace:
