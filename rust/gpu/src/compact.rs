@@ -42,7 +42,7 @@ fn last(counts: &Room) -> Result<usize> {
     let one = Room::new(view.device(), &[1], DType::I32)?;
     let end = view.layout.slice(0, view.numel() - 1, 1, 1);
     map::copy(one.view(), View { layout: &end, ..view })?;
-    let bytes = view.device().read(one.view().buffer, DType::I32.size())?;
+    let bytes = view.device().read(one.view().buffer, 0..DType::I32.size())?;
     Ok(bytes.first_chunk().map_or(0, |&bytes| u32::from_le_bytes(bytes) as usize))
 }
 

@@ -102,7 +102,7 @@ impl Device {
         let (a, b, out) = (a?, b?, Room::new(self, &[m, n], DType::F32)?);
         let product = Product { a: a.view(), b: b.view(), addend: None };
         matmul::multiply_by(Some(size), out.view(), &product, (&[], &[]))?;
-        let bytes = self.read(out.view().buffer, 4 * m * n)?;
+        let bytes = self.read(out.view().buffer, 0..4 * m * n)?;
         let expected = (0..m * n).map(|at| {
             let (row, col) = (at / n, at % n);
             (0..k).map(|i| whole(row * k + i) * whole(i * n + col)).sum::<f32>()

@@ -33,7 +33,7 @@ fn largest(wgsl: &'static str, x: View<'_>) -> Result<f32> {
         combine(wgsl, values.view(), &[View { layout: &flat, ..x }])
     })?;
     reduce(Fold::Amax, found.view(), values.view(), &[true], 0.0)?;
-    let bytes = x.device().read(found.view().buffer, DType::F32.size())?;
+    let bytes = x.device().read(found.view().buffer, 0..DType::F32.size())?;
     Ok(bytes.first_chunk().map_or(0.0, |&bytes| f32::from_le_bytes(bytes)))
 }
 

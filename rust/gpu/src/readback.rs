@@ -5,6 +5,7 @@
 
 use crate::{Buffer, Device};
 use base::{Result, bail};
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::Duration;
 use wgpu::{BufferDescriptor, BufferUsages, MapMode, PollError, PollType};
@@ -40,7 +41,7 @@ impl Device {
         let Pending { flag, asked } = std::mem::take(&mut *self.checks());
         match flag.filter(|_| !asked.is_empty()) {
             Some(flag) => self
-                .copy_out(&flag, FLAG_BYTES, None)
+                .copy_out(&flag, 0..FLAG_BYTES, None)
                 .and_then(|(words, _)| self.judge(&words, &asked)),
             None => {
                 blocking(&mut || self.state().submit(self.queue()))?;
@@ -65,28 +66,31 @@ impl Device {
         }
     }
 
-    /// The first `nbytes` of a buffer. Indices that kernels checked since the last wait travel along.
-    pub fn read(&'static self, buffer: &Buffer, nbytes: usize) -> Result<Vec<u8>> {
+    /// Some bytes of a buffer. Indices that kernels checked since the last wait travel along.
+    pub fn read(&'static self, buffer: &Buffer, range: Range<usize>) -> Result<Vec<u8>> {
         self.settle()?;
         let Pending { flag, asked } = std::mem::take(&mut *self.checks());
         let Some(flag) = flag.filter(|_| !asked.is_empty()) else {
-            return self.copy_out(buffer, nbytes, None).map(|(bytes, _)| bytes);
+            return self.copy_out(buffer, range, None).map(|(bytes, _)| bytes);
         };
-        let (bytes, words) = self.copy_out(buffer, nbytes, Some(&flag))?;
+        let (bytes, words) = self.copy_out(buffer, range, Some(&flag))?;
         self.judge(&words, &asked)?;
         self.checks().flag.get_or_insert(flag);
         Ok(bytes)
     }
 
-    /// The first bytes of a buffer, and those of the flag.
+    /// Some bytes of a buffer, and those of the flag.
     pub(crate) fn copy_out(
         &'static self,
         buffer: &Buffer,
-        nbytes: usize,
+        range: Range<usize>,
         flag: Option<&Buffer>,
     ) -> Result<(Vec<u8>, Vec<u8>)> {
         self.check()?;
-        let size = (nbytes as u64).next_multiple_of(8);
+        // Copies begin and end at whole words; an empty view may lie behind the end.
+        let first = range.start % 4;
+        let used = if range.is_empty() { 0 } else { first + range.len() };
+        let size = (used as u64).next_multiple_of(4);
         let all = size + flag.map_or(0, |_| FLAG_BYTES as u64);
         if all == 0 {
             return Ok((Vec::new(), Vec::new()));
@@ -101,7 +105,8 @@ impl Device {
             let mut state = self.state();
             let encoder = state.encoder(self.raw());
             if size > 0 {
-                encoder.copy_buffer_to_buffer(&buffer.block().raw, 0, &staging, 0, size);
+                let from = (range.start - first) as u64;
+                encoder.copy_buffer_to_buffer(&buffer.block().raw, from, &staging, 0, size);
             }
             if let Some(flag) = flag {
                 encoder.copy_buffer_to_buffer(
@@ -119,7 +124,10 @@ impl Device {
         })?;
         self.wait()?;
         match staging.get_mapped_range(..) {
-            Ok(mapped) => Ok((mapped[..nbytes].to_vec(), mapped[size as usize..].to_vec())),
+            Ok(mapped) => {
+                let bytes = mapped.get(first..used).unwrap_or_default();
+                Ok((bytes.to_vec(), mapped[size as usize..].to_vec()))
+            }
             Err(error) => bail!(Device, "gpu:{}: reading failed: {error}", self.index()),
         }
     }

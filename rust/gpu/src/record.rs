@@ -39,7 +39,7 @@ impl Device {
     pub(crate) fn dispatch_recorded(&'static self, launch: &Launch<'_>) -> Result<()> {
         let bytes = |window: &Window<'_>| {
             let size = window.buffer.block().size as usize;
-            self.copy_out(window.buffer, size, None).map(|(bytes, _)| bytes)
+            self.copy_out(window.buffer, 0..size, None).map(|(bytes, _)| bytes)
         };
         let bound = launch.reads.iter().chain(launch.writes);
         let before = bound.map(bytes).collect::<Result<Vec<_>>>()?;

@@ -31,14 +31,16 @@ pub(super) fn download(source: &Array) -> Result<Array> {
     let host = Array::empty_contiguous(source.dims(), source.dtype(), Device::CPU)?;
     if let (Place::Gpu(from), Place::Cpu(to)) = (place(&dense), place(&host)) {
         let start = dense.layout().offset * dense.dtype().size();
-        let end = start + to.len();
-        to.write_bytes(&from.device().read(from, end)?[start..])?;
+        to.write_bytes(&from.device().read(from, start..start + to.len())?)?;
     }
     Ok(host)
 }
 
 /// Brings an array in host memory to the GPU, cast there or here to the target's dtype.
 fn upload(out: &Array, buffer: &gpu::Buffer, source: &Array) -> Result<()> {
+    if out.numel() == 0 {
+        return Ok(());
+    }
     let source = source.cast(out.dtype())?.contiguous()?;
     let nbytes = source.numel() * source.dtype().size();
     let Place::Cpu(host) = place(&source) else {
