@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,14 @@ import pytest
 from pyrite import gpu
 
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def finished() -> Iterator[None]:
+    """What a test asked of the device fails in that test, not at a wait of a later one."""
+    yield
+    if gpu.is_available():
+        gpu.synchronize()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

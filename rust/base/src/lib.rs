@@ -7,6 +7,7 @@
 pub mod device;
 pub mod dtype;
 pub mod error;
+pub mod index;
 pub mod iter;
 pub mod layout;
 pub mod list;
@@ -19,6 +20,7 @@ pub use device::{Device, DeviceKind};
 pub use dtype::{B8, Category, DType, Element};
 pub use error::{Error, Kind, Result};
 pub use half::{bf16, f16};
+pub use index::IndexRule;
 pub use layout::{Layout, MemoryFormat};
 pub use list::{Dims, List, Strides};
 pub use num_complex::{Complex32, Complex64};

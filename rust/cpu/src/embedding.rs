@@ -3,7 +3,7 @@
 use crate::dispatch::dispatch;
 use crate::stage::{In, Input, Output, Shared};
 use crate::{View, ViewMut, parallel_chunks};
-use base::{DType, Result, ensure};
+use base::{DType, IndexRule, Result, ensure};
 
 /// Columns of the gradient a task owns.
 const STRIP: usize = 64;
@@ -92,8 +92,9 @@ fn table(weight: View<'_>) -> Result<(usize, usize)> {
 fn check(indices: In<'_, i64>, rows: usize) -> Result<()> {
     for i in 0..indices.len() {
         let index = indices.at(i);
-        let inside = usize::try_from(index).is_ok_and(|index| index < rows);
-        ensure!(inside, Index, "index out of range in self");
+        if IndexRule::ROWS.position(index, rows).is_none() {
+            return Err(IndexRule::ROWS.error(index, 0, rows));
+        }
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::dispatch::dispatch;
 use crate::float::Float;
 use crate::stage::{In, Input, Output, Shared, input_or_none};
 use crate::{View, ViewMut, parallel_chunks};
-use base::{DType, Result, ensure};
+use base::{DType, IndexRule, Result, ensure};
 
 /// Targets summed together before they join the total.
 const PART: usize = 4096;
@@ -57,7 +57,9 @@ fn classes<'a>(loss: &NllLoss<'a>, classes: usize) -> Result<Input<'a>> {
     for i in 0..values.len() {
         let class = values.at(i);
         let inside = class == loss.ignore_index || (0..classes as i64).contains(&class);
-        ensure!(inside, Index, "Target {class} is out of bounds.");
+        if !inside {
+            return Err(IndexRule::TARGETS.error(class, 1, classes));
+        }
     }
     Ok(target)
 }

@@ -10,7 +10,7 @@ use crate::scan::{Scan, scan};
 use crate::shader::{Access, Variant};
 use crate::sort::Lines;
 use crate::{View, check_dtype};
-use base::{DType, Dims, Layout, Result, Scalar, Strides, bail};
+use base::{DType, Dims, IndexRule, Layout, Result, Scalar, Strides, bail};
 
 const NUMBER: &str = "out0_put(p.out_at + k, i64(i))";
 const SELECT: &str = "out0_put(p.out_at + k, {{O}}(in1_at(p.x_at + i)))";
@@ -187,7 +187,8 @@ fn rows_of(far: View<'_>, dims: &[usize], [near, steps]: [&[isize]; 2]) -> Walk 
         far: Strides::from_slice(steps),
         step: 1,
         bound: far.numel(),
-        wraps: false,
+        rule: IndexRule::ALONG,
+        dim: 0,
         skipped: None,
     }
 }

@@ -2,11 +2,12 @@
 //! and sums into rows. An index out of range is skipped and reported when the host waits next.
 
 use crate::launch::Kernel;
+use crate::readback::Check;
 use crate::shader::{Access, Join, Variant};
 use crate::view::{no_kernel, too_many_dims};
 use crate::{View, dense, map};
 use base::iter::Nest;
-use base::{DType, Dims, Layout, Result, Scalar, Strides};
+use base::{DType, Dims, IndexRule, Layout, Result, Scalar, Strides};
 
 const READ: &str = "out0_put(p.out_at + near, in1_at(p.source_at + far))";
 const WRITE: &str = "out0_put(p.out_at + far, in1_at(p.source_at + near))";
@@ -51,8 +52,10 @@ pub struct Walk {
     pub step: usize,
     /// Number of valid indices.
     pub bound: usize,
-    /// Negative indices count from the end.
-    pub wraps: bool,
+    /// How the indices are read.
+    pub rule: IndexRule,
+    /// The dimension they address.
+    pub dim: usize,
     /// This index does nothing.
     pub skipped: Option<usize>,
 }
@@ -80,8 +83,9 @@ pub fn indexed(
     let lead = 4 - nest.dims.len();
     let word = |list: &[isize], d: usize| if d < lead { 0 } else { list[d - lead] as usize };
     let device = out.device();
-    device.checked((op, walk.bound), |flag, code| {
-        let kernel = Kernel::new("index").with(&[u32::from(walk.wraps)]).read(index).read(source);
+    let Walk { rule, dim, bound, .. } = *walk;
+    device.checked(Check { op, rule, dim, bound }, |flag, code| {
+        let kernel = Kernel::new("index").with(&[u32::from(rule.wraps)]).read(index).read(source);
         let kernel = match action.join() {
             None if action == Action::Read => kernel.of(READ).write(out),
             None => kernel.of(WRITE).write(out),
@@ -137,9 +141,10 @@ pub fn linear(
 ) -> Result<()> {
     map::fill(out, Scalar::Int(0))?;
     let n = out.numel();
-    for (index, &(bound, step)) in indices.iter().zip(sizes) {
+    let rule = IndexRule::ADVANCED;
+    for (dim, (index, &(bound, step))) in indices.iter().zip(sizes).enumerate() {
         dense::input(*index, |index| {
-            out.device().checked((op, bound), |flag, code| {
+            out.device().checked(Check { op, rule, dim, bound }, |flag, code| {
                 let kernel = Kernel::new("linear_index").read(index).write(out);
                 let kernel = kernel.flag(flag, code);
                 kernel.numbers([bound, step]).threads(n)

@@ -1,9 +1,10 @@
 //! Negative log likelihood of class targets.
 
 use crate::launch::Kernel;
+use crate::readback::Check;
 use crate::shader::{Access, Variant};
 use crate::{View, dense, map};
-use base::{DType, Result, Scalar, bail};
+use base::{DType, IndexRule, Result, Scalar, bail};
 
 /// What becomes of the losses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,11 +56,12 @@ pub fn nll_loss(out: View<'_>, total: View<'_>, x: View<'_>, loss: &NllLoss<'_>)
         map::fill(total, Scalar::Float(0.0))?;
         return map::fill(out, Scalar::Float(nothing));
     }
+    let check = Check { op: "nll_loss", rule: IndexRule::TARGETS, dim: 1, bound: classes };
     dense::input(x, |x| {
         dense::input(loss.target, |target| {
             dense::input(loss.weight.unwrap_or(x), |weight| {
                 dense::output(out, |out| {
-                    x.device().checked(("nll_loss", classes), |flag, code| {
+                    x.device().checked(check, |flag, code| {
                         Kernel::new("nll_loss")
                             .with(&loss.consts())
                             .read(x)

@@ -4,7 +4,7 @@ use crate::index::{Action, Walk, indexed};
 use crate::launch::Kernel;
 use crate::shader::{Access, Variant};
 use crate::{View, dense, map};
-use base::{DType, Dims, Layout, Result, Scalar, Strides};
+use base::{DType, Dims, IndexRule, Layout, Result, Scalar, Strides};
 
 /// The windows of a pool: one entry per spatial dim.
 #[derive(Clone, Copy)]
@@ -128,7 +128,8 @@ pub fn max_pool_backward(
         far: Strides::from_slice(&[bound as isize, 0]),
         step: 1,
         bound,
-        wraps: false,
+        rule: IndexRule::ALONG,
+        dim: 0,
         skipped: None,
     };
     dense::input(grad, |grad| {

@@ -4,7 +4,7 @@
 //! lock go and looks for signals.
 
 use crate::{Buffer, Device};
-use base::{Result, bail};
+use base::{IndexRule, Result, bail};
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -141,15 +141,25 @@ const FLAG_BYTES: usize = 16;
 pub(crate) struct Pending {
     /// Where kernels leave the first offence.
     flag: Option<Buffer>,
-    /// What each code stands for: op, its number of valid indices.
-    asked: Vec<(&'static str, usize)>,
+    /// What each code stands for.
+    asked: Vec<Check>,
+}
+
+/// What is known of indices that a kernel checks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Check {
+    pub op: &'static str,
+    pub rule: IndexRule,
+    pub dim: usize,
+    /// The number of valid indices.
+    pub bound: usize,
 }
 
 impl Device {
     /// Runs `launch` with the flag's buffer and the code it is to leave there.
     pub(crate) fn checked(
         &'static self,
-        asked: (&'static str, usize),
+        asked: Check,
         launch: impl FnOnce(&Buffer, u32) -> Result<()>,
     ) -> Result<()> {
         let mut checks = self.checks();
@@ -169,18 +179,19 @@ impl Device {
         }
     }
 
-    fn judge(&self, flag: &[u8], asked: &[(&'static str, usize)]) -> Result<()> {
+    fn judge(&self, flag: &[u8], asked: &[Check]) -> Result<()> {
         let word = |i: usize| {
             flag.get(4 * i..4 * i + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
         };
-        let Some((op, bound)) = (word(0) as usize).checked_sub(1).and_then(|at| asked.get(at))
-        else {
+        let Some(check) = (word(0) as usize).checked_sub(1).and_then(|at| asked.get(at)) else {
             return Ok(());
         };
+        let Check { op, rule, dim, bound } = check;
         let index = (u64::from(word(2)) | u64::from(word(3)) << 32) as i64;
         bail!(
             Index,
-            "index out of range in self\n  {op}: index {index} at position {} of the indices is not below {bound}; found by gpu:{} after the call",
+            "{}\n  {op}: index {index} at position {} of the indices is not below {bound}; found by gpu:{} after the call",
+            rule.text(index, *dim, *bound),
             word(1),
             self.index()
         )

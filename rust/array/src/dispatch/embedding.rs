@@ -2,7 +2,7 @@
 
 use super::{fill, gpu_view, not_on_gpu, on_device};
 use crate::Array;
-use base::{Dims, Result, Scalar, Strides};
+use base::{Dims, IndexRule, Result, Scalar, Strides};
 use cpu::embedding as kernels;
 use gpu::index::{Action, Walk, indexed};
 
@@ -63,7 +63,8 @@ fn rows(table: &Array, indices: &Array, padding: Option<usize>) -> Walk {
         far: Strides::from_slice(&[0, 1]),
         step: width,
         bound,
-        wraps: false,
+        rule: IndexRule::ROWS,
+        dim: 0,
         skipped: padding,
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Host, Operand, gpu_operand, gpu_view, on_device};
 use crate::Array;
-use base::{DType, Dims, Layout, Result, Scalar, Strides, ensure};
+use base::{DType, Dims, IndexRule, Layout, Result, Scalar, Strides, ensure};
 use cpu::View;
 use cpu::index as kernels;
 pub use cpu::index::ScatterOp;
@@ -16,7 +16,8 @@ pub fn gather(out: &Array, x: &Array, dim: usize, index: &Array) -> Result<()> {
         out,
         |host, target| kernels::gather(target, host.view(x)?, dim, host.view(index)?),
         |target| {
-            let walk = along(index.dims(), index.layout(), target.layout, (x, dim));
+            let walk =
+                along(index.dims(), index.layout(), target.layout, (x, dim), IndexRule::ALONG);
             indexed("gather", Action::Read, target, gpu_view(x)?, (gpu_view(index)?, &walk))
         },
     )
@@ -29,7 +30,7 @@ pub fn index_select(out: &Array, x: &Array, dim: usize, index: &Array) -> Result
         |host, target| kernels::index_select(target, host.view(x)?, dim, host.view(index)?),
         |target| {
             let index = spread(index, out.dims(), dim);
-            let walk = along(out.dims(), index.layout(), target.layout, (x, dim));
+            let walk = along(out.dims(), index.layout(), target.layout, (x, dim), IndexRule::ROWS);
             indexed("index_select", Action::Read, target, gpu_view(x)?, (gpu_view(&index)?, &walk))
         },
     )
@@ -40,7 +41,7 @@ pub fn scatter(out: &Array, dim: usize, index: &Array, src: Operand<'_>) -> Resu
     on_device(
         out,
         |host, target| kernels::scatter(target, dim, host.view(index)?, host.operand(src)?),
-        |_| scatter_on_gpu("scatter", Action::Write, out, (index, dim), src),
+        |_| scatter_on_gpu(("scatter", IndexRule::ALONG), Action::Write, out, (index, dim), src),
     )
 }
 
@@ -70,7 +71,7 @@ pub fn scatter_reduce(
                 (ScatterOp::Sum, true) => "scatter_add",
                 _ => "scatter_reduce",
             };
-            reduce_on_gpu(name, out, (index, dim), src, (op, include_self))
+            reduce_on_gpu((name, IndexRule::ALONG), out, (index, dim), src, (op, include_self))
         },
     )
 }
@@ -83,7 +84,8 @@ pub fn index_add(out: &Array, dim: usize, index: &Array, src: &Array, alpha: Sca
         |_| {
             let scaled = scaled(src, alpha)?;
             let (index, src) = (spread(index, src.dims(), dim), Operand::Array(&scaled));
-            scatter_on_gpu("index_add", Action::Add, out, (&index, dim), src)
+            let named = ("index_add", IndexRule::of_index_add(out.dims().len()));
+            scatter_on_gpu(named, Action::Add, out, (&index, dim), src)
         },
     )
 }
@@ -95,7 +97,7 @@ pub fn index_copy(out: &Array, dim: usize, index: &Array, src: &Array) -> Result
         |host, target| kernels::index_copy(target, dim, host.view(index)?, host.view(src)?),
         |_| {
             let (index, src) = (spread(index, src.dims(), dim), Operand::Array(src));
-            scatter_on_gpu("index_copy", Action::Write, out, (&index, dim), src)
+            scatter_on_gpu(("index_copy", IndexRule::COPY), Action::Write, out, (&index, dim), src)
         },
     )
 }
@@ -111,7 +113,8 @@ pub fn index_fill(out: &Array, dim: usize, index: &Array, value: Scalar) -> Resu
                 *size = index.numel();
             }
             let index = spread(index, &dims, dim);
-            scatter_on_gpu("index_fill", Action::Write, out, (&index, dim), Operand::Scalar(value))
+            let named = ("index_fill", IndexRule::FILL);
+            scatter_on_gpu(named, Action::Write, out, (&index, dim), Operand::Scalar(value))
         },
     )
 }
@@ -132,7 +135,13 @@ pub fn index_reduce(
         },
         |_| {
             let (index, src) = (spread(index, src.dims(), dim), Operand::Array(src));
-            reduce_on_gpu("index_reduce", out, (&index, dim), src, (op, include_self))
+            reduce_on_gpu(
+                ("index_reduce", IndexRule::ROWS),
+                out,
+                (&index, dim),
+                src,
+                (op, include_self),
+            )
         },
     )
 }
@@ -264,7 +273,13 @@ pub fn roll(out: &Array, x: &Array, shifts: &[i64], dims: &[usize]) -> Result<()
 
 /// The walk over `dims`, where `index` moves places of `far` along `dim` and `near` follows the
 /// coordinates.
-fn along(dims: &[usize], index: &Layout, near: &Layout, (far, dim): (&Array, usize)) -> Walk {
+fn along(
+    dims: &[usize],
+    index: &Layout,
+    near: &Layout,
+    (far, dim): (&Array, usize),
+    rule: IndexRule,
+) -> Walk {
     let steps = &far.layout().strides;
     let step = |d: usize| if d == dim { 0 } else { steps[d] };
     Walk {
@@ -274,7 +289,8 @@ fn along(dims: &[usize], index: &Layout, near: &Layout, (far, dim): (&Array, usi
         far: (0..dims.len()).map(step).collect(),
         step: steps.get(dim).map_or(1, |&s| s as usize),
         bound: far.dims().get(dim).copied().unwrap_or(1),
-        wraps: false,
+        rule,
+        dim,
         skipped: None,
     }
 }
@@ -288,7 +304,8 @@ fn anywhere(index: &Array, near: &Layout, bound: usize) -> Walk {
         far: Strides::filled(0, index.dims().len()),
         step: 1,
         bound,
-        wraps: true,
+        rule: IndexRule::ELEMENTS,
+        dim: 0,
         skipped: None,
     }
 }
@@ -336,14 +353,22 @@ fn scaled(x: &Array, alpha: Scalar) -> Result<Array> {
     Ok(out)
 }
 
+/// An op, and how it reads its indices.
+type Named = (&'static str, IndexRule);
+
 /// A mean is a sum divided by how many there are.
 fn reduce_on_gpu(
-    name: &'static str,
+    named: Named,
     out: &Array,
     at: (&Array, usize),
     src: Operand<'_>,
     (op, include_self): (ScatterOp, bool),
 ) -> Result<()> {
+    ensure!(
+        op != ScatterOp::Mean || out.dtype() != DType::Bool,
+        NotImplemented,
+        "\"scatter_gather_tensor_cpu_reduce_mean\" not implemented for 'Bool'"
+    );
     let action = match op {
         ScatterOp::Sum | ScatterOp::Mean => Action::Add,
         ScatterOp::Prod => Action::Multiply,
@@ -352,29 +377,29 @@ fn reduce_on_gpu(
     };
     if !include_self {
         let start = Operand::Scalar(kernels::identity(op, out.dtype()));
-        scatter_on_gpu(name, Action::Write, out, at, start)?;
+        scatter_on_gpu(named, Action::Write, out, at, start)?;
     }
-    scatter_on_gpu(name, action, out, at, src)?;
+    scatter_on_gpu(named, action, out, at, src)?;
     if op != ScatterOp::Mean {
         return Ok(());
     }
     let own = Scalar::Int(i64::from(include_self));
     let counts = Array::full(out.dims(), own, DType::I32, out.device())?;
-    scatter_on_gpu(name, Action::Add, &counts, at, Operand::Scalar(Scalar::Int(1)))?;
+    scatter_on_gpu(named, Action::Add, &counts, at, Operand::Scalar(Scalar::Int(1)))?;
     let compute = out.dtype().compute();
     let wgsl = if compute.is_float() {
         "a / max(b, 1.0)"
     } else {
         "select(div_floor(a, b), a, is_zero(b))"
     };
-    let op = Expression { name, wgsl, compute, truth: false };
+    let op = Expression { name: named.0, wgsl, compute, truth: false };
     let operands = [out, &counts].map(|a| gpu_view(a).map(gpu::map::Operand::View));
     let [sums, counts] = operands;
     gpu::map::map(&op, gpu_view(out)?, &[sums?, counts?], [0.0; 4])
 }
 
 fn scatter_on_gpu(
-    op: &'static str,
+    (op, rule): Named,
     action: Action,
     out: &Array,
     (index, dim): (&Array, usize),
@@ -388,7 +413,7 @@ fn scatter_on_gpu(
         }
         other => values_of(out, index.dims(), other)?,
     };
-    let walk = along(index.dims(), index.layout(), src.layout(), (out, dim));
+    let walk = along(index.dims(), index.layout(), src.layout(), (out, dim), rule);
     indexed(op, action, gpu_view(out)?, gpu_view(&src)?, (gpu_view(index)?, &walk))
 }
 
@@ -407,7 +432,7 @@ fn places(op: &'static str, x: &Array, indices: &[Array], near: &Layout) -> Resu
     let index = at.layout().strides.iter().copied().chain(rest.iter().map(|_| 0)).collect();
     let steps = x.layout().strides[count..].iter().copied();
     let far = shape.iter().map(|_| 0).chain(steps).collect();
-    let (near, bound) = (near.strides.clone(), reach + 1);
-    let walk = Walk { dims, index, near, far, step: 1, bound, wraps: false, skipped: None };
+    let (near, bound, rule) = (near.strides.clone(), reach + 1, IndexRule::ADVANCED);
+    let walk = Walk { dims, index, near, far, step: 1, bound, rule, dim: 0, skipped: None };
     Ok((at, walk))
 }

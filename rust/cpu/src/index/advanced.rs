@@ -5,7 +5,6 @@
 
 use super::combine::{Assign, Op, Plus};
 use super::gather::Ptr;
-use super::{Rule, Text};
 use crate::dispatch::dispatch;
 use crate::gather::by_size;
 use crate::map::Operand;
@@ -13,21 +12,18 @@ use crate::pool::parallel_chunks;
 use crate::walk::{Value, broadcast_strides};
 use crate::{View, ViewMut};
 use base::iter::Nest;
-use base::{DType, Dims, Kind, Result, Strides, bail, ensure};
+use base::{DType, Dims, IndexRule, Result, Strides, bail, ensure};
 
 /// Elements of a task.
 const CHUNK: usize = 16 * 1024;
 
-const INDEX: Rule = Rule { wraps: true, kind: Kind::Index, text: Text::Bounds };
-const TAKE: Rule = Rule { wraps: true, kind: Kind::Index, text: Text::RangeOfElements };
-
 /// `out = x[indices[0], indices[1], ...]`: `indices` (all of shape B, broadcast by strides of 0)
 /// address the first dimensions of `x`, negative ones from the end.
 pub fn index(out: ViewMut<'_>, x: View<'_>, indices: &[View<'_>]) -> Result<()> {
-    pick(out, x, indices, INDEX)
+    pick(out, x, indices, IndexRule::ADVANCED)
 }
 
-fn pick(out: ViewMut<'_>, x: View<'_>, indices: &[View<'_>], rule: Rule) -> Result<()> {
+fn pick(out: ViewMut<'_>, x: View<'_>, indices: &[View<'_>], rule: IndexRule) -> Result<()> {
     ensure!(out.dtype() == x.dtype(), Runtime, "internal error: dtypes differ");
     let plan = Plan::new(x, indices, rule)?;
     ensure!(
@@ -60,7 +56,7 @@ pub fn index_put(
     values: Operand<'_>,
     accumulate: bool,
 ) -> Result<()> {
-    put_with(x, indices, values, accumulate, INDEX)
+    put_with(x, indices, values, accumulate, IndexRule::ADVANCED)
 }
 
 /// `out = x.flatten()[index]`, for a contiguous `x`.
@@ -72,7 +68,7 @@ pub fn take(out: ViewMut<'_>, x: View<'_>, index: View<'_>) -> Result<()> {
     let (dims, strides) = ([x.numel()], [1]);
     // SAFETY: x is contiguous, so its elements lie one after the other.
     let flat = unsafe { View::from_raw(x.bytes(), x.dtype(), &dims, &strides) };
-    pick(out, flat, &[index], TAKE)
+    pick(out, flat, &[index], IndexRule::ELEMENTS)
 }
 
 /// `x.flatten()[index] = values`, or `+=` if `accumulate`, for a contiguous `x`; values broadcast to
@@ -82,7 +78,7 @@ pub fn put(x: ViewMut<'_>, index: View<'_>, values: Operand<'_>, accumulate: boo
     let (dims, strides) = ([x.numel()], [1]);
     // SAFETY: x is contiguous, so its elements lie one after the other.
     let flat = unsafe { ViewMut::from_raw(x.bytes(), x.dtype(), &dims, &strides) };
-    put_with(flat, &[index], values, accumulate, TAKE)
+    put_with(flat, &[index], values, accumulate, IndexRule::ELEMENTS)
 }
 
 fn put_with(
@@ -90,7 +86,7 @@ fn put_with(
     indices: &[View<'_>],
     values: Operand<'_>,
     accumulate: bool,
-    rule: Rule,
+    rule: IndexRule,
 ) -> Result<()> {
     let plan = Plan::new(x.as_view(), indices, rule)?;
     let mut constant = Value::zero();
@@ -126,7 +122,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(x: View<'_>, indices: &[View<'_>], rule: Rule) -> Result<Plan> {
+    fn new(x: View<'_>, indices: &[View<'_>], rule: IndexRule) -> Result<Plan> {
         let shape = indices.first().map_or(&[][..], |i| i.dims());
         let agree = indices.iter().all(|i| i.dims() == shape);
         ensure!(

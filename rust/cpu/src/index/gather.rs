@@ -1,17 +1,14 @@
 //! One element of a dimension for each output: `gather`, and `index_select` of whole slices.
 
-use super::{Rule, Text};
+use super::check;
 use crate::gather::by_size;
 use crate::pool::parallel_chunks;
 use crate::{View, ViewMut};
 use base::iter::Nest;
-use base::{Dims, Kind, Result, Strides, ensure};
+use base::{Dims, IndexRule, Result, Strides, ensure};
 
 /// Elements of a task.
 const CHUNK: usize = 16 * 1024;
-
-const GATHER: Rule = Rule { wraps: false, kind: Kind::Runtime, text: Text::Bounds };
-const SELECT: Rule = Rule { wraps: false, kind: Kind::Index, text: Text::RangeInSelf };
 
 /// `out[i][j][k] = x[i][index[i][j][k]][k]` for `dim` 1, and so on. `out` has `index`'s dims, which
 /// do not exceed `x`'s but along `dim`, and `x`'s dtype.
@@ -27,7 +24,7 @@ pub fn gather(out: ViewMut<'_>, x: View<'_>, dim: usize, index: View<'_>) -> Res
         out.dims()
     );
     let strides = Strides::from_slice(index.strides());
-    read_indexed(out, x, dim, index, &strides, GATHER)
+    read_indexed(out, x, dim, index, &strides, IndexRule::ALONG)
 }
 
 /// Slices of `x` at the positions in the 1-d (or 0-d) `index` along `dim`.
@@ -46,7 +43,7 @@ pub fn index_select(out: ViewMut<'_>, x: View<'_>, dim: usize, index: View<'_>) 
         strides[dim] = index.strides().first().copied().unwrap_or(0);
     }
     ensure!(out.dims() == &*dims, Runtime, "internal error: index_select into {:?}", out.dims());
-    read_indexed(out, x, dim, index, &strides, SELECT)
+    read_indexed(out, x, dim, index, &strides, IndexRule::ROWS)
 }
 
 /// `index_strides` walk the index along `out`'s dims.
@@ -56,11 +53,11 @@ fn read_indexed(
     dim: usize,
     index: View<'_>,
     index_strides: &[isize],
-    rule: Rule,
+    rule: IndexRule,
 ) -> Result<()> {
     ensure!(out.dtype() == x.dtype(), Runtime, "internal error: dtypes differ");
     let size = x.dims().get(dim).copied().unwrap_or(1);
-    rule.check(index, dim, size)?;
+    check(rule, index, dim, size)?;
     let mut x_strides = Strides::from_slice(x.strides());
     let step = x_strides.get(dim).copied().unwrap_or(0);
     if dim < x_strides.len() {
@@ -99,7 +96,7 @@ impl Ptr {
 struct Pick {
     /// Operands: out, x without `dim`, index.
     nest: Nest<3>,
-    rule: Rule,
+    rule: IndexRule,
     size: usize,
     /// Step of x along `dim`.
     step: isize,

@@ -4,9 +4,9 @@
 //! Values that meet at one position combine in the order of the index along `dim`, by one task: the
 //! result is the same for any number of threads. f16 and bf16 sums are collected in f32.
 
+use super::check;
 use super::combine::{Assign, Larger, Op, Plus, Smaller, Times};
 use super::gather::Ptr;
-use super::{Rule, Text};
 use crate::dispatch::dispatch;
 use crate::gather::by_size;
 use crate::map::Operand;
@@ -15,15 +15,10 @@ use crate::pool::parallel_chunks;
 use crate::walk::Value;
 use crate::{Buffer, View, ViewMut, binary, copy, map};
 use base::iter::Nest;
-use base::{DType, Dims, Kind, Layout, Result, Scalar, Strides, bail, ensure};
+use base::{DType, Dims, IndexRule, Layout, Result, Scalar, Strides, bail, ensure};
 
 /// Positions of a task.
 const CHUNK: usize = 4 * 1024;
-
-const SCATTER: Rule = Rule { wraps: false, kind: Kind::Runtime, text: Text::Bounds };
-const IN_SELF: Rule = Rule { wraps: false, kind: Kind::Index, text: Text::RangeInSelf };
-const FILL: Rule = Rule { wraps: true, kind: Kind::Index, text: Text::Bounds };
-const COPY: Rule = Rule { wraps: false, kind: Kind::Index, text: Text::BoundsIn("index_copy_()") };
 
 /// How `scatter_reduce` combines values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,7 +69,7 @@ pub fn index_add(
     src: View<'_>,
     alpha: Scalar,
 ) -> Result<()> {
-    let rule = if out.rank() <= 1 { IN_SELF } else { SCATTER };
+    let rule = IndexRule::of_index_add(out.rank());
     Write::slices(out, dim, index, src.into(), rule)?;
     if alpha.equals_int(1) {
         return Write::slices(out, dim, index, src.into(), rule)?.combine(ScatterOp::Sum);
@@ -91,13 +86,13 @@ pub fn index_add(
 
 /// `out[index[j]] = src[j]` along `dim`, `index` being 1-d.
 pub fn index_copy(out: ViewMut<'_>, dim: usize, index: View<'_>, src: View<'_>) -> Result<()> {
-    Write::slices(out, dim, index, src.into(), COPY)?.assign();
+    Write::slices(out, dim, index, src.into(), IndexRule::COPY)?.assign();
     Ok(())
 }
 
 /// `out[index[j]] = value` along `dim`, `index` being 1-d; negative indices count from the end.
 pub fn index_fill(out: ViewMut<'_>, dim: usize, index: View<'_>, value: Scalar) -> Result<()> {
-    Write::slices(out, dim, index, value.into(), FILL)?.assign();
+    Write::slices(out, dim, index, value.into(), IndexRule::FILL)?.assign();
     Ok(())
 }
 
@@ -110,10 +105,10 @@ pub fn index_reduce(
     op: ScatterOp,
     include_self: bool,
 ) -> Result<()> {
-    Write::slices(out, dim, index, src.into(), IN_SELF)?;
+    Write::slices(out, dim, index, src.into(), IndexRule::ROWS)?;
     in_compute_dtype(out, src.into(), |out, src| {
         reduce_into(out, src, op, include_self, |out, src| {
-            Write::slices(out, dim, index, src, IN_SELF)
+            Write::slices(out, dim, index, src, IndexRule::ROWS)
         })
     })
 }
@@ -223,7 +218,7 @@ struct Write {
     count: usize,
     /// Size of out along `dim`.
     size: usize,
-    rule: Rule,
+    rule: IndexRule,
     dtype: DType,
     out: Ptr,
     index: Ptr,
@@ -250,7 +245,7 @@ impl Write {
             out.dims()
         );
         let strides = Strides::from_slice(index.strides());
-        Write::new(out, dim, index, (index.dims(), &strides), src, SCATTER)
+        Write::new(out, dim, index, (index.dims(), &strides), src, IndexRule::ALONG)
     }
 
     fn slices(
@@ -258,7 +253,7 @@ impl Write {
         dim: usize,
         index: View<'_>,
         src: Operand<'_>,
-        rule: Rule,
+        rule: IndexRule,
     ) -> Result<Write> {
         let mut dims = Dims::from_slice(out.dims());
         let mut strides = Strides::filled(0, dims.len());
@@ -287,13 +282,13 @@ impl Write {
         index: View<'_>,
         walk: (&[usize], &[isize]),
         src: Operand<'_>,
-        rule: Rule,
+        rule: IndexRule,
     ) -> Result<Write> {
         let (dims, index_strides) = walk;
         let rank = dims.len();
         ensure!(dim < rank.max(1), Runtime, "internal error: no dim {dim} in {:?}", out.dims());
         let size = out.dims().get(dim).copied().unwrap_or(1);
-        rule.check(index, dim, size)?;
+        check(rule, index, dim, size)?;
         let dtype = out.dtype();
         let mut constant = Box::new(Value::zero());
         let zeros = Strides::filled(0, rank);
