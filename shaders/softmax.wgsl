@@ -26,11 +26,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     acc = shared_acc[t - lane];
   }
   if (o < p.n) {
+    // Where no number is the largest, nothing is defined.
     let shift = log(acc.y);
+    let undefined = !is_finite(acc.x);
     for (var k = lane; k < p.len; k += LANES) {
       let i = base + k * p.inner;
       let x = in0_at(p.x_at + i);
-      out0_put(p.out_at + i, {{E0}});
+      out0_put(p.out_at + i, select({{E0}}, nan(), undefined));
     }
   }
 }

@@ -18,6 +18,7 @@ fn join_moments(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
 }
 
 fn variance(acc: vec3<f32>, correction: f32) -> f32 {
+  if (!is_finite(acc.y)) { return nan(); }
   let free = max(acc.x - correction, 0.0);
   if (free == 0.0) { return select(nan(), infinity(), acc.z > 0.0); }
   return acc.z / free;

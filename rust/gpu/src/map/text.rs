@@ -249,7 +249,11 @@ pub(crate) fn statements(steps: &[Step], leaf: impl Fn(usize) -> (String, DType)
                     (number(step.compute, word), step.compute)
                 }
             };
-            let value = convert(&value, Yield::Number(dtype), step.compute);
+            let mut value = convert(&value, Yield::Number(dtype), step.compute);
+            // Two operands may be one value, of whose difference compilers say 0, also for NaN.
+            if letter == "b" && step.compute.is_float() {
+                value = opaque(&value);
+            }
             let _ = writeln!(text, "    let {letter} = {value};");
         }
         for k in (0..4).filter(|k| step.wgsl.contains(&format!("p{k}"))) {
@@ -284,8 +288,8 @@ fn number(compute: DType, end: usize) -> String {
     }
 }
 
-/// The value as memory of a dtype would give it back. Its bits pass through a number that only the
-/// host knows to be 0, lest a compiler treats several ops as one: contracted, or worse.
+/// The value as memory of a dtype would give it back, lest a compiler treats several ops as one:
+/// contracted, or worse.
 fn rounded(dtype: DType, value: &str) -> String {
     let packed = per_word(dtype) > 1 && dtype != DType::Bool;
     let value = if packed {
@@ -293,11 +297,12 @@ fn rounded(dtype: DType, value: &str) -> String {
     } else {
         value.to_string()
     };
-    if dtype.is_float() {
-        format!("bitcast<f32>(bitcast<u32>({value}) ^ nothing())")
-    } else {
-        value
-    }
+    if dtype.is_float() { opaque(&value) } else { value }
+}
+
+/// The same float, by way of a number that only the host knows to be 0.
+fn opaque(value: &str) -> String {
+    format!("bitcast<f32>(bitcast<u32>({value}) ^ nothing())")
 }
 
 /// Variants for tests: casts between all dtypes, fills, in-place and strided forms.
