@@ -65,7 +65,7 @@ impl<'a> Chain<'a> {
         let bits = if compute.is_float() {
             u64::from((scalar.to_f64() as f32).to_bits())
         } else {
-            scalar.to_i64() as u64
+            narrowed(scalar.to_i64(), compute) as u64
         };
         let words = [bits as u32, (bits >> 32) as u32];
         self.numbers.extend(&words[..number_words(compute)]);
@@ -165,6 +165,16 @@ impl<'a> Chain<'a> {
         nest.strides.swap(0, ALL - 1);
         let runs = |i: usize| *nest.strides[i] == [1];
         if (0..self.leaves.len()).chain([ALL - 1]).all(runs) { none() } else { nest }
+    }
+}
+
+/// A whole number as a dtype holds it: what is too large for it wraps around.
+fn narrowed(value: i64, dtype: DType) -> i64 {
+    match dtype {
+        DType::U8 => i64::from(value as u8),
+        DType::I8 => i64::from(value as i8),
+        DType::I16 => i64::from(value as i16),
+        _ => value,
     }
 }
 
