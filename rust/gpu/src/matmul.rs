@@ -86,6 +86,11 @@ pub(crate) const WORDS: usize = 24;
 pub fn matmul(out: View<'_>, a: View<'_>, b: View<'_>, addend: Option<Addend<'_>>) -> Result<()> {
     check_dtype("matmul", out.dtype)?;
     ensure!(
+        out.dtype != DType::Bool,
+        NotImplemented,
+        "\"addmm_impl_cpu_\" not implemented for 'Bool'"
+    );
+    ensure!(
         compute_type(a.dtype) == compute_type(out.dtype)
             && compute_type(b.dtype) == compute_type(out.dtype),
         Runtime,

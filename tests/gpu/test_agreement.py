@@ -1,0 +1,104 @@
+"""Both devices agree where compilers, drivers or widths would have it otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import pyrite as torch
+import pyrite.nn.functional as F
+from on_both import same
+
+INF, NAN = float("inf"), float("nan")
+
+OF_INFINITIES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "difference with itself": lambda x: x - x,
+    "quotient by itself": lambda x: x / x,
+    "difference of equals": lambda x: x.neg() - x.neg(),
+    "equal differences": lambda x: (x * 2 + 1) - (x * 2 + 1),
+    "softmax": lambda x: x.softmax(-1),
+    "softmax of columns": lambda x: x.t().softmax(0),
+    "log_softmax": lambda x: x.log_softmax(-1),
+    "var": lambda x: x.var(-1),
+    "std": lambda x: x.std(-1, correction=0),
+    "mean": lambda x: x.mean(-1),
+    "logsumexp": lambda x: x.logsumexp(-1),
+    "layer_norm": lambda x: F.layer_norm(x, (3,)),
+    "rms_norm": lambda x: F.rms_norm(x, (3,)),
+    "attention": lambda x: F.scaled_dot_product_attention(x[None], x[None], x[None]),
+    "cumsum": lambda x: x.cumsum(-1),
+    "norm": lambda x: x.norm(dim=-1),
+}
+
+
+@pytest.mark.parametrize("name", OF_INFINITIES)
+def test_infinities_and_nan_go_the_same_way(name: str) -> None:
+    op = OF_INFINITIES[name]
+    rows = [[1.0, INF, 2.0], [-INF, 1.0, INF], [-INF] * 3, [1.0, NAN, 2.0], [INF, INF, 1.0]]
+    for x in [torch.tensor([row]) for row in rows] + [torch.tensor(rows)]:
+        same(op(x.to("gpu")), op(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16], ids=str)
+def test_numbers_that_a_dtype_does_not_hold_wrap_around(dtype: torch.dtype) -> None:
+    x = torch.tensor([0, 2, 6, 44, 127, 252 if dtype == torch.uint8 else -4], dtype=dtype)
+    for number in (-4, 300, 70_000):
+        for name in ("eq", "ne", "lt", "ge", "add", "mul", "bitwise_and"):
+            op = getattr(torch, name)
+            same(op(x.to("gpu"), number), op(x, number))
+        same(x.to("gpu").clamp(max=number), x.clamp(max=number))
+        mask = x > 1
+        same(x.to("gpu").masked_fill(mask.to("gpu"), number), x.masked_fill(mask, number))
+
+
+def test_views_of_nothing_are_read_wherever_they_begin() -> None:
+    x = torch.zeros(4, 33, dtype=torch.int64, device="gpu")
+    assert x[:, 33:].cpu().shape == (4, 0) and x[3, 7:7].tolist() == []
+    empty = torch.ones(3, 33, 33, 0, 7, device="gpu")[2, 30, 20]
+    assert empty.cpu().shape == (0, 7) and (empty + 1).sum().item() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float16, torch.uint8, torch.bool], ids=str)
+def test_parts_are_read_from_where_they_lie(dtype: torch.dtype) -> None:
+    x = torch.arange(100).to(dtype)
+    for start in (0, 1, 2, 3, 50, 99):
+        assert x.to("gpu")[start : start + 7].tolist() == x[start : start + 7].tolist()
+        assert x.to("gpu")[start].item() == x[start].item()
+
+
+def test_indices_to_fill_count_from_the_end() -> None:
+    x, index = torch.randn(4, 3), torch.tensor([-1, 0])
+    same(x.to("gpu").index_fill(0, index.to("gpu"), 5.0), x.index_fill(0, index, 5.0))
+
+
+def test_what_truth_values_have_no_op_for_is_refused() -> None:
+    for device in ("cpu", "gpu"):
+        x = torch.ones(2, 2, dtype=torch.bool, device=device)
+        with pytest.raises(NotImplementedError, match="not implemented for 'Bool'"):
+            x @ x
+        index = torch.zeros(2, 2, dtype=torch.int64, device=device)
+        with pytest.raises(NotImplementedError, match="reduce_mean\" not implemented for 'Bool'"):
+            x.scatter_reduce(0, index, x, "mean")
+
+
+def test_nothing_is_uploaded_from_behind_the_end() -> None:
+    for dtype in (torch.float32, torch.bool):
+        assert torch.ones(3, 0, dtype=dtype)[2:].to("gpu").sum().item() == 0
+
+
+ON_HOST_NUMBERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "combinations": lambda x: torch.combinations(x, 2, True),
+    "isin": lambda x: torch.isin(x.long(), 2),
+    "isin of a number": lambda x: torch.isin(2, x.long()),
+    "embedding_bag": lambda x: F.embedding_bag(x.long() % 2, x.reshape(2, 2), x.long()[:2] * 2),
+    "embedding_bag max": lambda x: F.embedding_bag(
+        x.long() % 2, x.reshape(2, 2), x.long()[:2], mode="max"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ON_HOST_NUMBERS)
+def test_numbers_made_on_the_host_come_to_the_device(name: str) -> None:
+    op, x = ON_HOST_NUMBERS[name], torch.arange(4.0)
+    same(op(x.to("gpu")), op(x))
