@@ -3,7 +3,7 @@
 use crate::dense::{self, Room};
 use crate::launch::Kernel;
 use crate::shader::{Access, Variant};
-use crate::{View, check_dtype};
+use crate::{View, check_dtype, window};
 use base::{DType, Result, bail};
 
 /// The running folds there are.
@@ -50,6 +50,17 @@ pub fn scan(fold: Scan, out: View<'_>, x: View<'_>, dim: usize) -> Result<()> {
     if x.numel() == 0 {
         return Ok(());
     }
+    window::in_parts([out, x], dim, &|[out, x]| scan_part(fold, parts, out, x, dim))
+}
+
+/// [`scan`] of what bindings hold.
+fn scan_part(
+    fold: Scan,
+    parts: &'static str,
+    out: View<'_>,
+    x: View<'_>,
+    dim: usize,
+) -> Result<()> {
     let len = x.dims().get(dim).copied().unwrap_or(1);
     let inner: usize = x.dims().iter().skip(dim + 1).product();
     let lines = x.numel() / len;
@@ -87,14 +98,16 @@ pub fn running_extreme(
     if x.numel() == 0 {
         return Ok(());
     }
-    let len = x.dims().get(dim).copied().unwrap_or(1);
-    let inner: usize = x.dims().iter().skip(dim + 1).product();
-    dense::input(x, |x| {
-        dense::output(values, |values| {
-            dense::output(indices, |indices| {
-                let kernel = Kernel::new("running_extreme").of(EXTREMES[usize::from(largest)]);
-                let kernel = kernel.read(x).write(values).write(indices);
-                kernel.numbers([len, inner]).threads(x.numel() / len)
+    window::in_parts([values, indices, x], dim, &|[values, indices, x]| {
+        let len = x.dims().get(dim).copied().unwrap_or(1);
+        let inner: usize = x.dims().iter().skip(dim + 1).product();
+        dense::input(x, |x| {
+            dense::output(values, |values| {
+                dense::output(indices, |indices| {
+                    let kernel = Kernel::new("running_extreme").of(EXTREMES[usize::from(largest)]);
+                    let kernel = kernel.read(x).write(values).write(indices);
+                    kernel.numbers([len, inner]).threads(x.numel() / len)
+                })
             })
         })
     })

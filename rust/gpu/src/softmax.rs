@@ -2,7 +2,7 @@
 
 use crate::launch::{GROUP, Kernel};
 use crate::shader::{Access, Variant};
-use crate::{View, dense};
+use crate::{View, dense, window};
 use base::{DType, Result};
 
 const FORWARD: [&str; 2] = ["exp(x - acc.x) / acc.y", "(x - acc.x) - shift"];
@@ -24,12 +24,14 @@ pub fn softmax(log: bool, out: View<'_>, x: View<'_>, dim: usize) -> Result<()> 
     if out.numel() == 0 {
         return Ok(());
     }
-    let ([rows, len, inner], lanes) = sizes(x.dims(), dim);
-    dense::input(x, |x| {
-        dense::output(out, |out| {
-            let kernel = Kernel::new("softmax").of(FORWARD[usize::from(log)]);
-            let kernel = kernel.with(&[lanes as u32]).read(x).write(out);
-            kernel.numbers([len, inner]).rows(rows, lanes)
+    window::in_parts([out, x], dim, &|[out, x]| {
+        let ([rows, len, inner], lanes) = sizes(x.dims(), dim);
+        dense::input(x, |x| {
+            dense::output(out, |out| {
+                let kernel = Kernel::new("softmax").of(FORWARD[usize::from(log)]);
+                let kernel = kernel.with(&[lanes as u32]).read(x).write(out);
+                kernel.numbers([len, inner]).rows(rows, lanes)
+            })
         })
     })
 }
@@ -45,13 +47,15 @@ pub fn softmax_backward(
     if out.numel() == 0 {
         return Ok(());
     }
-    let ([rows, len, inner], lanes) = sizes(y.dims(), dim);
-    dense::input(grad, |grad| {
-        dense::input(y, |y| {
-            dense::output(out, |out| {
-                let kernel = Kernel::new("softmax_backward").of(BACKWARD[usize::from(log)]);
-                let kernel = kernel.with(&[lanes as u32]).read(grad).read(y).write(out);
-                kernel.numbers([len, inner]).rows(rows, lanes)
+    window::in_parts([out, grad, y], dim, &|[out, grad, y]| {
+        let ([rows, len, inner], lanes) = sizes(y.dims(), dim);
+        dense::input(grad, |grad| {
+            dense::input(y, |y| {
+                dense::output(out, |out| {
+                    let kernel = Kernel::new("softmax_backward").of(BACKWARD[usize::from(log)]);
+                    let kernel = kernel.with(&[lanes as u32]).read(grad).read(y).write(out);
+                    kernel.numbers([len, inner]).rows(rows, lanes)
+                })
             })
         })
     })

@@ -6,7 +6,7 @@
 use crate::dense::{self, Room};
 use crate::launch::Kernel;
 use crate::shader::{Access, Variant};
-use crate::{View, check_dtype, map};
+use crate::{View, check_dtype, map, window};
 use base::{DType, Layout, Result, ensure};
 
 /// Which of a comparator's values comes first wrongly, and which rightly.
@@ -105,9 +105,11 @@ pub fn sort(
     descending: bool,
 ) -> Result<()> {
     check_dtype("sort", x.dtype)?;
-    let lines = Lines::sorted(x, dim, descending)?;
-    Lines::write(&lines.values, values, dim)?;
-    Lines::write(&lines.order, indices, dim)
+    window::in_parts([values, indices, x], dim, &|[values, indices, x]| {
+        let lines = Lines::sorted(x, dim, descending)?;
+        Lines::write(&lines.values, values, dim)?;
+        Lines::write(&lines.order, indices, dim)
+    })
 }
 
 /// One element of the order along a dimension.

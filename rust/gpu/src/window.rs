@@ -1,8 +1,9 @@
 //! Tensors larger than one binding: a kernel binds the part of a buffer that its view spans, and an
-//! elementwise kernel or a reduction is run piece by piece where that part is too large as well.
+//! elementwise kernel, a reduction or one along a dimension is run piece by piece where that part
+//! is too large as well.
 
 use crate::{Buffer, View};
-use base::Layout;
+use base::{DType, Layout, Result};
 
 /// Bindings start at multiples of this many bytes; every dtype's size divides it.
 const ALIGNMENT: u64 = 256;
@@ -75,6 +76,27 @@ pub(crate) fn widest(view: &View<'_>, allowed: impl Fn(usize) -> bool) -> Option
     (0..layout.dims.len()).filter(|&d| allowed(d) && reach(d) > 0).max_by_key(|&d| reach(d))
 }
 
+/// Runs `kernel`, which works along dimension `whole` of views that agree in the others: at once, or
+/// by halves along another one for as long as these views, or copies in a wider dtype, are too large.
+pub(crate) fn in_parts<const N: usize>(
+    views: [View<'_>; N],
+    whole: usize,
+    kernel: &dyn Fn([View<'_>; N]) -> Result<()>,
+) -> Result<()> {
+    let wide = |view: &View<'_>| (view.numel() * DType::I64.size()) as u64;
+    let is_large =
+        |view: &&View<'_>| is_large(&[**view]) || wide(view) > view.device().largest_binding();
+    let Some(d) = views.iter().find(is_large).and_then(|view| widest(view, |d| d != whole)) else {
+        return kernel(views);
+    };
+    let both = views.map(|view| halves(view.layout, d));
+    for half in 0..2 {
+        let part = std::array::from_fn(|i| View { layout: &both[i][half], ..views[i] });
+        in_parts(part, whole, kernel)?;
+    }
+    Ok(())
+}
+
 /// Both halves of a layout along a dimension.
 pub(crate) fn halves(layout: &Layout, d: usize) -> [Layout; 2] {
     let middle = layout.dims[d] / 2;
@@ -89,7 +111,7 @@ pub(crate) fn halves(layout: &Layout, d: usize) -> [Layout; 2] {
 #[cfg(test)]
 mod tests {
     use super::halves;
-    use base::Layout;
+    use base::{DType, Layout, Result};
 
     #[test]
     fn halves_cover_the_layout() {
