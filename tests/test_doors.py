@@ -76,7 +76,10 @@ def test_no_device_has_nothing_to_seed_or_free() -> None:
     assert torch.cuda.memory_allocated() == 0
 
 
-@pytest.mark.parametrize("name", ["synchronize", "current_device", "Event", "Stream", "init"])
+NEEDING = ["synchronize", "current_device", "Event", "Stream", "init", "CUDAGraph"]
+
+
+@pytest.mark.parametrize("name", NEEDING)
 def test_what_needs_a_device_says_so(name: str) -> None:
     with pytest.raises(
         AssertionError, match=f"Torch not compiled with CUDA enabled\n  cuda.{name}"

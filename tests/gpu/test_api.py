@@ -158,3 +158,12 @@ def test_metal_is_told_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.mps.manual_seed(4)
     assert torch.mps.get_rng_state().tolist()[0] == 4
     assert torch.mps.driver_allocated_memory() == gpu.memory_reserved()
+
+
+@pytest.mark.parametrize(
+    "name", ["CUDAGraph", "graph", "graph_pool_handle", "make_graphed_callables"]
+)
+def test_graphs_of_kernels_are_refused(cuda, name: str) -> None:
+    args = {"graph": [None], "make_graphed_callables": [torch.relu]}.get(name, [])
+    with pytest.raises(NotImplementedError, match=rf"cuda\.{name} .* no graphs of kernels"):
+        getattr(cuda, name)(*args)

@@ -28,6 +28,7 @@ from .devices import (
     set_device,
     synchronize,
 )
+from .graphs import CUDAGraph, graph, graph_pool_handle, make_graphed_callables
 from .memory import (
     OutOfMemoryError,
     empty_cache,
@@ -56,13 +57,11 @@ from .random import (
     set_rng_state_all,
 )
 from .streams import (
-    CUDAGraph,
     Event,
     Stream,
     StreamContext,
     current_stream,
     default_stream,
-    graph,
     set_stream,
     stream,
 )
@@ -90,6 +89,7 @@ __all__ = [
     "get_rng_state",
     "get_rng_state_all",
     "graph",
+    "graph_pool_handle",
     "init",
     "initial_seed",
     "ipc_collect",
@@ -98,6 +98,7 @@ __all__ = [
     "is_current_stream_capturing",
     "is_initialized",
     "is_tf32_supported",
+    "make_graphed_callables",
     "manual_seed",
     "manual_seed_all",
     "max_memory_allocated",

@@ -1,13 +1,12 @@
-"""Streams and events of CUDA devices: those of `pyrite.gpu`; graphs cannot be made."""
+"""Streams and events of CUDA devices: those of `pyrite.gpu`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pyrite import _C, gpu
-from pyrite._doors import not_built
 
-from .devices import enabled, need, not_enabled
+from .devices import need
 
 
 class Stream(gpu.Stream):
@@ -27,20 +26,6 @@ class Event(gpu.Event):
     ) -> None:
         need("Event")
         super().__init__(enable_timing, blocking, interprocess)
-
-
-class CUDAGraph:
-    """A recorded sequence of kernels; construction raises."""
-
-    def __init__(self, keep_graph: bool = False) -> None:
-        raise not_built("cuda.CUDAGraph", "graphs") if enabled() else not_enabled("CUDAGraph")
-
-
-class graph:
-    """A context whose work would be recorded into a graph: there are none."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        raise not_built("cuda.graph", "graphs") if enabled() else not_enabled("graph")
 
 
 def current_stream(device: Any = None) -> gpu.Stream:
