@@ -42,6 +42,8 @@ pub struct Arena {
     world: usize,
     rank: usize,
     posted: u32,
+    /// The collective of the last step, if not all ranks' descriptions of it have been compared.
+    pub unread: Option<Call>,
 }
 
 // SAFETY: the mapping belongs to the process; its accesses state their own conditions.
@@ -77,7 +79,7 @@ impl Arena {
         // SAFETY: a new mapping at an address of the system's choice, of a file of this length.
         let start =
             unsafe { mmap(std::ptr::null_mut(), length, access, MapFlags::SHARED, file, 0) };
-        Some(Arena { start: start.ok()?.cast(), length, world, rank, posted: 0 })
+        Some(Arena { start: start.ok()?.cast(), length, world, rank, posted: 0, unread: None })
     }
 
     fn part(&self, offset: usize, length: usize) -> View {
@@ -99,12 +101,12 @@ impl Arena {
     }
 
     /// A rank's stage for a large collective, or (for `world`) the result's; two take turns.
-    pub fn stage(&self, rank: usize, turn: usize) -> View {
-        let place = 2 * rank + (turn & 1);
+    pub fn stage(&self, rank: usize, turn: u32) -> View {
+        let place = 2 * rank + (turn & 1) as usize;
         self.part(self.world * LINE + 2 * self.world * SLOT + place * CHUNK, CHUNK)
     }
 
-    /// This rank's next step.
+    /// The number of this rank's next step.
     pub fn next(&self) -> u32 {
         self.posted.wrapping_add(1)
     }
@@ -167,35 +169,48 @@ fn talk(session: &mut Session<'_>, op: Op, bytes: &mut [u8]) -> Result<()> {
     run(session, &Buffers { inputs: vec![], outputs: vec![view] })
 }
 
-/// Posts this rank's step and waits until all others have posted theirs.
-pub fn meet(session: &mut Session<'_>) -> Result<()> {
-    let (rank, world) = (session.rank(), session.world());
-    let Some(arena) = &mut session.wire.arena else {
-        return Ok(());
+/// The number of this rank's next step, once it may write: all others have posted the last one, so
+/// have read what the one before has left in the same place.
+pub fn ready(session: &mut Session<'_>) -> Result<u32> {
+    let late = |arena: &Arena| -> Vec<usize> {
+        (0..arena.world).filter(|&peer| peer != arena.rank && !arena.reached(peer)).collect()
     };
-    arena.post();
-    let mut idle = Idle::default();
-    for peer in (1..world).map(|step| (rank + step) % world) {
-        wait_for(session, peer, &mut idle)?;
-    }
-    Ok(())
+    let late = session.wire.arena.as_ref().map_or(Vec::new(), late);
+    wait_for_all(session, &late)?;
+    Ok(session.wire.arena.as_ref().map_or(0, Arena::next))
 }
 
-fn wait_for(session: &mut Session<'_>, peer: usize, idle: &mut Idle) -> Result<()> {
+/// Posts this rank's step and waits until `sources` have posted theirs.
+pub fn meet(session: &mut Session<'_>, sources: &[usize]) -> Result<()> {
+    if let Some(arena) = &mut session.wire.arena {
+        arena.post();
+    }
+    wait_for_all(session, sources)
+}
+
+fn wait_for_all(session: &mut Session<'_>, peers: &[usize]) -> Result<()> {
+    let mut idle = Idle::default();
+    (0..peers.len()).try_for_each(|first| wait_for(session, &peers[first..], &mut idle))
+}
+
+/// Waits for the first of these ranks; the others are late as well if they have not posted.
+fn wait_for(session: &mut Session<'_>, peers: &[usize], idle: &mut Idle) -> Result<()> {
     let start = Instant::now();
     loop {
         let Wire { arena: Some(arena), patience, .. } = &mut *session.wire else {
             return Ok(());
         };
         let waited = start.elapsed();
-        if arena.reached(peer) {
+        if arena.reached(peers[0]) {
             patience.learn(waited);
             return Ok(());
         }
         if patience.lasts(waited) {
             (0..16).for_each(|_| std::hint::spin_loop());
-        } else if !arena.sleep(peer) && waited > SLICE {
-            session.look_around(idle, &[peer])?;
+        } else if !arena.sleep(peers[0]) && waited > SLICE {
+            let late: Vec<usize> =
+                peers.iter().copied().filter(|&peer| !arena.reached(peer)).collect();
+            session.look_around(idle, &late)?;
         }
     }
 }

@@ -42,15 +42,7 @@ pub fn run(session: &mut Session<'_>, buffers: &Buffers) -> Result<()> {
     let root = session.call.root as usize;
     #[cfg(target_os = "linux")]
     if session.wire.arena.is_some() {
-        match session.call.op {
-            Op::Barrier => return shared_moves::barrier(session),
-            Op::Broadcast => return shared_moves::broadcast(session, outputs[0], root),
-            Op::AllGather => return shared_moves::all_gather(session, inputs[0], outputs),
-            Op::ReduceScatter => {
-                return shared_moves::reduce_scatter(session, inputs, outputs[0]);
-            }
-            _ => {}
-        }
+        return shared_moves::run(session, buffers);
     }
     match session.call.op {
         Op::Barrier => direct::barrier(session),
@@ -74,10 +66,6 @@ fn all_reduce(session: &mut Session<'_>, buffer: View) -> Result<()> {
     let narrow = reduce::is_narrow(call.dtype);
     if world == 1 {
         return Ok(());
-    }
-    #[cfg(target_os = "linux")]
-    if session.wire.arena.is_some() {
-        return shared::all_reduce(session, buffer);
     }
     if buffer.len()
         < if narrow {
