@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """\
-import io
+import io, time
 import torch
 from torch import nn
 
@@ -56,6 +56,23 @@ torch.cuda.manual_seed_all(3)
 drawn = torch.rand(3, device="cuda")
 torch.manual_seed(3)
 assert torch.equal(drawn.cpu(), torch.rand(3))
+start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+begun = time.perf_counter()
+start.record()
+(x @ x.T).sum()
+time.sleep(0.02)
+end.record(torch.cuda.current_stream())
+torch.cuda.synchronize()
+whole = 1e3 * (time.perf_counter() - begun)
+assert 20 <= start.elapsed_time(end) <= whole and start.query() and end.query()
+other = torch.cuda.Stream(0)
+with torch.cuda.stream(other):
+    other.wait_event(end)
+    other.wait_stream(torch.cuda.default_stream(1))
+    other.record_event().synchronize()
+other.synchronize()
+assert other.query()
+
 for call in (lambda: torch.device("cuda:2"), lambda: torch.cuda.set_device(2)):
     try:
         call()

@@ -1,8 +1,8 @@
 """`PYRITE_CUDA_ALIAS=cpu:N`: N CUDA devices that are numbered places on the CPU.
 
 What `pyrite.gpu` has, with the answers that hold here. Tensors there are host tensors that say
-`cuda:i`; mixing places is refused as on real devices. All draw from the CPU's generator. Events,
-which are marks in a GPU's queue, cannot be recorded.
+`cuda:i`; mixing places is refused as on real devices. All draw from the CPU's generator. Events
+are reached as soon as they are recorded.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """Streams and events of GPUs.
 
 A GPU works in one queue, in the order it was asked: all streams are that queue, so waiting for one
-another is a matter of course, and an event is a mark in the queue.
+another is a matter of course, and an event is a mark in the queue. On places of the CPU (see
+`cuda.on_cpu`) work is done when its call returns.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from itertools import count
 from typing import Any
 
@@ -16,6 +18,29 @@ from .devices import current_device, index_of, synchronize
 
 _numbers = count(1)
 _current = threading.local()
+
+
+class _HostMark:
+    """A mark on a place of the CPU: all that was asked before it is done."""
+
+    def __init__(self, device: int) -> None:
+        self.device = device
+        self._time = time.perf_counter_ns()
+
+    def query(self) -> bool:
+        return True
+
+    def synchronize(self) -> None:
+        pass
+
+    def elapsed(self, end: _HostMark) -> float:
+        """Milliseconds from this mark to the other one."""
+        return (end._time - self._time) / 1e6
+
+
+# Any: elapsed() is only asked between marks of one kind.
+def _new_mark(device: int, timed: bool) -> Any:
+    return _HostMark(device) if _C._cuda_on_cpu() else _C._Event(device, timed)
 
 
 class Stream:
@@ -34,7 +59,7 @@ class Stream:
         self.priority = priority
         self.stream_id = next(_numbers) if _number is None else _number
         self._entered: list[stream] = []
-        self._mark: tuple[int, _C._Event] | None = None
+        self._mark: tuple[int, Any] | None = None
 
     def wait_event(self, event: Event) -> None:
         """Later work of the stream comes after the event, as it does in one queue."""
@@ -43,7 +68,7 @@ class Stream:
     def wait_stream(self, stream: Stream) -> None:
         """Later work of the stream comes after what the other one has, as it does in one queue."""
         if self.device != stream.device:
-            synchronize(stream.device)
+            stream.synchronize()
 
     def record_event(self, event: Event | None = None) -> Event:
         """Marks the end of what the stream has been asked so far."""
@@ -53,15 +78,18 @@ class Stream:
 
     def query(self) -> bool:
         """Whether all its work is done."""
-        return self._end().query()
+        return bool(self._end().query())
 
     def synchronize(self) -> None:
         """Waits for its work; errors of that work are raised here."""
         self._end()
-        synchronize(self.device)
+        if not _C._cuda_on_cpu():
+            synchronize(self.device)
 
-    def _end(self) -> _C._Event:
+    def _end(self) -> Any:
         """The mark behind all its work: a new one only where there was more since the last."""
+        if _C._cuda_on_cpu():
+            return _new_mark(self.device_index, False)
         asked = _C._gpu_counts(self.device_index)[0]
         if self._mark is None or self._mark[0] != asked:
             self._mark = asked, _C._Event(self.device_index, False)
@@ -106,7 +134,7 @@ class Event:
         if interprocess:
             raise NotImplementedError("gpu.Event: events cannot be shared between processes")
         self._timed = enable_timing
-        self._mark: _C._Event | None = None
+        self._mark: Any = None
 
     def record(self, stream: Stream | None = None) -> None:
         """Marks the end of what the stream (None: the current one) has been asked so far.
@@ -115,7 +143,7 @@ class Event:
             NotImplementedError: time is wanted and the driver has no timestamps.
         """
         device = current_device() if stream is None else stream.device_index
-        self._mark = _C._Event(device, self._timed)
+        self._mark = _new_mark(device, self._timed)
 
     def wait(self, stream: Stream | None = None) -> None:
         """Later work of the stream comes after the mark, as it does in one queue."""
@@ -125,7 +153,7 @@ class Event:
 
     def query(self) -> bool:
         """Whether the work before the mark is done; True where nothing is marked."""
-        return self._mark is None or self._mark.query()
+        return self._mark is None or bool(self._mark.query())
 
     def synchronize(self) -> None:
         """Waits for the work before the mark."""
@@ -150,7 +178,7 @@ class Event:
                 "Both events must be completed before calculating elapsed time.\n"
                 "  Event.elapsed_time: hint: call synchronize() on the later one"
             )
-        return self._mark.elapsed(end_event._mark)
+        return float(self._mark.elapsed(end_event._mark))
 
     def __repr__(self) -> str:
         return f"<pyrite.gpu.Event recorded={self._mark is not None}>"

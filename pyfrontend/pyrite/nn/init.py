@@ -85,6 +85,7 @@ def _drawn_on_the_cpu(draw: _Fill) -> _Fill:
 
     @functools.wraps(draw)
     def fill(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        # What is no tensor is refused by the draw, in PyTorch's words.
         if not getattr(tensor, "is_cuda", False):
             return draw(tensor, *args, **kwargs)
         drawn = draw(_C.empty_like(tensor, device="cpu", requires_grad=False), *args, **kwargs)
