@@ -25,6 +25,13 @@ def form(seconds=60, **options):
         rank=rank, world_size=world, timeout=timedelta(seconds=seconds), **options
     )
 
+def outlive(rank):
+    # Ends this forked child once that rank has made the file.
+    end = time.monotonic() + 20
+    while not os.path.exists(rank) and time.monotonic() < end:
+        time.sleep(0.02)
+    os._exit(0)
+
 def say(*words):
     # In one write: the stacks that a timeout dumps go to the same pipe.
     sys.stdout.write(" ".join(map(str, words)) + "\\n")
@@ -78,13 +85,17 @@ class Ranks:
                 process.stdout.close()
         self.folder.cleanup()
 
+    def line(self, rank: int) -> str:
+        """The next line of a rank."""
+        stdout = self.processes[rank].stdout
+        assert stdout is not None
+        return stdout.readline().strip()
+
     def wait_for(self, word: str, ranks: list[int]) -> None:
         """Reads a line of each of these ranks; it has to be `word`."""
         for rank in ranks:
-            stdout = self.processes[rank].stdout
-            assert stdout is not None
-            line = stdout.readline().strip()
-            assert line == word, line + "\n" + stdout.read()
+            line = self.line(rank)
+            assert line == word, line + "\n" + (self.finish([rank])[0])
 
     def finish(self, ranks: list[int], seconds: float = 60) -> list[str]:
         """What these ranks print until they end; they have `seconds` for it."""

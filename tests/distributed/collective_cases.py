@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import cache
 
 import numpy as np
 
@@ -33,6 +34,7 @@ FOLDS = {
 }
 
 
+@cache
 def data(rank: int, size: int, dtype: str) -> np.ndarray:
     """Rank `rank`'s numbers, small enough to be exact in every dtype."""
     rng = np.random.default_rng(1000 * rank + size)
@@ -77,6 +79,7 @@ def reductions(dtype: str) -> list[str]:
 def reduce_all(size: int, dtype: str) -> None:
     """all_reduce, reduce, reduce_scatter, with every reduction."""
     parts = [data(r, size, dtype) for r in range(WORLD)]
+    entries = [[data(r + 17 * j, size, dtype) for j in range(WORLD)] for r in range(WORLD)]
     for name in reductions(dtype):
         op, wanted = getattr(dist.ReduceOp, name), folded(name, parts)
         x = tensor(parts[RANK], dtype)
@@ -87,12 +90,10 @@ def reduce_all(size: int, dtype: str) -> None:
         x = tensor(parts[RANK], dtype)
         dist.reduce(x, dst=WORLD - 1, op=op)
         check(x, wanted if RANK == WORLD - 1 else parts[RANK], ("reduce", name, dtype, size))
-        rows = [
-            np.stack([data(r + 17 * j, size, dtype) for j in range(WORLD)]) for r in range(WORLD)
-        ]
         out = torch.zeros(size, dtype=getattr(torch, dtype))
-        dist.reduce_scatter_tensor(out, tensor(rows[RANK], dtype), op)
-        check(out, folded(name, [row[RANK] for row in rows]), ("reduce_scatter", name, dtype, size))
+        dist.reduce_scatter_tensor(out, tensor(np.stack(entries[RANK]), dtype), op)
+        wanted = folded(name, [row[RANK] for row in entries])
+        check(out, wanted, ("reduce_scatter", name, dtype, size))
     if dtype.startswith("float"):
         x = tensor(parts[RANK], dtype)
         dist.all_reduce(x, dist.ReduceOp.AVG)
@@ -242,7 +243,15 @@ def form(backend: str | None) -> None:
 
 
 def main() -> None:
-    """Runs everything, destroys the group and forms it again."""
+    """Runs everything: by TCP alone, then with memory that the ranks share."""
+    for shared in "1" if MPI else "01":
+        os.environ["PYRITE_SHARED_MEMORY"] = shared
+        every_case()
+    print("done")
+
+
+def every_case() -> None:
+    """Runs all cases, destroys the group and forms it again."""
     for _ in range(2):
         form("gloo")
         assert dist.is_initialized() and dist.get_backend() == ("mpi" if MPI else "gloo")
@@ -259,7 +268,6 @@ def main() -> None:
         part()
     dist.monitored_barrier()
     dist.destroy_process_group()
-    print("done")
 
 
 if __name__ == "__main__":

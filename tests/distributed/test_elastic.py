@@ -64,7 +64,7 @@ def test_hosts_come_and_go(tmp_path: Path) -> None:
 
     port = free_port("127.0.0.1")
     options = ["--nnodes=2:3", "--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}"]
-    options += ["--rdzv-conf=last_call_timeout=1", "--max-restarts=1", "work.py"]
+    options += ["--rdzv-conf=last_call_timeout=0.4", "--max-restarts=1", "work.py"]
     nodes = [launch(tmp_path, *options)]
     try:
         wait_for(lambda: listens(port))  # it serves the store: the others may go
@@ -92,7 +92,7 @@ def test_too_few_hosts_are_an_error(tmp_path: Path) -> None:
     node = launch(
         tmp_path,
         *("--nnodes=2:3", "--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}"),
-        *("--rdzv-conf=join_timeout=1", "work.py"),
+        *("--rdzv-conf=join_timeout=0.4", "work.py"),
     )
     error = node.communicate(timeout=30)[1]
     assert node.returncode == 1 and "1 hosts came in time, 2 are needed" in error

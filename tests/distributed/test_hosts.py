@@ -55,8 +55,7 @@ def test_a_rank_killed_on_another_host(hosts: Hosts, size: int) -> None:
             assert float(caught) - killed < 2
 
 
-@pytest.mark.parametrize("size", [1, 300_000])
-@pytest.mark.parametrize("heartbeat", [3, 10])
+@pytest.mark.parametrize(("size", "heartbeat"), [(1, 10), (300_000, 3)])
 def test_a_link_that_is_cut_silently(hosts: Hosts, size: int, heartbeat: int) -> None:
     program = f"SIZE = {size}\n" + MEET
     with together(hosts, program, PYRITE_HEARTBEAT_TIMEOUT=str(heartbeat)) as ranks:
@@ -77,11 +76,11 @@ def test_a_slow_link_is_not_a_lost_one(hosts: Hosts) -> None:
     program = """
 form(init_method=os.environ["URL"], seconds=60)
 start = time.monotonic()
-x = torch.full((4_000_000,), float(rank))
+x = torch.full((2_000_000,), float(rank))
 dist.all_reduce(x)
-say(x[0].item(), x[-1].item(), time.monotonic() - start > 4)
+say(x[0].item(), x[-1].item(), time.monotonic() - start > 3)
 """
-    with together(hosts, program, PYRITE_HEARTBEAT_TIMEOUT="3") as ranks:
+    with together(hosts, program, PYRITE_HEARTBEAT_TIMEOUT="2") as ranks:
         assert ranks.finish([0, 1, 2], 60) == ["3.0 3.0 True\n"] * 3
 
 

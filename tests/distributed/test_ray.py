@@ -15,51 +15,28 @@ from pyrite.distributed import ray as engine
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="no Ray here: pip install ray")
 
 # One cluster for all: it takes seconds to start.
-PROGRAM = """
-import json, os, signal
+PROGRAM = (Path(__file__).parent / "resumable.py").read_text()
+PROGRAM += """
+import json, signal
 import ray
-import pyrite as torch
-import pyrite.distributed as dist
 from pyrite.distributed.ray import launch
 
 FOLDER = os.getcwd()
 
-def train(lose):
+def work(how):
     dist.init_process_group("gloo")
-    rank = dist.get_rank()
-    attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
-    torch.manual_seed(0)
-    model = torch.nn.Linear(4, 1)
-    wrapped = torch.nn.parallel.DistributedDataParallel(model)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    path, first, losses = FOLDER + f"/{lose}.pt", 0, []
-    if os.path.exists(path):
-        state = torch.load(path)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first, losses = state["step"], state["losses"]
-    for step in range(first, 10):
-        torch.manual_seed(1000 * step + rank)
-        x = torch.randn(8, 4)
-        loss = torch.nn.functional.mse_loss(wrapped(x), x.sum(1, keepdim=True))
-        optimizer.zero_grad()
-        loss.backward()
-        if attempt == 0 and step == 7 and rank == 1:
-            if lose == "kill":
+    attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
+    def lose(rank, step):
+        if (rank, step, attempt) == (1, 7, "0"):
+            if how == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if lose == "raise":
+            if how == "raise":
                 raise ValueError("boom")
-        optimizer.step()
-        total = loss.detach().clone()
-        dist.all_reduce(total)
-        losses.append(total.item())
-        if rank == 0 and step % 3 == 2:
-            kept = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save({**kept, "step": step + 1, "losses": losses}, path)
-    return rank, dist.get_world_size(), first, losses, os.environ["LOCAL_RANK"]
+    first, losses = train(f"{FOLDER}/{how}.pt", 10, lose)
+    return dist.get_rank(), dist.get_world_size(), first, losses, os.environ["LOCAL_RANK"]
 
 ray.init(num_cpus=2, include_dashboard=False, configure_logging=False)
-print(json.dumps([launch(train, 2, args=(lose,), max_restarts=1) for lose in
+print(json.dumps([launch(work, 2, args=(how,), max_restarts=1) for how in
                   ("nothing", "kill", "raise")]))
 def fail():
     dist.init_process_group("gloo")

@@ -101,13 +101,13 @@ def test_a_master_that_never_comes_up() -> None:
         port = server.getsockname()[1]
     start = time.monotonic()
     with pytest.raises(dist.DistNetworkError, match="client socket has timed out after"):
-        dist.TCPStore("127.0.0.1", port, timeout=timedelta(seconds=1))
+        dist.TCPStore("127.0.0.1", port, timeout=SHORT)
     assert time.monotonic() - start < 5
 
 
 def test_workers_that_never_come() -> None:
     with pytest.raises(dist.DistStoreError, match="1/2 clients joined"):
-        dist.TCPStore("127.0.0.1", 0, 2, is_master=True, timeout=timedelta(seconds=1))
+        dist.TCPStore("127.0.0.1", 0, 2, is_master=True, timeout=SHORT)
 
 
 @pytest.mark.parametrize(
@@ -158,14 +158,14 @@ for turn in range(3):
 def test_a_forked_child_does_not_keep_the_store_alive() -> None:
     # As workers of a DataLoader do that outlive a killed rank 0 for a while.
     program = """
+rank_1 = os.environ["MEETING"] + ".done"
 url = ("127.0.0.1", int(os.environ["MASTER_PORT"]), 2)
 store = dist.TCPStore(*url, rank == 0, timedelta(seconds=60))
 if rank == 0:
     child = os.fork()
     if child == 0:
         say("child", store.add("asked by the child", 1))
-        time.sleep(6)
-        os._exit(0)
+        outlive(rank_1)
     store.wait(["asked by the child", "asked by rank 1"])
     time.sleep(0.2)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -177,6 +177,7 @@ except dist.DistNetworkError:
     say(time.monotonic() - start < 3)
 dist.TCPStore(*url[:2], is_master=True)
 say("the port is free")
+open(rank_1, "w").close()
 """
     with Ranks(2, program, MASTER_ADDR="127.0.0.1", MASTER_PORT=free_port()) as ranks:
         assert ranks.finish([1], 20) == ["True\nthe port is free\n"]
