@@ -219,3 +219,8 @@ def _is_scientific(visible: list[float]) -> bool:
         return PRINT_OPTIONS.sci_mode
     low, high = min(map(abs, visible)), max(map(abs, visible))
     return high / low > _SCI_RATIO or high > _SCI_MAX or low < _SCI_MIN
+
+
+# The names by which subclasses of Tensor reach for parts of a repr.
+PRINT_OPTS = PRINT_OPTIONS
+_tensor_str = _values
