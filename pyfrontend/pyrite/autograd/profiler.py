@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import threading
 import types
 import warnings
@@ -21,6 +20,7 @@ from typing import Any
 from pyrite import _C
 from pyrite._C import Tensor
 from pyrite._doors import door_class
+from pyrite._frames import user_frames
 from pyrite.autograd.profiler_util import EventList, FunctionEvent
 from pyrite.overrides import TorchFunctionMode
 
@@ -219,15 +219,10 @@ class profile:
 
 def _callers() -> list[str]:
     """The frames of the program outside the package, innermost first."""
-    frames = []
-    frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if module.partition(".")[0] not in ("pyrite", "contextlib"):
-            code = frame.f_code
-            frames.append(f"{code.co_filename}({frame.f_lineno}): {code.co_name}")
-        frame = frame.f_back
-    return frames
+    return [
+        f"{frame.f_code.co_filename}({frame.f_lineno}): {frame.f_code.co_name}"
+        for frame in user_frames()
+    ]
 
 
 class record_function(ContextDecorator):

@@ -14,7 +14,6 @@ import dataclasses
 import dis
 import inspect
 import operator
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyrite
 from pyrite._C import Tensor
+from pyrite._frames import user_frames
 from pyrite.fx.immutable_collections import immutable_dict
 from pyrite.fx.node import Argument, Node, Target, base_types, map_aggregate
 from pyrite.overrides import is_tensor_method_or_property
@@ -108,10 +108,7 @@ class TracerBase:
 
     def _find_user_frame(self) -> FrameType | None:
         """The innermost frame outside the package."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame and frame.f_globals.get("__name__", "").partition(".")[0] == "pyrite":
-            frame = frame.f_back
-        return frame
+        return next(user_frames(), None)
 
     def create_arg(self, a: Any) -> Argument:
         """What stands in a node for a value that the program passes.
