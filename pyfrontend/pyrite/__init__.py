@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyrite import (
     _C,
+    _sparse_methods,
     _storage_parts,
     _tensor,
     _tensor_attributes,
@@ -96,6 +97,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         profiler as profiler,
         serialization as serialization,
         signal as signal,
+        sparse as sparse,
         special as special,
         testing as testing,
         types as types,
@@ -128,7 +130,7 @@ _LAZY = frozenset(
     """
     __config__ _dynamo accelerator amp autograd backends compat compiler cpu cuda datasets
     distributed distributions fft func fx gpu hub jit library linalg masked mps multiprocessing nn
-    onnx ops optim profiler serialization signal special testing types utils version xpu
+    onnx ops optim profiler serialization signal sparse special testing types utils version xpu
     """.split()
 )
 _FROM = {

@@ -29,6 +29,7 @@ __all__ = [
     "meshgrid",
     "norm",
     "numel",
+    "spmm",
     "tensordot",
     "unique",
     "unique_consecutive",
@@ -224,6 +225,12 @@ def _letters(subscripts: list[Any]) -> str:
                 "einsum(): subscript in subscript list is not within the valid range [0, 52)"
             )
     return text
+
+
+@overridable
+def spmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The matrix product, by the name that programs with sparse matrices use."""
+    return _C.mm(input, mat2)
 
 
 @overridable
