@@ -137,3 +137,9 @@ def test_summaries_made_elsewhere(tmp_path: Path) -> None:
             files.add_summary(content, 0)
     (event,) = read(tmp_path).Scalars("x")
     assert (event.step, event.value) == (3, 2.5)
+
+
+def test_a_scalar_is_a_number(tmp_path: Path) -> None:
+    with SummaryWriter(tmp_path) as writer:
+        with pytest.raises(NotImplementedError, match="Got <class 'list'>, but numpy array or"):
+            writer.add_scalar("x", [1, 2])

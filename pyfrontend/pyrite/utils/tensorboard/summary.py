@@ -23,6 +23,10 @@ _LAST_BORDER = 1e20
 def number(value: Any) -> float:
     """A number out of a number or a tensor (or array) of one element."""
     item = getattr(value, "item", None)
+    if item is None and not isinstance(value, int | float | str):
+        raise NotImplementedError(
+            f"Got {type(value)}, but numpy array or torch tensor are expected."
+        )
     return float(value if item is None else item())
 
 
