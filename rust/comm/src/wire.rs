@@ -24,6 +24,9 @@ pub const SLICE: Duration = Duration::from_millis(50);
 const SPIN: Duration = Duration::from_micros(5);
 /// What waking a sleeper costs, with a margin: where waits are shorter, sleeping only adds to them.
 const WAKE: Duration = Duration::from_micros(100);
+/// Within a collective the others work on the same chunk: they come, unless something else has their
+/// core. Sleeping here makes the next wait a long one as well, for everybody.
+const CHUNK_TIME: Duration = Duration::from_micros(500);
 /// A call that waits this long tells the others what it waits in.
 const IMPATIENCE: Duration = Duration::from_millis(300);
 
@@ -34,6 +37,8 @@ pub struct Patience {
     pub spins: bool,
     /// The thread that waits has nothing else to do: no computation goes on beside it.
     pub alone: bool,
+    /// All ranks are known to be in the collective.
+    pub inside: bool,
     /// The last wait was shorter than a sleep and a waking.
     short: bool,
 }
@@ -41,7 +46,12 @@ pub struct Patience {
 impl Patience {
     /// Whether to go on spinning after having waited this long.
     pub fn lasts(&self, waited: Duration) -> bool {
-        self.spins && waited < if self.alone && self.short { WAKE } else { SPIN }
+        let limit = match self {
+            Patience { alone: true, inside: true, .. } => CHUNK_TIME,
+            Patience { alone: true, short: true, .. } => WAKE,
+            _ => SPIN,
+        };
+        self.spins && waited < limit
     }
 
     /// Notes how long a wait took in the end.

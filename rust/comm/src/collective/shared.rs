@@ -120,6 +120,7 @@ fn step(
     first: bool,
     fill: impl FnOnce(&Session<'_>, u32),
 ) -> Result<u32> {
+    session.wire.patience.inside = !first;
     let number = ready(session)?;
     if let Some(call) = session.wire.arena.as_mut().and_then(|arena| arena.unread.take()) {
         compare(session, call, &others(session), number.wrapping_sub(1))?;
