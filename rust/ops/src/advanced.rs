@@ -434,7 +434,17 @@ pub fn isin(elements: &Tensor, test: &Tensor, invert: bool) -> Result<Tensor> {
 }
 
 fn isin_var(elements: Var, test: Var, invert: bool) -> Result<Tensor> {
-    isin(&elements.tensor()?, &test.tensor()?, invert)
+    let device = [&elements, &test].into_iter().find_map(|var| match var {
+        Var::T(tensor) => Some(tensor.device()),
+        _ => None,
+    });
+    let [elements, test] = [elements, test].map(|var| match (var, device) {
+        (Var::S(number), Some(device)) => {
+            create::full(&[], number, base::promote::scalar_dtype(number), device)
+        }
+        (var, _) => var.tensor(),
+    });
+    isin(&elements?, &test?, invert)
 }
 
 crate::ops! {

@@ -7,7 +7,7 @@ use crate::node::Linear;
 use crate::{Var, cast, create, range, view};
 use array::Array;
 use array::dispatch::{self, Extreme};
-use base::{DType, Dims, Result, Scalar, bail, ensure};
+use base::{DType, Device, Dims, Result, Scalar, bail, ensure};
 use std::sync::Arc;
 use tape::{Tensor, record};
 
@@ -172,8 +172,8 @@ fn ints(x: &Tensor) -> Result<Vec<i64>> {
     Ok(dispatch::scalars(&x.array())?.into_iter().map(Scalar::to_i64).collect())
 }
 
-fn stored(values: &[i64]) -> Result<Tensor> {
-    let out = Array::empty_contiguous(&[values.len()], DType::I64, base::Device::CPU)?;
+fn stored(values: &[i64], device: Device) -> Result<Tensor> {
+    let out = Array::empty_contiguous(&[values.len()], DType::I64, device)?;
     let scalars: Vec<Scalar> = values.iter().map(|&v| Scalar::Int(v)).collect();
     dispatch::store(&out, &scalars)?;
     Ok(Tensor::new(out))
@@ -238,6 +238,7 @@ fn embedding_bag(
     check_rows(&numbers, rows)?;
     let bags = bags_of(&numbers, &ints(offsets)?, padding, by.include_last)?;
     let count = bags.counts.len();
+    let stored = |values: &[i64]| stored(values, weight.device());
     let (owner, sizes, starts) =
         (stored(&bags.owners)?, stored(&bags.counts)?, stored(&bags.starts)?);
     let taken = view::narrow(indices, 0, 0, bags.owners.len() as i64)?;
@@ -277,7 +278,7 @@ fn largest(values: &Tensor, numbers: &[i64], bags: &Bags, padding: i64) -> Resul
         rows.push(if places.is_empty() {
             create::zeros(&[width], values.dtype(), values.device())?
         } else {
-            let chosen = crate::index::index_select(values, 0, &stored(&places)?)?;
+            let chosen = crate::index::index_select(values, 0, &stored(&places, values.device())?)?;
             crate::extremum::along("max", "MaxBackward0", Extreme::Largest, &chosen, 0, false)?.0
         });
     }

@@ -333,7 +333,7 @@ fn combinations(x: &Tensor, r: i64, replacement: bool) -> Result<Tensor> {
     let (n, r) = (x.numel(), r as usize);
     let rows = choices(n, r, replacement)?;
     let count = rows.len() / r;
-    let out = Array::empty_contiguous(&[rows.len()], DType::I64, base::Device::CPU)?;
+    let out = Array::empty_contiguous(&[rows.len()], DType::I64, x.device())?;
     array::dispatch::store(&out, &rows)?;
     let flat = crate::index::index_select(x, 0, &Tensor::new(out))?;
     view::reshape_to(&flat, &[count, r])
