@@ -338,3 +338,30 @@ def test_anomaly_mode_may_skip_the_search():
         with torch.autograd.detect_anomaly(check_nan=False):
             (x.sqrt() * 0).sum().backward()
     assert x.grad.isnan().all()
+
+
+def test_a_first_gradient_of_a_transposed_weight_lies_as_the_weight_does() -> None:
+    x, w = torch.randn(4, 5), torch.randn(8, 5, requires_grad=True)
+    t = w.detach().t().requires_grad_()
+    assert torch.autograd.grad((x @ t).sum(), t)[0].stride() == (1, 5)
+    (x @ w.t()).sum().backward()
+    assert w.grad.stride() == (5, 1)
+    torch.testing.assert_close(w.grad, x.sum(0).expand(8, 5))
+
+
+def test_a_first_gradient_that_somebody_holds_is_copied() -> None:
+    x, seed = torch.randn(3, requires_grad=True), torch.ones(3)
+    (x + 0).backward(seed)
+    x.grad.zero_()
+    assert seed.tolist() == [1, 1, 1]
+    a, b = torch.randn(3, requires_grad=True), torch.randn(3, requires_grad=True)
+    (a + b).backward(seed)
+    a.grad.zero_()
+    assert b.grad.tolist() == [1, 1, 1]
+    held = []
+    x.grad = None
+    y = x * 2
+    y.register_hook(held.append)
+    (y + x.detach()).backward(seed)
+    x.grad.zero_()
+    assert held[0].tolist() == [1, 1, 1]

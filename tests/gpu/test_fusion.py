@@ -117,6 +117,14 @@ def test_a_derivative_is_one_launch() -> None:
     assert dispatches(lambda: torch.autograd.grad(y, x, seed)) == 1
 
 
+def test_a_first_gradient_is_not_copied() -> None:
+    x, w = torch.randn(4, 5, device="gpu"), torch.randn(8, 5, device="gpu", requires_grad=True)
+    seed = torch.randn(4, 8, device="gpu")
+    y = F.linear(x, w)
+    assert dispatches(lambda: y.backward(seed)) == 1
+    torch.testing.assert_close(w.grad, seed.t() @ x)
+
+
 def test_what_nobody_holds_is_never_computed() -> None:
     x = torch.randn(100, device="gpu")
     assert dispatches(lambda: [x + 1, None][1]) == 0

@@ -3,7 +3,7 @@
 use crate::node::{Formula, Keep};
 use crate::{Var, reduce, view};
 use array::{Array, dispatch};
-use base::{DType, Dims, Result, Scalar, bail, ensure, shape};
+use base::{DType, Dims, Layout, Result, Scalar, bail, ensure, shape};
 use tape::Tensor;
 
 /// Which plain product a node records.
@@ -80,6 +80,7 @@ fn product(
     let inputs: Vec<&Tensor> = addend.iter().map(|add| add.x).chain([a, b]).collect();
     let one = Scalar::Int(1);
     let (beta, alpha) = addend.map_or((one, one), |add| (add.beta, add.alpha));
+    let [a_by_columns, b_by_columns] = [a, b].map(|x| is_by_columns(&x.layout()));
     tape::record(out, &inputs, |_| {
         let wants = (tape::needs_history(&[a]), tape::needs_history(&[b]));
         let keep_a = wants.1.then_some(a);
@@ -94,13 +95,25 @@ fn product(
             if first == 1 {
                 found.push(saved.needs[0].then(|| scaled(g.clone(), beta)));
             }
-            let to_a = |g: Var| scaled(times(g, b.map(|b| b.mt().conj())), alpha);
-            let to_b = |g: Var| scaled(times_left(a.map(|a| a.mt().conj()), g), alpha);
-            found.push(saved.needs[first].then(|| to_a(g.clone())));
-            found.push(saved.needs[first + 1].then(|| to_b(g)));
+            // A gradient lies as its operand does: by columns it is the transpose of another product.
+            let to_a = |g: Var| match a_by_columns {
+                true => times_left(b.map(Var::conj), g.mt()).mt(),
+                false => times(g, b.map(|b| b.mt().conj())),
+            };
+            let to_b = |g: Var| match b_by_columns {
+                true => times(g.mt(), a.map(Var::conj)).mt(),
+                false => times_left(a.map(|a| a.mt().conj()), g),
+            };
+            found.push(saved.needs[first].then(|| scaled(to_a(g.clone()), alpha)));
+            found.push(saved.needs[first + 1].then(|| scaled(to_b(g), alpha)));
             Ok(found)
         })
     })
+}
+
+/// A matrix whose columns follow one another, such as the transpose of a layer's weight.
+fn is_by_columns(layout: &Layout) -> bool {
+    layout.rank() == 2 && layout.strides[0] == 1 && layout.strides[1] == layout.dims[0] as isize
 }
 
 fn times(g: Var, other: Option<Var>) -> Var {

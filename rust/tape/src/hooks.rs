@@ -164,7 +164,7 @@ impl NodeHooks {
         }
         for (output, tensor) in &lists.retained {
             if let (Some(tensor), Some(grad)) = (tensor.upgrade(), grads[*output].clone()) {
-                crate::leaf::accumulate(&tensor, grad)?;
+                crate::leaf::accumulate(&tensor, &grad)?;
             }
         }
         Ok(())

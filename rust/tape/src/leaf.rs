@@ -32,7 +32,7 @@ impl Backward for AccumulateGrad {
     }
 
     fn vjp(&self, grads: &[Option<Tensor>], _: &Context<'_>) -> Result<Grads> {
-        let Some(grad) = grads.first().cloned().flatten() else {
+        let Some(Some(grad)) = grads.first() else {
             return Ok(Grads::new());
         };
         accumulate(&self.tensor, grad)?;
@@ -66,8 +66,9 @@ impl Backward for AccumulateGrad {
 }
 
 /// `tensor.grad += grad`: keeps the object in place when possible, so that holders see the sum. A
-/// first gradient is laid out as the tensor is, or row by row where that has gaps or overlaps.
-pub(crate) fn accumulate(tensor: &Tensor, grad: Tensor) -> Result<()> {
+/// first gradient is laid out as the tensor is, or row by row where that has gaps or overlaps. It is
+/// taken over, not copied, if the caller's handle is the only one.
+pub(crate) fn accumulate(tensor: &Tensor, grad: &Tensor) -> Result<()> {
     match tensor.grad() {
         None => {
             let own = tensor.layout();
@@ -76,11 +77,11 @@ pub(crate) fn accumulate(tensor: &Tensor, grad: Tensor) -> Result<()> {
             let fits = !recording
                 && grad.is_unshared()
                 && grad.with_array(|a| a.layout().strides == layout.strides);
-            let owned = if fits { grad.detach() } else { algebra()?.clone_as(&grad, &layout)? };
+            let owned = if fits { grad.detach() } else { algebra()?.clone_as(grad, &layout)? };
             tensor.set_grad(Some(owned));
         }
-        Some(have) if grad_enabled() => tensor.set_grad(Some(algebra()?.add(&have, &grad)?)),
-        Some(have) => algebra()?.add_assign(&have, &grad)?,
+        Some(have) if grad_enabled() => tensor.set_grad(Some(algebra()?.add(&have, grad)?)),
+        Some(have) => algebra()?.add_assign(&have, grad)?,
     }
     Ok(())
 }
