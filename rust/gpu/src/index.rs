@@ -1,11 +1,12 @@
 //! Reading and writing at indexed positions: one kernel for gather, selection, embedding, scatter
 //! and sums into rows. An index out of range is skipped and reported when the host waits next.
 
+use crate::dense::{self, Room};
 use crate::launch::Kernel;
 use crate::readback::Check;
 use crate::shader::{Access, Join, Variant};
 use crate::view::{no_kernel, too_many_dims};
-use crate::{View, dense, map};
+use crate::{View, map};
 use base::iter::Nest;
 use base::{DType, Dims, IndexRule, Layout, Result, Scalar, Strides};
 
@@ -39,6 +40,7 @@ impl Action {
 }
 
 /// The walk over all indexed places.
+#[derive(Clone)]
 pub struct Walk {
     /// Sizes.
     pub dims: Dims,
@@ -101,7 +103,8 @@ pub fn indexed(
     })
 }
 
-/// Dtypes without atomic operations: 16-bit floats by way of f32, small integers of i32.
+/// Dtypes without atomic operations: 16-bit floats by way of f32, small integers of i32, extremes of
+/// int64 by way of their words.
 fn join_wide(
     op: &'static str,
     action: Action,
@@ -112,6 +115,12 @@ fn join_wide(
     let wide = match out.dtype {
         DType::F16 | DType::BF16 => DType::F32,
         DType::U8 | DType::I8 | DType::I16 | DType::Bool => DType::I32,
+        DType::I64 if action == Action::Largest => {
+            return join_words(op, (action, LARGEST_LOW), out, source, at);
+        }
+        DType::I64 if action == Action::Smallest => {
+            return join_words(op, (action, SMALLEST_LOW), out, source, at);
+        }
         other => {
             return Err(no_kernel(op, format!("{action:?} of {} at indices", other.name())));
         }
@@ -130,6 +139,59 @@ fn join_wide(
     );
     indexed(op, action, sum, term, at)?;
     map::copy(all, View::new(&buffer, wide, &span))
+}
+
+const HIGH: &str = "x >> 32u";
+/// The low word of `a`, in an order of signed numbers, where its high word is `b`; else what loses.
+const LARGEST_LOW: &str =
+    "select(-2147483648li, (a & 4294967295li) - 2147483648li, (a >> 32u) == b)";
+const SMALLEST_LOW: &str =
+    "select(2147483647li, (a & 4294967295li) - 2147483648li, (a >> 32u) == b)";
+const WHOLE: &str = "(a << 32u) | (b + 2147483648li)";
+
+/// Extremes of int64: those of the high words, then those of the low words that go with them.
+fn join_words(
+    op: &'static str,
+    (action, low_word): (Action, &'static str),
+    out: View<'_>,
+    source: View<'_>,
+    (index, walk): (View<'_>, &Walk),
+) -> Result<()> {
+    let device = out.device();
+    let words = |wgsl, inputs: &[View<'_>]| {
+        let room = Room::new(device, inputs[0].dims(), DType::I32)?;
+        compute(op, wgsl, room.view(), inputs)?;
+        Ok::<Room, base::Error>(room)
+    };
+    let span = Layout::contiguous(&[out.layout.end()]);
+    let all = View { layout: &span, ..out };
+    let given = Layout {
+        dims: walk.dims.clone(),
+        strides: walk.near.clone(),
+        offset: source.layout.offset,
+    };
+    let source = View { layout: &given, ..source };
+    let near = Layout::contiguous(&walk.dims).strides;
+    let at = (index, &Walk { near, ..walk.clone() });
+    // As the output lies, in a room of words.
+    let seen = |room: &Room, then: &dyn Fn(View<'_>) -> Result<()>| {
+        then(View { layout: out.layout, ..room.view() })
+    };
+    let high = words(HIGH, &[all])?;
+    let source_high = words(HIGH, &[source])?;
+    seen(&high, &|high| indexed(op, action, high, source_high.view(), at))?;
+    let won = Room::new(device, &walk.dims, DType::I32)?;
+    seen(&high, &|high| indexed(op, Action::Read, won.view(), high, at))?;
+    let low = words(low_word, &[all, high.view()])?;
+    let source_low = words(low_word, &[source, won.view()])?;
+    seen(&low, &|low| indexed(op, action, low, source_low.view(), at))?;
+    compute(op, WHOLE, all, &[high.view(), low.view()])
+}
+
+fn compute(op: &'static str, wgsl: &'static str, out: View<'_>, inputs: &[View<'_>]) -> Result<()> {
+    let op = map::Expression { name: op, wgsl, compute: DType::I64, truth: false };
+    let operands: Vec<_> = inputs.iter().map(|&view| map::Operand::View(view)).collect();
+    map::map(&op, out, &operands, [0.0; 4])
 }
 
 /// Linear positions of several index arrays (of one shape) into dims of the given sizes and steps.

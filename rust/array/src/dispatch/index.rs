@@ -323,21 +323,13 @@ fn spread(index: &Array, dims: &[usize], dim: usize) -> Array {
 
 /// What is written to indexed places, as an array of those dims and of the target's dtype.
 fn values_of(out: &Array, dims: &[usize], values: Operand<'_>) -> Result<Array> {
-    let (array, number) = match gpu_operand(values)? {
-        gpu::map::Operand::Scalar(scalar) => {
-            (Array::full(&[], scalar, out.dtype(), out.device())?, true)
+    let array = match (gpu_operand(values)?, values) {
+        (gpu::map::Operand::View(_), Operand::Array(array)) => array.cast(out.dtype())?,
+        (gpu::map::Operand::Scalar(scalar), _) | (_, Operand::Scalar(scalar)) => {
+            Array::full(&[], scalar, out.dtype(), out.device())?
         }
-        gpu::map::Operand::View(_) => match values {
-            Operand::Array(array) => (array.cast(out.dtype())?, false),
-            Operand::Scalar(scalar) => (Array::full(&[], scalar, out.dtype(), out.device())?, true),
-        },
     };
-    let lead = dims.len() - array.dims().len();
-    let layout = array.layout();
-    let repeated = |d: usize| number || d < lead || layout.dims[d - lead] != dims[d];
-    let strides =
-        (0..dims.len()).map(|d| if repeated(d) { 0 } else { layout.strides[d - lead] }).collect();
-    Ok(array.view(Layout { dims: Dims::from_slice(dims), strides, offset: layout.offset }))
+    Ok(array.view(array.layout().expand(dims)))
 }
 
 /// `alpha * x`.
