@@ -10,7 +10,7 @@ var<workgroup> weights: array<f32, 256>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) t: u32) {
-  let ignored = (i64(bitcast<i32>(p.ignored_high)) << 32u) | i64(p.ignored_low);
+  let ignored = long_of(p.ignored_low, p.ignored_high);
   var loss = 0.0;
   var total = 0.0;
   for (var i = t; i < p.n; i += 256u) {

@@ -9,7 +9,7 @@ var<immediate> p: Params;
 fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let e = gid.x + gid.y * p.row;
   if (e >= p.n) { return; }
-  let ignored = (i64(bitcast<i32>(p.ignored_high)) << 32u) | i64(p.ignored_low);
+  let ignored = long_of(p.ignored_low, p.ignored_high);
   let label = (e / p.positions) % p.classes;
   let i = e / (p.positions * p.classes) * p.positions + e % p.positions;
   let wanted = i64(in1_at(p.target_at + i));

@@ -2,8 +2,6 @@
 struct Params { n: u32, row: u32, out_at: u32, start_low: u32, start_high: u32, step_low: u32, step_high: u32, start: f32, step: f32, end: f32 }
 var<immediate> p: Params;
 
-fn whole(low: u32, high: u32) -> i64 { return (i64(bitcast<i32>(high)) << 32u) | i64(low); }
-
 @compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let i = gid.x + gid.y * p.row;

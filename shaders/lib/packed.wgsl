@@ -5,6 +5,9 @@ fn i32_of(v: f32) -> i32 { return select(i32(-2147483647i) - 1i, i32(v), abs(v) 
 
 fn i64_of(v: f32) -> i64 { return select(-9223372036854775807li - 1li, i64(v), abs(v) < 9223372036854775808.0); }
 
+// The number of two words. naga takes i64(low) for the conversion of a signed number.
+fn long_of(low: u32, high: u32) -> i64 { return (i64(bitcast<i32>(high)) << 32u) | (i64(low) & 4294967295li); }
+
 fn from_f16(word: u32, at: u32) -> f32 { return unpack2x16float(word >> (at * 16u)).x; }
 
 fn from_bf16(word: u32, at: u32) -> f32 { return bitcast<f32>((word >> (at * 16u)) << 16u); }

@@ -9,6 +9,7 @@ import pytest
 import pyrite as torch
 import pyrite.nn.functional as F
 from on_both import same
+from pyrite import gpu
 
 INF, NAN = float("inf"), float("nan")
 
@@ -102,3 +103,47 @@ ON_HOST_NUMBERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 def test_numbers_made_on_the_host_come_to_the_device(name: str) -> None:
     op, x = ON_HOST_NUMBERS[name], torch.arange(4.0)
     same(op(x.to("gpu")), op(x))
+
+
+@pytest.mark.parametrize("op", ["amax", "amin"])
+def test_extremes_of_long_integers_at_indices(op: str) -> None:
+    edge = 2**31
+    values = [0, 1, -1, edge, edge - 1, -edge, -edge - 1, 2**62, -(2**62), 2**62 + 1, 3 * edge, 5]
+    x = torch.tensor([7, -edge, 2**62, -(2**62), edge, 0]).reshape(2, 3)
+    source, index = torch.tensor(values).reshape(6, 2), torch.tensor([[0, 1]] * 3 + [[1, 0]] * 3)
+    before = gpu.fallbacks()
+    for include_self in (True, False):
+        for layout in (lambda t: t, lambda t: t.t().contiguous().t()):
+            on_cpu = layout(x).scatter_reduce(0, index, source, op, include_self=include_self)
+            on_gpu = layout(x.to("gpu")).scatter_reduce(
+                0, index.to("gpu"), source.to("gpu"), op, include_self=include_self
+            )
+            same(on_gpu, on_cpu)
+    rows = torch.tensor([[4, edge, -1]])
+    same(
+        x.to("gpu").index_reduce(0, torch.tensor([1], device="gpu"), rows.to("gpu"), op),
+        x.index_reduce(0, torch.tensor([1]), rows, op),
+    )
+    assert gpu.fallbacks() == before
+
+
+@pytest.mark.parametrize("number", [2**31, 2**32 - 1, 3 * 2**31, 2**63 - 1, -(2**31) - 1, -5])
+def test_long_integers_have_all_their_bits(number: int) -> None:
+    x, index = torch.tensor([0, 1, -1]), torch.tensor([0, 0, 1])
+    same(x.to("gpu") + number, x + number)
+    same((x.to("gpu") * 3).maximum(torch.tensor(number)), (x * 3).maximum(torch.tensor(number)))
+    same(torch.full((3,), number, device="gpu"), torch.full((3,), number))
+    same(x.to("gpu").masked_fill(x.to("gpu") > 0, number), x.masked_fill(x > 0, number))
+    first = min(number, 2**63 - 4)
+    same(torch.arange(first, first + 3, device="gpu"), torch.arange(first, first + 3))
+    steps = torch.arange(0, 3 * 2**32, 2**32 - 1)
+    same(torch.arange(0, 3 * 2**32, 2**32 - 1, device="gpu"), steps)
+    source = torch.full((3,), number // 4)
+    same(x.to("gpu").index_add(0, index.to("gpu"), source.to("gpu")), x.index_add(0, index, source))
+
+
+def test_draws_of_long_integers_have_all_their_bits() -> None:
+    for low, high in ((0, 2**31 + 2**30), (2**31, 2**31 + 9), (-(2**31) - 5, -(2**31))):
+        drawn = torch.randint(low, high, (2000,), device="gpu")
+        assert low <= drawn.min().item() <= drawn.max().item() < high
+        assert drawn.max().item() - drawn.min().item() > 0.8 * (high - 1 - low)

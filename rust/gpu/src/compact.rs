@@ -12,7 +12,7 @@ use crate::sort::Lines;
 use crate::{View, check_dtype};
 use base::{DType, Dims, IndexRule, Layout, Result, Scalar, Strides, bail};
 
-const NUMBER: &str = "out0_put(p.out_at + k, i64(i))";
+const NUMBER: &str = "out0_put(p.out_at + k, long_of(i, 0u))";
 const SELECT: &str = "out0_put(p.out_at + k, {{O}}(in1_at(p.x_at + i)))";
 const SPREAD: &str = "out0_put(p.out_at + i, in1_at(p.x_at + k))";
 

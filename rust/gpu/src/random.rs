@@ -13,7 +13,8 @@ const EXPONENTIAL: &str = "-log1p(-u) / p.p0";
 const GEOMETRIC: &str = "max(ceil(log(1.0 - u) / log1p(-p.p0)), 1.0)";
 const CAUCHY: &str = "p.p0 + p.p1 * tan_of(3.1415927 * (u - 0.5))";
 const LOG_NORMAL: &str = "exp(p.p0 + normal * p.p1)";
-const INTEGER: &str = "i64(p.from_low) + (i64(bitcast<i32>(p.from_high)) << 32u) + i64(select(word, word % p.range, p.range > 0u))";
+const INTEGER: &str =
+    "long_of(p.from_low, p.from_high) + long_of(select(word, word % p.range, p.range > 0u), 0u)";
 
 /// The expression of a draw and its numbers: two floats, the first integer and how many there are
 /// (0 for all of 32 bits).

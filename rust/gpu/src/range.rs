@@ -5,7 +5,8 @@ use crate::shader::{Access, Variant};
 use crate::{View, check_dtype, dense};
 use base::{DType, Result, Scalar};
 
-const WHOLE: &str = "whole(p.start_low, p.start_high) + i64(i) * whole(p.step_low, p.step_high)";
+const WHOLE: &str =
+    "long_of(p.start_low, p.start_high) + long_of(i, 0u) * long_of(p.step_low, p.step_high)";
 const REAL: &str = "p.start + f32(i) * p.step";
 // From the nearer end, so that both ends are exact.
 const BETWEEN: &str =

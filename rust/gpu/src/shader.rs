@@ -336,7 +336,7 @@ pub(crate) fn reader(as_name: &str, name: &str, dtype: DType, access: Access) ->
             format!("bitcast<{t}>({})", word("i"))
         }
         DType::I64 if matches!(access, Access::Join(_)) => {
-            format!("(i64(bitcast<i32>({})) << 32u) | i64({})", word("2u * i + 1u"), word("2u * i"))
+            format!("long_of({}, {})", word("2u * i"), word("2u * i + 1u"))
         }
         _ => match per_word(dtype) {
             1 => word("i"),

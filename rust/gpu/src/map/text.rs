@@ -283,7 +283,7 @@ pub(crate) fn epilogue(steps: &[Step], dtype: DType) -> (String, String) {
 fn number(compute: DType, end: usize) -> String {
     match compute_type(compute) {
         "f32" => format!("bitcast<f32>(p.k{})", end - 1),
-        "i64" => format!("((i64(bitcast<i32>(p.k{})) << 32u) | i64(p.k{}))", end - 1, end - 2),
+        "i64" => format!("long_of(p.k{}, p.k{})", end - 2, end - 1),
         _ => format!("bitcast<i32>(p.k{})", end - 1),
     }
 }
