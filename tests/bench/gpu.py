@@ -28,9 +28,10 @@ def best(work: Callable[[], object], index: int, repeats: int = 5) -> float:
     for _ in range(repeats):
         gpu.synchronize(index)
         start = time.perf_counter()
-        work()
+        kept = work()  # what nobody holds is never computed
         gpu.synchronize(index)
         seconds.append(time.perf_counter() - start)
+        del kept
     return min(seconds)
 
 
@@ -81,25 +82,81 @@ def fusion_rows(device: str, index: int) -> list[tuple[str, float]]:
     return rows
 
 
-def step_counts(device: str, index: int) -> tuple[float, float]:
-    """Dispatches and submissions of a step of a small MLP, its loss read."""
-    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)).to(device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    x, target = torch.randn(32, 64, device=device), torch.randint(0, 10, (32,)).to(device)
+class Block(nn.Module):
+    """A layer of a transformer."""
 
-    def step() -> None:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), target)
-        loss.backward()
-        optimizer.step()
-        loss.item()
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.qkv, self.merge = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shape = (*x.shape[:2], self.heads, x.shape[2] // self.heads)  # (B, T, H, C / H)
+        q, k, v = (
+            part.view(shape).transpose(1, 2) for part in self.qkv(self.norms[0](x)).chunk(3, -1)
+        )
+        seen = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.merge(seen.transpose(1, 2).reshape(x.shape))
+        return x + self.narrow(F.gelu(self.widen(self.norms[1](x))))
+
+
+def models() -> dict[str, tuple[nn.Module, torch.Tensor, torch.Tensor]]:
+    """Small models of each kind, with inputs and targets."""
+    mlp = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+    cnn = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(16, 10),
+    )  # fmt: skip
+    gpt = nn.Sequential(
+        nn.Embedding(65, 64), Block(64, 4), Block(64, 4), nn.LayerNorm(64), nn.Linear(64, 65),
+        nn.Flatten(0, 1),
+    )  # fmt: skip
+    classes = torch.randint(0, 10, (32,))
+    return {
+        "MLP": (mlp, torch.randn(32, 64), classes),
+        "CNN": (cnn, torch.randn(32, 1, 8, 8), classes),
+        "GPT": (gpt, torch.randint(0, 65, (4, 32)), torch.randint(0, 65, (128,))),
+    }
+
+
+def traffic(step: Callable[[], None], index: int) -> float:
+    """Megabytes that the kernels of a step are given to read or write."""
+    gpu.synchronize(index)
+    _C._gpu_record(index)
     step()
-    before, steps = _C._gpu_counts(index), 10
-    for _ in range(steps):
+    gpu.synchronize(index)
+    launches = _C._gpu_recorded(index)
+    return sum(len(data) for launch in launches for data in launch["before"]) * 1e-6
+
+
+def step_rows(device: str, index: int, bandwidth: float) -> list[tuple[str, float]]:
+    """Launches and submissions of training steps, and their least time at a bandwidth in GB/s."""
+    rows = []
+    for name, (model, x, target) in models().items():
+        model, x, target = model.to(device), x.to(device), target.to(device)
+        optimizer = torch.optim.AdamW(model.parameters())
+
+        def step(model=model, x=x, target=target, optimizer=optimizer) -> None:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), target)
+            loss.backward()
+            optimizer.step()
+            loss.item()
+
         step()
-    after = _C._gpu_counts(index)
-    return (after[0] - before[0]) / steps, (after[1] - before[1]) / steps
+        before, steps = _C._gpu_counts(index), 10
+        for _ in range(steps):
+            step()
+        after = _C._gpu_counts(index)
+        moved = traffic(step, index)
+        rows.append((f"{name} step (launches)", (after[0] - before[0]) / steps))
+        rows.append((f"{name} step (submissions)", (after[1] - before[1]) / steps))
+        rows.append((f"{name} step (MB moved)", moved))
+        rows.append((f"{name} step, memory alone (us)", moved / bandwidth * 1e3))
+    return rows
 
 
 def main() -> None:
@@ -124,9 +181,6 @@ def main() -> None:
         cost = issue(lambda: small + small, index)
         rows.append((f"add, result dropped, {word} (us)", cost))
     rows.extend(fusion_rows(device, index))
-    dispatches, submissions = step_counts(device, index)
-    rows.append(("dispatches of an MLP step", dispatches))
-    rows.append(("submissions of an MLP step", submissions))
 
     count, side = (1 << 20, 256) if software else (1 << 26, 4096)
     host, x = torch.ones(count), torch.ones(count, device=device)
@@ -134,8 +188,10 @@ def main() -> None:
     rows.append(("upload (GB/s)", 4e-9 * count / best(lambda: host.to(device), index)))
     rows.append(("download (GB/s)", 4e-9 * count / best(lambda: x.cpu(), index)))
     y = torch.empty_like(x)
-    rows.append(("copy on the device (GB/s)", 8e-9 * count / best(lambda: y.copy_(x), index)))
+    bandwidth = 8e-9 * count / best(lambda: y.copy_(x), index)
+    rows.append(("copy on the device (GB/s)", bandwidth))
     rows.append((f"matmul {side}^3 (GFLOP/s)", 2e-9 * side**3 / best(lambda: m @ m, index)))
+    rows.extend(step_rows(device, index, bandwidth))
     for name, value in rows:
         print(f"  {name:<34} {value:>10.2f}")
     if software:
