@@ -96,6 +96,24 @@ def test_post_accumulate_hook_with_inputs():
     assert (calls, w.grad) == (["x"], None)
 
 
+def test_leaves_are_accumulated_as_soon_as_they_are_complete():
+    # The loss of one step lives while the next one is computed, as in most training loops.
+    leaves = {name: leaf(1.0) for name in ("first", "shared", "last")}
+    order = []
+    for name, parameter in leaves.items():
+        parameter.register_post_accumulate_grad_hook(lambda _, name=name: order.append(name))
+    first, shared, last = leaves.values()
+    for _ in range(2):
+        order.clear()
+        x = (first * 2).exp()
+        x.register_hook(lambda _: order.append("x"))
+        y = (x * shared).exp() * shared
+        y.register_hook(lambda _: order.append("y"))
+        loss = (y * last).sum()
+        loss.backward()
+        assert order == ["last", "y", "shared", "x", "first"]
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [

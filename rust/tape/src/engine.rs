@@ -1,8 +1,9 @@
 //! The engine: runs nodes by falling sequence number. A node's consumers always carry a larger
-//! number, so no pass over the graph is needed to count dependencies.
+//! number, so no pass over the graph is needed to count dependencies. Where hooks wait for leaves,
+//! one counts the leaves' consumers: a leaf that an older graph keeps alive has the smallest number.
 
 use crate::node::{Context, Edge, Grads, NodeRef, drop_node};
-use crate::{Tensor, algebra, anomaly, running, set_grad_enabled};
+use crate::{Tensor, algebra, anomaly, hooks, running, set_grad_enabled};
 use base::{Result, bail, ensure, shape};
 use smallvec::smallvec;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -59,6 +60,8 @@ fn walk(
     let _mode = set_grad_enabled(request.create_graph);
     if inputs.is_some() {
         walk.find_path(&starts);
+    } else if hooks::leaves_have_hooks() {
+        walk.count_consumers(&starts);
     }
     let nodes = starts.iter().filter_map(|(edge, _)| edge.node().cloned()).collect();
     let running = running::Guard::enter(nodes, walk.path.clone());
@@ -125,6 +128,8 @@ struct Walk {
     captured: Vec<Option<Tensor>>,
     /// With targets: the nodes that lead to one.
     path: Option<Rc<HashSet<u64>>>,
+    /// How many edges to each node without edges have not been passed, where that is counted.
+    consumers: HashMap<u64, usize>,
 }
 
 impl Walk {
@@ -145,7 +150,42 @@ impl Walk {
             capture,
             captured: vec![None; inputs.map_or(0, <[Tensor]>::len)],
             path: None,
+            consumers: HashMap::new(),
         })
+    }
+
+    fn count_consumers(&mut self, starts: &[(Edge, Tensor)]) {
+        let mut seen: HashSet<u64> = HashSet::new();
+        let mut stack: Vec<&NodeRef> = starts.iter().filter_map(|(e, _)| e.node()).collect();
+        while let Some(node) = stack.pop() {
+            if !seen.insert(node.sequence()) {
+                continue;
+            }
+            for next in node.edges.iter().filter_map(Edge::node) {
+                if next.edges.is_empty() {
+                    *self.consumers.entry(next.sequence()).or_default() += 1;
+                } else {
+                    stack.push(next);
+                }
+            }
+        }
+    }
+
+    /// The ends of the graph that get nothing more now that this node has run.
+    fn completed_by(&mut self, node: &NodeRef) -> Vec<(NodeRef, Grads)> {
+        let mut completed = Vec::new();
+        for end in node.edges.iter().filter_map(Edge::node) {
+            let Some(left) = self.consumers.get_mut(&end.sequence()) else {
+                continue;
+            };
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                let is_end = |(next, _): &mut (NodeRef, Grads)| next.sequence() == end.sequence();
+                let waiting = self.next.take_if(is_end);
+                completed.extend(waiting.or_else(|| self.pending.remove(&end.sequence())));
+            }
+        }
+        completed
     }
 
     /// Marks the nodes from which a target can be reached. Edges lead to smaller sequence numbers,
@@ -207,14 +247,22 @@ impl Walk {
         while let Some((node, grads)) =
             self.next.take().or_else(|| self.pending.pop_last().map(|(_, entry)| entry))
         {
-            let result = self.step(&node, grads);
-            if result.is_err() {
-                anomaly::report(&node);
+            let mut result = self.reported_step(&node, grads);
+            for (end, grads) in self.completed_by(&node) {
+                result = result.and_then(|()| self.reported_step(&end, grads));
             }
             drop_node(node);
             result?;
         }
         Ok(())
+    }
+
+    fn reported_step(&mut self, node: &NodeRef, grads: Grads) -> Result<()> {
+        let result = self.step(node, grads);
+        if result.is_err() {
+            anomaly::report(node);
+        }
+        result
     }
 
     fn step(&mut self, node: &NodeRef, mut grads: Grads) -> Result<()> {

@@ -7,12 +7,18 @@ use base::Result;
 use parking_lot::Mutex;
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Names one registration, for its removal.
 pub type HookId = u64;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
+static LEAVES_HAVE_HOOKS: AtomicBool = AtomicBool::new(false);
+
+/// Whether hooks have ever been asked to follow a leaf's accumulation in this process.
+pub(crate) fn leaves_have_hooks() -> bool {
+    LEAVES_HAVE_HOOKS.load(Ordering::Relaxed)
+}
 
 /// Called with the gradient of a tensor; may replace it.
 pub trait Hook: Send + Sync {
@@ -264,6 +270,7 @@ impl Tensor {
     /// Calls `hook` with this leaf after its gradient was accumulated.
     pub fn add_post_accumulate_hook(&self, hook: Arc<dyn Hook>) -> (HookPlace, HookId) {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        LEAVES_HAVE_HOOKS.store(true, Ordering::Relaxed);
         self.meta_mut(|m| m.hooks.after_accumulate.push((id, hook)));
         (HookPlace::Leaf(self.downgrade()), id)
     }

@@ -1,7 +1,8 @@
 //! Accumulation of gradients into leaves: the node at the end of every path.
 //!
 //! Its sequence number is taken when the leaf is first used, before that of the first consumer; so
-//! the engine reaches it exactly when all contributions have arrived, and not later.
+//! the engine reaches it when all contributions have arrived. An older graph that lives keeps its
+//! number small: then it comes last, unless the engine counts (see `engine`).
 
 use crate::node::{Backward, Context, Grads, Node, NodeRef, OutputMeta};
 use crate::{Tensor, algebra, grad_enabled};
