@@ -90,7 +90,7 @@ pub(crate) fn in_parts<const N: usize>(
         return kernel(views);
     };
     let both = views.map(|view| halves(view.layout, d));
-    for half in 0..2 {
+    for half in [0, 1] {
         let part = std::array::from_fn(|i| View { layout: &both[i][half], ..views[i] });
         in_parts(part, whole, kernel)?;
     }
@@ -111,7 +111,7 @@ pub(crate) fn halves(layout: &Layout, d: usize) -> [Layout; 2] {
 #[cfg(test)]
 mod tests {
     use super::halves;
-    use base::{DType, Layout, Result};
+    use base::Layout;
 
     #[test]
     fn halves_cover_the_layout() {

@@ -96,13 +96,19 @@ fn product(
                 found.push(saved.needs[0].then(|| scaled(g.clone(), beta)));
             }
             // A gradient lies as its operand does: by columns it is the transpose of another product.
-            let to_a = |g: Var| match a_by_columns {
-                true => times_left(b.map(Var::conj), g.mt()).mt(),
-                false => times(g, b.map(|b| b.mt().conj())),
+            let to_a = |g: Var| {
+                if a_by_columns {
+                    times_left(b.map(Var::conj), g.mt()).mt()
+                } else {
+                    times(g, b.map(|b| b.mt().conj()))
+                }
             };
-            let to_b = |g: Var| match b_by_columns {
-                true => times(g.mt(), a.map(Var::conj)).mt(),
-                false => times_left(a.map(|a| a.mt().conj()), g),
+            let to_b = |g: Var| {
+                if b_by_columns {
+                    times(g.mt(), a.map(Var::conj)).mt()
+                } else {
+                    times_left(a.map(|a| a.mt().conj()), g)
+                }
             };
             found.push(saved.needs[first].then(|| scaled(to_a(g.clone()), alpha)));
             found.push(saved.needs[first + 1].then(|| scaled(to_b(g), alpha)));
