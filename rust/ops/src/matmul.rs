@@ -80,9 +80,10 @@ fn product(
     let inputs: Vec<&Tensor> = addend.iter().map(|add| add.x).chain([a, b]).collect();
     let one = Scalar::Int(1);
     let (beta, alpha) = addend.map_or((one, one), |add| (add.beta, add.alpha));
-    let [a_by_columns, b_by_columns] = [a, b].map(|x| is_by_columns(&x.layout()));
     tape::record(out, &inputs, |_| {
         let wants = (tape::needs_history(&[a]), tape::needs_history(&[b]));
+        let by_columns = |x: &Tensor| x.with_array(|x| is_by_columns(x.layout()));
+        let (a_by_columns, b_by_columns) = (by_columns(a), by_columns(b));
         let keep_a = wants.1.then_some(a);
         let keep_b = wants.0.then_some(b);
         let keeps: Vec<Keep<'_>> = keep_a.into_iter().chain(keep_b).map(Keep::Input).collect();
