@@ -305,9 +305,10 @@ fn gamma_prefactor(a: f64, x: f64) -> f64 {
     (a * (excess.ln_1p() - excess) - stirling).exp() * (a / (2.0 * PI)).sqrt()
 }
 
-/// Values at the borders of the domain, common to both incomplete gamma functions (lower one).
+/// Values at the borders of the domain, common to both incomplete gamma functions (lower one). NaN
+/// gives way to a zero or an infinity that settles the value.
 fn gamma_border(a: f64, x: f64) -> Option<f64> {
-    if a.is_nan() || x.is_nan() || a < 0.0 || x < 0.0 {
+    if a < 0.0 || x < 0.0 {
         return Some(f64::NAN);
     }
     if a == 0.0 {
@@ -319,7 +320,10 @@ fn gamma_border(a: f64, x: f64) -> Option<f64> {
     if a.is_infinite() {
         return Some(if x.is_infinite() { f64::NAN } else { 0.0 });
     }
-    x.is_infinite().then_some(1.0)
+    if x.is_infinite() {
+        return Some(1.0);
+    }
+    (a + x).is_nan().then_some(f64::NAN)
 }
 
 fn gamma_series(a: f64, x: f64) -> f64 {
