@@ -15,7 +15,8 @@ READS_NUMBERS = frozenset(
     _unique2 _unique_consecutive allclose argwhere bincount combinations equal is_nonzero
     masked_select nonzero nonzero_numpy one_hot repeat_interleave tensor_split unique_dim where
     embedding_bag index index_fill isin multilabel_margin_loss
-    _amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_ cov ctc_loss histc histogram istft
+    _amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_ cov ctc_loss histogram
+    histogramdd istft
     linalg_lstsq linalg_matrix_exp matrix_exp nonzero_static
     """.split()
 )

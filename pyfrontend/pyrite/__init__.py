@@ -157,6 +157,8 @@ if not TYPE_CHECKING:  # else any name would pass
 
     def __getattr__(name: str) -> Any:
         """Loads a submodule, or a name of one, on first use."""
+        if name == "torch":  # PyTorch has itself as an attribute
+            return importlib.import_module("pyrite")
         if name in _LAZY:
             return importlib.import_module(f"pyrite.{name}")
         if name in _FROM:

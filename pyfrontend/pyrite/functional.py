@@ -26,6 +26,7 @@ __all__ = [
     "is_nonzero",
     "is_storage",
     "is_tensor",
+    "lu",
     "meshgrid",
     "norm",
     "numel",
@@ -234,6 +235,36 @@ def spmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 @overridable
+def lu(
+    A: Tensor,
+    pivot: bool = True,
+    get_infos: bool = False,
+    out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]:
+    """The triangular factors of square or other matrices in one, and the exchanges of rows.
+
+    With `get_infos`, a third tensor tells for each matrix which pivot is the first that is zero.
+    The newer spelling is `pyrite.linalg.lu_factor`.
+
+    Raises:
+        RuntimeError: for fewer than two dimensions, and without pivoting on the CPU.
+    """
+    found = _C.linalg_lu_factor_ex(A, pivot=pivot)[: 3 if get_infos else 2]
+    if out is None:
+        return tuple(found)
+    if len(out) != len(found):
+        raise TypeError(f"expected tuple of {len(found)} elements but got {len(out)}")
+    for target, result in zip(out, found, strict=True):
+        target.resize_as_(result).copy_(result)
+    return out
+
+
+def _lu_method(self: Tensor, pivot: bool = True, get_infos: bool = False) -> tuple[Tensor, ...]:
+    """See `pyrite.lu`."""
+    return lu(self, pivot, get_infos)
+
+
+@overridable
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) -> Tensor:
     """Sums of products over dimensions: the last `dims` of `a` with the first of `b`, or two lists.
 
@@ -352,6 +383,7 @@ for _function in (_assert, is_complex, is_floating_point, is_nonzero, numel):
 add_methods(
     Tensor,
     {
+        "lu": _lu_method,
         "norm": _norm_method,
         "unique": _unique_method,
         "unique_consecutive": _unique_consecutive_method,

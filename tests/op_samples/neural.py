@@ -227,6 +227,7 @@ SAMPLES: Samples = {
     "rnn_tanh": _recurrent(1),
     "rnn_tanh_cell": _cell(1),
     "rrelu": lambda t: [call(t(2, 3)), call(t(2, 3), 0.1, 0.3, True)],
+    "_safe_softmax": lambda t: [call(t(2, 3), 1), call(t(2, 3, 2), 0)],
     "scaled_dot_product_attention": _attention,
     "selu": lambda t: [call(t(2, 3))],
     "softmax": lambda t: [call(t(2, 3), 1), call(t(2, 3, 2), 0)],

@@ -121,6 +121,7 @@ result! {
     f64 => |v| Value::Scalar(Scalar::Float(v));
     Vec<i64> => |v| Value::Ints(v);
     DType => |v| Value::DType(v);
+    (Tensor, Vec<Tensor>) => |v| Value::Tuple(vec![v.0.into(), v.1.into()]);
     (Tensor, Tensor) => |v| Value::Tuple(vec![v.0.into(), v.1.into()]);
     (Tensor, Tensor, Tensor) => |v| Value::Tuple(vec![v.0.into(), v.1.into(), v.2.into()]);
     (Tensor, Tensor, Tensor, Tensor) => |v| Value::Tuple(vec![v.0.into(), v.1.into(), v.2.into(), v.3.into()]);
