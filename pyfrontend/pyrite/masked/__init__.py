@@ -116,13 +116,13 @@ def prod(
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None, mask: Tensor | None = None) -> Tensor:
     """The running sum along a dimension."""
-    dtype = _whole(input, dtype)
+    dtype = dtype or input.dtype
     return _C.cumsum(_filled(input, mask, 0), _dims(input, dim)[0], dtype=dtype)
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None, mask: Tensor | None = None) -> Tensor:
     """The running product along a dimension."""
-    dtype = _whole(input, dtype)
+    dtype = dtype or input.dtype
     return _C.cumprod(_filled(input, mask, 1), _dims(input, dim)[0], dtype=dtype)
 
 

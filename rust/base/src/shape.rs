@@ -125,7 +125,7 @@ pub fn infer_size(dims: &[i64], numel: usize) -> Result<Dims> {
             "cannot reshape tensor of 0 elements into shape {} because the unspecified dimension size -1 can be any value and is ambiguous",
             show(dims)
         ),
-        _ => bail!(Shape, "shape '{}' is invalid for input of size {numel}", show(dims)),
+        _ => bail!(Runtime, "shape '{}' is invalid for input of size {numel}", show(dims)),
     }
 }
 
@@ -154,7 +154,7 @@ pub fn expand(have: &[usize], want: &[i64]) -> Result<Dims> {
             (w, None | Some(1)) => w as usize,
             (w, Some(n)) if n as i64 == w => n,
             (w, Some(n)) => bail!(
-                Shape,
+                Runtime,
                 "The expanded size of the tensor ({w}) must match the existing size ({n}) at non-singleton dimension {i}.  Target sizes: {}.  Tensor sizes: {}",
                 show(want),
                 show(have)

@@ -151,7 +151,17 @@ fn div(dest: Dest<'_>, a: Var, b: Var, mode: Option<&str>) -> Result<Tensor> {
     if mode.is_some() {
         check_divisor(&a, &b)?;
     }
+    if mode == Some("trunc") && is_half(&a) && is_half(&b) {
+        // Such a quotient is rounded twice: to its dtype, then to an integer.
+        let quotient = map(&binary::div::OP, &[a, b], NONE, Dest::New)?;
+        return map(&crate::unary::trunc::OP, &[quotient.into()], NONE, dest);
+    }
     map(row, &[a, b], NONE, dest)
+}
+
+/// A tensor of some dimensions and a two-byte dtype.
+fn is_half(x: &Var) -> bool {
+    matches!(x, Var::T(t) if t.rank() > 0 && matches!(t.dtype(), DType::F16 | DType::BF16))
 }
 
 /// Integer division by zero is an error before anything is written.

@@ -90,7 +90,7 @@ const OUTER: Product = Product {
 /// The sum of a batch of products.
 const SUMMED: Product = Product {
     node: "AddbmmBackward0",
-    multiply: |a, b| reduce::sum(&matmul::bmm(a, b)?, Some(&[0]), false, None),
+    multiply: |a, b| reduce::sum(&matmul::bmm(a, b)?, Some(&[0]), false, Some(a.dtype())),
     to_left: |g, b| matrix(g, b.mt()),
     to_right: |g, a| matrix(a.mt(), g),
 };

@@ -2,6 +2,7 @@
 
 use crate::activation::{self, celu_of, elu, hardshrink, hardtanh, softshrink, threshold};
 use crate::call::Dest;
+use crate::inplace::reached_once;
 use crate::map::{MapRow, map};
 use crate::node::Linear;
 use crate::{Var, fused, view};
@@ -12,6 +13,17 @@ use tape::Tensor;
 
 fn row(row: &'static MapRow, dest: Dest<'_>, x: &Tensor, p: [f64; 4]) -> Result<Tensor> {
     map(row, &[x.into()], p, dest)
+}
+
+/// A value cut twice is as if cut once, so that expanded tensors may be written to.
+fn above(dest: Dest<'_>, x: &Tensor, p: [f64; 4]) -> Result<Tensor> {
+    if let Dest::InPlace(target) = dest
+        && let Some(once) = reached_once(target)?
+    {
+        row(&threshold::OP, Dest::InPlace(&once), &once, p)?;
+        return Ok(target.clone());
+    }
+    row(&threshold::OP, dest, x, p)
 }
 
 /// Parameters of SELU: Klambauer et al., 2017.
@@ -98,7 +110,15 @@ fn rrelu(dest: Dest<'_>, x: &Tensor, by: &Slopes, generator: Option<&Generator>)
     );
     if !by.training {
         let mean = f64::midpoint(by.lower, by.upper);
-        return row(&activation::leaky_relu::OP, dest, x, [mean, 0.0, 0.0, 0.0]);
+        let leaky = move |dest: Dest<'_>, x: &Tensor| {
+            row(&activation::leaky_relu::OP, dest, x, [mean, 0.0, 0.0, 0.0])
+        };
+        return match dest {
+            Dest::New => fused::composite("RreluWithNoiseBackward0", &[x], move |xs| {
+                leaky(Dest::New, &xs[0])
+            }),
+            _ => leaky(dest, x),
+        };
     }
     let noise = Var::from(slopes(x, by, generator.unwrap_or_else(|| default_generator()))?);
     if let Dest::InPlace(target) = dest {
@@ -150,7 +170,7 @@ crate::filling_ops! {
     /// x moved towards 0 by lambd.
     fo "softshrink(Tensor self, Scalar lambd=0.5) -> Tensor" => |dest, x, limit| soft_shrink(dest, x, Scalar::to_f64(limit));
     /// x above a threshold, else a value.
-    fio "threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor" => |dest, x, limit, value| row(&threshold::OP, dest, x, [Scalar::to_f64(limit), Scalar::to_f64(value), 0.0, 0.0]);
+    fio "threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor" => |dest, x, limit, value| above(dest, x, [Scalar::to_f64(limit), Scalar::to_f64(value), 0.0, 0.0]);
     /// x where positive, else a random slope times x.
     fi "rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? generator=None) -> Tensor" => |dest, x, lower, upper, training, generator| rrelu(dest, x, &Slopes { lower: Scalar::to_f64(lower), upper: Scalar::to_f64(upper), training }, generator);
 }

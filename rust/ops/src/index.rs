@@ -2,6 +2,7 @@
 //! ops that write at given positions share. Each one's gradient is another of them.
 
 use crate::call::Dest;
+use crate::inplace::reached_once;
 use crate::node::{Formula, Keep};
 use crate::scatter::{Along, reduction, source_list};
 use crate::{Var, create, view, write};
@@ -345,5 +346,15 @@ crate::filling_ops! {
 }
 
 fn fill(dest: Dest<'_>, x: &Tensor, dim: i64, index: &Tensor, value: Var) -> Result<Tensor> {
-    index_fill(dest, x, dim, index, &value)
+    let Dest::InPlace(target) = dest else {
+        return index_fill(dest, x, dim, index, &value);
+    };
+    let Some(once) = reached_once(target)? else {
+        return index_fill(dest, x, dim, index, &value);
+    };
+    // Every index of an expanded dimension is its first.
+    let expanded = target.layout().strides[shape::wrap_dim(dim, target.rank())?] == 0;
+    let index = if expanded { Var::from(index).zeros_like().tensor()? } else { index.clone() };
+    index_fill(Dest::InPlace(&once), &once, dim, &index, &value)?;
+    Ok(target.clone())
 }

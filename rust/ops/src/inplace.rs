@@ -65,6 +65,22 @@ fn write_number(x: &Tensor, value: Scalar, node: &'static str) -> Result<Tensor>
     Ok(x.clone())
 }
 
+/// The view of expanded dimensions cut down to one index, for the few writes that PyTorch takes there.
+/// Nothing where each element has one index anyway.
+pub(crate) fn reached_once(x: &Tensor) -> Result<Option<Tensor>> {
+    let layout = x.layout();
+    if !layout.has_internal_overlap() {
+        return Ok(None);
+    }
+    let mut once = x.clone();
+    for (d, &stride) in layout.strides.iter().enumerate() {
+        if stride == 0 {
+            once = view::narrow(&once, d as i64, 0, 1)?;
+        }
+    }
+    Ok(Some(once))
+}
+
 /// The array with expanded dimensions cut down to one index.
 fn without_repeats(array: &Array) -> Array {
     let mut layout = array.layout().clone();

@@ -1,7 +1,7 @@
 //! Joining tensors: cat and stack.
 
 use crate::node::Formula;
-use crate::{Var, view};
+use crate::{Var, create, view};
 use array::{Array, dispatch};
 use base::promote::{Class, Promotion};
 use base::{DType, Device, Dims, Layout, MemoryFormat, Result, ensure, shape};
@@ -35,7 +35,7 @@ pub fn cat(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
         if len > 0 {
             dispatch::copy(&out.view(out.layout().slice(d, at, len, 1)), &t.array())?;
         }
-        parts.push((at, len, t.dtype(), is_skipped(dims) && lead.len() != 1));
+        parts.push((at, len, is_skipped(dims)));
         at += len;
     }
     let inputs: Vec<&Tensor> = tensors.iter().collect();
@@ -45,9 +45,14 @@ pub fn cat(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
             Ok(parts
                 .iter()
                 .zip(&saved.needs)
-                .map(|(&(at, len, _, skipped), &needed)| {
-                    (needed && !skipped).then(|| {
-                        g.clone().then(|g| view::narrow(g, d as i64, at as i64, len as i64))
+                .map(|(&(at, len, skipped), &needed)| {
+                    needed.then(|| {
+                        g.clone().then(|g| {
+                            if skipped {
+                                return create::zeros(&[0], g.dtype(), g.device());
+                            }
+                            view::narrow(g, d as i64, at as i64, len as i64)
+                        })
                     })
                 })
                 .collect())

@@ -337,8 +337,8 @@ fn unravel_index(x: &Tensor, dims: &[i64]) -> Result<Vec<Tensor>> {
         "expected 'indices' to be integer dtype, but got {}",
         x.dtype()
     );
-    let mut parts = Vec::with_capacity(dims.len());
-    let mut rest = Var::from(x);
+    let (mut parts, mut rest) =
+        (Vec::with_capacity(dims.len()), Var::from(cast::to_dtype(x, DType::I64)?));
     for &n in dims.iter().rev() {
         let size = Var::from(n);
         parts.push(
@@ -347,7 +347,8 @@ fn unravel_index(x: &Tensor, dims: &[i64]) -> Result<Vec<Tensor>> {
         rest = crate::map::of2(&crate::binary::floor_divide::OP, rest, size);
     }
     parts.reverse();
-    Ok(parts)
+    // Columns of one tensor, as PyTorch's are.
+    if parts.is_empty() { Ok(parts) } else { view::unbind(&crate::join::stack(&parts, -1)?, -1) }
 }
 
 /// The last two dimensions swapped, conjugated where complex.

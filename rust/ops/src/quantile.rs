@@ -120,9 +120,10 @@ impl Quantiles<'_> {
             return low.tensor();
         }
         let weight = match self.between {
+            // Half way at a whole place, too, where both neighbours are the same.
             Between::Midpoint => {
-                let whole = place.clone().eq(below);
-                Var::from(0.0).where_(whole, 0.0 * &place + Var::from(0.5))
+                let (dtype, device) = (self.sorted.dtype(), self.sorted.device());
+                Var::from(create::full(&[], Scalar::Float(0.5), dtype, device)?)
             }
             _ => &place - &below,
         };

@@ -136,13 +136,15 @@ pub fn nanmean(
 
 /// Whether any, or all, elements are non-zero.
 fn logic(fold: Reduction, x: &Tensor, dim: Option<&[i64]>, keepdim: bool) -> Result<Tensor> {
+    let dtype = if x.dtype() == DType::U8 { DType::U8 } else { DType::Bool };
     let span = match dim {
         Some([]) => {
-            return map::apply(&crate::compare::ne::OP, &[x.into(), Var::from(0i64)], map::NONE);
+            let found =
+                map::apply(&crate::compare::ne::OP, &[x.into(), Var::from(0i64)], map::NONE)?;
+            return cast::to_dtype(&found, dtype);
         }
         dim => span(x, dim, keepdim)?,
     };
-    let dtype = if x.dtype() == DType::U8 { DType::U8 } else { DType::Bool };
     let out = Array::empty_contiguous(&span.dims, dtype, x.device())?;
     reduce(fold, &out, &x.array(), &span.mask)?;
     Ok(Tensor::new(out))

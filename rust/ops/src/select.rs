@@ -1,7 +1,10 @@
 //! Choosing elements by a condition.
 
+use crate::call::Dest;
+use crate::inplace::reached_once;
 use crate::node::{Formula, Keep};
-use crate::{Var, create};
+use crate::write::deliver;
+use crate::{Var, create, reduce, view};
 use array::{Array, Operand, dispatch};
 use base::promote::{Class, Promotion};
 use base::{DType, Dims, Result, ensure, shape};
@@ -84,6 +87,21 @@ fn number_name(dtype: DType) -> &'static str {
         DType::I64 => "int64_t",
         other => crate::matmul::c_name(other),
     }
+}
+
+/// `x[mask] = value`. An expanded element is filled where the mask holds for one of its indices.
+pub(crate) fn masked_fill_(target: &Tensor, mask: &Tensor, value: &Var) -> Result<Tensor> {
+    let inputs: Vec<&Tensor> = std::iter::once(target).chain(tensor(value)).collect();
+    tape::check_inplace(target, tape::needs_history(&inputs))?;
+    let Some(once) = reached_once(target)? else {
+        return deliver(Dest::InPlace(target), &inputs, masked_fill(target, mask, value)?);
+    };
+    let layout = target.layout();
+    let repeated = (0..target.rank()).filter(|&d| layout.strides[d] == 0).map(|d| d as i64);
+    let mask = view::expand_to(mask, &target.dims());
+    let mask = reduce::any(&mask, Some(&repeated.collect::<Vec<_>>()), true)?;
+    masked_fill_(&once, &mask, value)?;
+    Ok(target.clone())
 }
 
 /// `value` where the mask holds, else `x`.

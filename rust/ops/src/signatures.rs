@@ -154,16 +154,24 @@ crate::ops! {
     SELECTION:
     /// `input` where the condition holds, else `other`.
     fo "where(Tensor condition, Operand input, Operand other) -> Tensor" => |c, a, b| select_where(c, a, b);
+}
+
+crate::filling_ops! {
+    /// Filling chosen elements.
+    FILLS:
     /// `value` where the mask holds.
-    fmi "masked_fill(Tensor self, Tensor mask, Operand value) -> Tensor" => |x, mask, value| masked(x, mask, value);
+    fmi "masked_fill(Tensor self, Tensor mask, Operand value) -> Tensor" => |dest, x, mask, value| masked(dest, x, mask, value);
 }
 
 fn select_where(c: &Tensor, a: Var, b: Var) -> Result<Tensor> {
     select::where_(c, &a, &b)
 }
 
-fn masked(x: &Tensor, mask: &Tensor, value: Var) -> Result<Tensor> {
-    select::masked_fill(x, mask, &value)
+fn masked(dest: crate::Dest<'_>, x: &Tensor, mask: &Tensor, value: Var) -> Result<Tensor> {
+    match dest {
+        crate::Dest::InPlace(target) => select::masked_fill_(target, mask, &value),
+        _ => select::masked_fill(x, mask, &value),
+    }
 }
 
 crate::filling_ops! {

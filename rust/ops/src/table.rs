@@ -110,6 +110,7 @@ static TABLES: &[&[OpDef]] = &[
     crate::linalg::svd::SINGULAR,
     crate::signatures::PRODUCTS,
     crate::signatures::SELECTION,
+    crate::signatures::FILLS,
     crate::signatures::ACTIVATIONS,
 ];
 

@@ -47,7 +47,8 @@ pub fn vector_norm(
             move |grads, saved| {
                 let g = keep_dims(Var::grad(grads), &span.kept);
                 let y = keep_dims(saved.vars[1].clone(), &span.kept);
-                Ok(vec![Some(norm_vjp(g, saved.vars[0].clone(), y, p, &dims))])
+                // A count has no derivative, which PyTorch tells from one that is 0.
+                Ok(vec![(p != 0.0).then(|| norm_vjp(g, saved.vars[0].clone(), y, p, &dims))])
             },
         )
     })
@@ -55,9 +56,6 @@ pub fn vector_norm(
 
 /// The slope at x is `sgn(x) |x|^(p-1) / norm^(p-1)`, and 0 where the norm is 0.
 fn norm_vjp(g: Var, x: Var, y: Var, p: f64, dims: &[i64]) -> Var {
-    if p == 0.0 {
-        return Var::from(0.0) * x * g;
-    }
     if p == 1.0 {
         return g * x.sgn();
     }

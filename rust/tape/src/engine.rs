@@ -139,7 +139,10 @@ impl Walk {
             let edge = input.gradient_edge()?;
             match edge.node() {
                 Some(node) => targets.entry(node.sequence()).or_default().push((edge.output, i)),
-                None => bail!(Runtime, "One of the differentiated Tensors does not require grad"),
+                None if capture => {
+                    bail!(Runtime, "One of the differentiated Tensors does not require grad")
+                }
+                None => bail!(Runtime, "can't retain_grad on Tensor that has requires_grad=False"),
             }
         }
         Ok(Walk {

@@ -35,7 +35,8 @@ fn cholesky_ex(a: &Tensor, upper: bool, check: bool, op: &str) -> Result<(Tensor
             let (g, y) = (Var::grad(grads), &saved.vars[0]);
             Ok(vec![Some(if upper { gradient(&g.mh(), &y.mh()) } else { gradient(&g, y) })])
         };
-        Formula::new("LinalgCholeskyExBackward0", 1, &[Keep::Output(y, 0)], rule)
+        let node = if op == "cholesky" { "CholeskyBackward0" } else { "LinalgCholeskyExBackward0" };
+        Formula::new(node, 1, &[Keep::Output(y, 0)], rule)
     })?;
     Ok((l, info))
 }
