@@ -21,8 +21,8 @@ def lose(rank, step):
         os.kill(os.getpid(), signal.SIGKILL)
 
 first, losses = train("checkpoint.pt", 20, lose)
-print("attempt", attempt, "began at step", first, flush=True)
 if dist.get_rank() == 0:
+    print(f"attempt {attempt} began at step {first}")
     with open("curve", "w") as file:
         json.dump(losses, file)
 dist.destroy_process_group()
