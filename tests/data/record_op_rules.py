@@ -370,6 +370,9 @@ torch.histogram(torch.ones(3),2,range=(1.0,0.0))
 torch.histogram(torch.ones(3),0)
 torch.histogram(torch.ones(3),2,weight=torch.ones(2))
 torch.histogram(torch.ones(3),torch.ones(2,2))
+torch.trapezoid(T(2.0))
+torch.trapezoid(T(2.0),torch.ones(3),dim=0)
+torch.cumulative_trapezoid(T(2.0))
 """
 
 

@@ -105,6 +105,7 @@ fn number(y: &Tensor, dx: Scalar, op: &str) -> Result<Var> {
 
 /// The integral of samples by trapezoids.
 fn trapezoid(y: &Tensor, by: Spacing<'_>, dim: i64) -> Result<Tensor> {
+    ensure!(y.rank() > 0, Index, "Dimension specified as {dim} but tensor has no dimensions");
     let d = shape::wrap_dim(dim, y.rank())?;
     let widths = by.widths(y, d, "trapezoid")?;
     if y.dims()[d] == 0 {
@@ -117,6 +118,7 @@ fn trapezoid(y: &Tensor, by: Spacing<'_>, dim: i64) -> Result<Tensor> {
 
 /// The running integral of samples by trapezoids.
 fn cumulative_trapezoid(y: &Tensor, by: Spacing<'_>, dim: i64) -> Result<Tensor> {
+    ensure!(y.rank() > 0, Index, "slice() cannot be applied to a 0-dim tensor.");
     let d = shape::wrap_dim(dim, y.rank())?;
     let widths = by.widths(y, d, "cumulative_trapezoid")?;
     areas(y, d, &widths)?.then(|t| scan::cumsum(t, d as i64, None)).tensor()
