@@ -123,6 +123,10 @@ def test_a_first_gradient_is_not_copied() -> None:
     y = F.linear(x, w)
     assert dispatches(lambda: y.backward(seed)) == 1
     torch.testing.assert_close(w.grad, seed.t() @ x)
+    w.grad, bias = None, torch.randn(8, device="gpu", requires_grad=True)
+    y = F.linear(x, w, bias)
+    assert dispatches(lambda: y.backward(seed)) == 2
+    torch.testing.assert_close(w.grad, seed.t() @ x)
 
 
 def test_what_nobody_holds_is_never_computed() -> None:

@@ -133,10 +133,15 @@ impl Array {
         Arc::ptr_eq(&self.storage, &other.storage)
     }
 
-    /// No other array holds this storage.
+    /// How many arrays hold this storage.
     #[inline]
-    pub fn is_unshared(&self) -> bool {
-        Arc::strong_count(&self.storage) == 1
+    pub fn holders(&self) -> usize {
+        Arc::strong_count(&self.storage)
+    }
+
+    /// Its elements are all that the storage has room for.
+    pub fn fills_storage(&self) -> bool {
+        self.numel() * self.dtype.size() == self.storage.nbytes()
     }
 
     /// Itself when row-major, else a row-major copy.

@@ -185,9 +185,13 @@ impl Tensor {
         WeakTensor(Arc::downgrade(&self.0))
     }
 
-    /// Nobody else holds this tensor or its memory.
+    /// Nobody else holds this tensor or any of its memory; nor, if it is a view, its base.
     pub(crate) fn is_unshared(&self) -> bool {
-        self.is_last_handle() && self.with_array(Array::is_unshared)
+        let own = self.meta(|m| match m.and_then(|m| m.view.as_ref()) {
+            None => Some(1),
+            Some(view) => view.base.is_last_handle().then_some(2),
+        });
+        self.is_last_handle() && self.with_array(|a| own == Some(a.holders()) && a.fills_storage())
     }
 
     #[inline]

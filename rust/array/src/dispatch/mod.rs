@@ -119,7 +119,7 @@ pub(crate) fn gpu_view(array: &Array) -> Result<gpu::View<'_>> {
     match place(array) {
         Place::Gpu(buffer) => {
             let view = gpu::View::new(buffer, array.dtype(), array.layout());
-            Ok(gpu::View { fresh: array.is_unshared(), ..view })
+            Ok(gpu::View { fresh: array.holders() == 1, ..view })
         }
         Place::Cpu(_) => elsewhere(array, Device::parse("gpu")?.indexed()),
         Place::Meta => bail!(NotImplemented, "Cannot copy out of meta tensor; no data!"),
