@@ -5,6 +5,7 @@
 
 use crate::call::Dest;
 use crate::index::written;
+use crate::map::as_tensor;
 use crate::node::{Formula, Keep};
 use crate::{Var, create, select, view};
 use array::dispatch::index as kernels;
@@ -434,10 +435,7 @@ pub fn isin(elements: &Tensor, test: &Tensor, invert: bool) -> Result<Tensor> {
 }
 
 fn isin_var(elements: Var, test: Var, invert: bool) -> Result<Tensor> {
-    let device = [&elements, &test].into_iter().find_map(|var| match var {
-        Var::T(tensor) => Some(tensor.device()),
-        _ => None,
-    });
+    let device = [&elements, &test].into_iter().find_map(as_tensor).map(Tensor::device);
     let [elements, test] = [elements, test].map(|var| match (var, device) {
         (Var::S(number), Some(device)) => {
             create::full(&[], number, base::promote::scalar_dtype(number), device)

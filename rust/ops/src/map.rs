@@ -253,7 +253,8 @@ fn map_in_place(
     Ok(target.clone())
 }
 
-fn as_tensor(var: &Var) -> Option<&Tensor> {
+/// The tensor that it is, if it is one.
+pub(crate) fn as_tensor(var: &Var) -> Option<&Tensor> {
     match var {
         Var::T(tensor) => Some(tensor),
         _ => None,
