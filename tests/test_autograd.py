@@ -349,6 +349,14 @@ def test_a_first_gradient_of_a_transposed_weight_lies_as_the_weight_does() -> No
     torch.testing.assert_close(w.grad, x.sum(0).expand(8, 5))
 
 
+def test_a_sum_that_is_scaled_by_one_leads_to_its_operands() -> None:
+    x, y = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    for one in (1, 1.0):
+        for total in (torch.add(x, y, alpha=one), torch.sub(x, y, alpha=one)):
+            nodes = [node.name() for node, _ in total.grad_fn.next_functions]
+            assert nodes == ["torch::autograd::AccumulateGrad"] * 2
+
+
 def test_a_first_gradient_that_somebody_holds_is_copied() -> None:
     x, seed = torch.randn(3, requires_grad=True), torch.ones(3)
     (x + 0).backward(seed)

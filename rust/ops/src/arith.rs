@@ -48,7 +48,7 @@ fn times(a: &Var, b: Var, alpha: Scalar, op: &str) -> Result<Var> {
         Runtime,
         "For integral input tensors, argument alpha must not be a floating point number.\n  {op}: got alpha {alpha}"
     );
-    Ok(b * Var::S(alpha))
+    Ok(if alpha.equals_int(1) && !matches!(alpha, Scalar::Bool(_)) { b } else { b * Var::S(alpha) })
 }
 
 /// A sum of two tensors in which one is scaled, as one node that keeps nothing.
