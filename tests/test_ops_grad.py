@@ -25,7 +25,7 @@ WITHOUT = frozenset(
 )
 
 #: Casts to fewer bits, where a finite difference drowns in rounding.
-ROUNDING = frozenset("float half bfloat16 cfloat".split())
+ROUNDING = frozenset("float half bfloat16 cfloat chalf".split())
 
 #: PyTorch too has no derivative with respect to the first argument.
 PARTIAL = frozenset("igamma igammac special_zeta".split())

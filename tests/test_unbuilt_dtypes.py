@@ -28,7 +28,6 @@ def test_is_a_dtype(name: str) -> None:
         ("uint64", 8, False, False, False),
         ("float8_e4m3fn", 1, True, False, True),
         ("float8_e8m0fnu", 1, True, False, False),
-        ("complex32", 4, False, True, True),
     ],
 )
 def test_facts(name: str, size: int, is_float: bool, is_complex: bool, is_signed: bool) -> None:
@@ -57,7 +56,6 @@ def test_limits() -> None:
         "tiny=6.10352e-05, dtype=float8_e5m2)"
     )
     assert torch.finfo(torch.float8_e4m3fnuz).max == 240
-    assert torch.finfo(torch.complex32) == torch.finfo(torch.float16)
     assert repr(torch.iinfo(torch.uint16)) == "iinfo(min=0, max=65535, dtype=uint16)"
     with pytest.raises(NotImplementedError, match="float8_e8m0fnu"):
         torch.finfo(torch.float8_e8m0fnu)

@@ -11,8 +11,6 @@ from typing import Any
 from pyrite import _C
 
 __all__ = [
-    "chalf",
-    "complex32",
     "float4_e2m1fn_x2",
     "float8_e4m3fn",
     "float8_e4m3fnuz",
@@ -34,7 +32,7 @@ class UnbuiltDType:
         self._name = name
         self.itemsize = itemsize
         self.is_floating_point = name.startswith("float")
-        self.is_complex = name.startswith("complex")
+        self.is_complex = False
         self.is_signed = not name.startswith("uint") and name != "float8_e8m0fnu"
 
     def __repr__(self) -> str:
@@ -43,9 +41,9 @@ class UnbuiltDType:
     def __reduce__(self) -> str:
         return self._name
 
-    def to_real(self) -> _C.dtype | UnbuiltDType:
-        """The dtype of the real parts."""
-        return _C.float16 if self.is_complex else self
+    def to_real(self) -> UnbuiltDType:
+        """Itself: all of them are real."""
+        return self
 
 
 def _unbuilt(name: str, itemsize: int) -> UnbuiltDType:
@@ -55,8 +53,6 @@ def _unbuilt(name: str, itemsize: int) -> UnbuiltDType:
     return dtype
 
 
-complex32: UnbuiltDType = _unbuilt("complex32", 4)
-chalf: UnbuiltDType = complex32
 float4_e2m1fn_x2: UnbuiltDType = _unbuilt("float4_e2m1fn_x2", 1)
 float8_e4m3fn: UnbuiltDType = _unbuilt("float8_e4m3fn", 1)
 float8_e4m3fnuz: UnbuiltDType = _unbuilt("float8_e4m3fnuz", 1)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyrite import _C
 from pyrite._C import Tensor, UntypedStorage
-from pyrite.storage import TypedStorage
+from pyrite.storage import TypedStorage, has_storage_class
 
 
 class TensorName:
@@ -27,7 +27,8 @@ def take_apart(tensor: Tensor, storage_argument: Callable[[UntypedStorage], Any]
     """Return the function and arguments that rebuild `tensor`.
 
     `storage_argument` gives what stands for the storage. It decides the form: a typed stand-in
-    makes the arguments of `_rebuild_tensor_v2`, an untyped storage those of `_rebuild_tensor_v3`.
+    makes the arguments of `_rebuild_tensor_v2`; an untyped storage, or a dtype that no class of
+    storages names, those of `_rebuild_tensor_v3`.
     """
     size, stride = tuple(tensor.size()), tuple(tensor.stride())
     if tensor.is_meta:
@@ -38,7 +39,7 @@ def take_apart(tensor: Tensor, storage_argument: Callable[[UntypedStorage], Any]
         hooks: OrderedDict[int, Any] = OrderedDict()  # hooks are not pickled
         args = (storage, tensor.storage_offset(), size, stride, tensor.requires_grad, hooks)
         rebuild = _rebuild_tensor_v2
-        if isinstance(storage, UntypedStorage):
+        if isinstance(storage, UntypedStorage) or not has_storage_class(tensor.dtype):
             rebuild, args = _rebuild_tensor_v3, (*args, tensor.dtype)
     state = tensor.__getstate__()
     kind: type = type(tensor)

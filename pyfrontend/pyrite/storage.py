@@ -27,6 +27,7 @@ __all__ = [
     "ShortStorage",
     "TypedStorage",
     "UntypedStorage",
+    "has_storage_class",
     "storage_class",
 ]
 
@@ -211,6 +212,17 @@ class ShortStorage(_Named):
 _CLASSES: dict[_C.dtype, type[TypedStorage]] = {cls.dtype: cls for cls in _Named.__subclasses__()}
 
 
+def has_storage_class(dtype: _C.dtype) -> bool:
+    """Return whether a class names `dtype` in files; complex32 is younger than these classes."""
+    return dtype in _CLASSES
+
+
 def storage_class(dtype: _C.dtype) -> type[TypedStorage]:
-    """Return the class that names `dtype` in files."""
+    """Return the class that names `dtype` in files.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    if not has_storage_class(dtype):
+        raise RuntimeError(f"unsupported Storage type: {dtype}")
     return _CLASSES[dtype]

@@ -136,6 +136,7 @@ SAMPLES: Samples = {
     "cauchy_": _draw(),
     "cdouble": _cast,
     "cfloat": _cast,
+    "chalf": _cast,
     "char": _cast,
     "complex": lambda t: [call(t(2, 3), t(3))],
     "deg2rad": lambda t: [call(t(2, 3))],

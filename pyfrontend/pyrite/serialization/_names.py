@@ -17,7 +17,8 @@ from pyrite import _C, _utils, storage
 from pyrite._C import Tensor, UntypedStorage
 
 _DTYPES = (
-    "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128"
+    "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 "
+    "complex32 complex64 complex128"
 ).split()
 
 PARAMETER = "torch.nn.parameter.Parameter"

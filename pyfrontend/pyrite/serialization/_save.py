@@ -17,7 +17,7 @@ from pyrite._C import Tensor, UntypedStorage
 from pyrite._utils import Reduced, take_apart
 from pyrite.serialization._names import written_names
 from pyrite.serialization._paths import FileLike, folder_of, is_path
-from pyrite.storage import TypedStorage, storage_class
+from pyrite.storage import TypedStorage, has_storage_class, storage_class
 
 
 class _Reference(TypedStorage):
@@ -51,8 +51,11 @@ class _Storages:
     def persistent_id(self, reference: _Reference) -> tuple[Any, ...]:
         """Return what the pickle holds in place of a storage."""
         key, _ = self.met[reference.untyped()._cdata]
-        kind, device = storage_class(reference.dtype), str(reference.device)
-        return "storage", kind, str(key), device, reference.size()
+        device = str(reference.device)
+        if has_storage_class(reference.dtype):
+            kind = storage_class(reference.dtype)
+            return "storage", kind, str(key), device, reference.size()
+        return "storage", UntypedStorage, str(key), device, reference.nbytes()
 
     def all(self) -> list[UntypedStorage]:
         """Return the storages in the order of their keys."""

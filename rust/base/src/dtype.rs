@@ -2,7 +2,7 @@
 
 use crate::Scalar;
 use half::{bf16, f16};
-use num_complex::{Complex32, Complex64};
+use num_complex::{Complex, Complex32, Complex64};
 use std::fmt;
 
 /// The element type of a tensor. `Bool` is one byte holding 0 or 1.
@@ -20,6 +20,7 @@ pub enum DType {
     BF16,
     F32,
     F64,
+    C32,
     C64,
     C128,
 }
@@ -36,7 +37,7 @@ pub enum Category {
 
 impl DType {
     /// How many dtypes there are: the length of a kernel table.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
 
     /// Every dtype, in table order.
     pub const ALL: [DType; Self::COUNT] = [
@@ -50,6 +51,7 @@ impl DType {
         DType::BF16,
         DType::F32,
         DType::F64,
+        DType::C32,
         DType::C64,
         DType::C128,
     ];
@@ -60,7 +62,7 @@ impl DType {
         match self {
             DType::Bool | DType::U8 | DType::I8 => 1,
             DType::I16 | DType::F16 | DType::BF16 => 2,
-            DType::I32 | DType::F32 => 4,
+            DType::I32 | DType::F32 | DType::C32 => 4,
             DType::I64 | DType::F64 | DType::C64 => 8,
             DType::C128 => 16,
         }
@@ -73,7 +75,7 @@ impl DType {
             DType::Bool => Category::Bool,
             DType::U8 | DType::I8 | DType::I16 | DType::I32 | DType::I64 => Category::Int,
             DType::F16 | DType::BF16 | DType::F32 | DType::F64 => Category::Float,
-            DType::C64 | DType::C128 => Category::Complex,
+            DType::C32 | DType::C64 | DType::C128 => Category::Complex,
         }
     }
 
@@ -104,25 +106,28 @@ impl DType {
     /// The type of the real and imaginary parts; itself for real types.
     pub const fn to_real(self) -> DType {
         match self {
+            DType::C32 => DType::F16,
             DType::C64 => DType::F32,
             DType::C128 => DType::F64,
             other => other,
         }
     }
 
-    /// The complex type whose parts hold this float (16-bit floats widen to `C64`).
+    /// The complex type whose parts hold this float (`BF16` widens to `C64`).
     pub const fn to_complex(self) -> DType {
         match self {
+            DType::F16 | DType::C32 => DType::C32,
             DType::F64 | DType::C128 => DType::C128,
             _ => DType::C64,
         }
     }
 
-    /// The type arithmetic is carried out in: 16-bit floats compute in `F32`.
+    /// The type arithmetic is carried out in: 16-bit floats compute in `F32`, `C32` in `C64`.
     #[inline]
     pub const fn compute(self) -> DType {
         match self {
             DType::F16 | DType::BF16 => DType::F32,
+            DType::C32 => DType::C64,
             other => other,
         }
     }
@@ -140,6 +145,7 @@ impl DType {
             DType::BF16 => "bfloat16",
             DType::F32 => "float32",
             DType::F64 => "float64",
+            DType::C32 => "complex32",
             DType::C64 => "complex64",
             DType::C128 => "complex128",
         }
@@ -158,8 +164,50 @@ impl DType {
             DType::BF16 => "BFloat16",
             DType::F32 => "Float",
             DType::F64 => "Double",
+            DType::C32 => "ComplexHalf",
             DType::C64 => "ComplexFloat",
             DType::C128 => "ComplexDouble",
+        }
+    }
+
+    /// The type's name in C++, as some of PyTorch's messages print it.
+    pub const fn c_name(self) -> &'static str {
+        match self {
+            DType::Bool => "bool",
+            DType::U8 => "unsigned char",
+            DType::I8 => "signed char",
+            DType::I16 => "short",
+            DType::I32 => "int",
+            DType::I64 => "long",
+            DType::F16 => "c10::Half",
+            DType::BF16 => "c10::BFloat16",
+            DType::F32 => "float",
+            DType::F64 => "double",
+            DType::C32 => "c10::complex<c10::Half>",
+            DType::C64 => "c10::complex<float>",
+            DType::C128 => "c10::complex<double>",
+        }
+    }
+
+    /// What PyTorch calls the type where it converts a number to it: `int64_t`, `c10::Half`, ...
+    pub const fn number_name(self) -> &'static str {
+        match self {
+            DType::U8 => "uint8_t",
+            DType::I8 => "int8_t",
+            DType::I16 => "int16_t",
+            DType::I64 => "int64_t",
+            other => other.c_name(),
+        }
+    }
+
+    /// Largest finite value of a float type or of the parts of a complex one; `None` for others.
+    pub const fn float_max(self) -> Option<f64> {
+        match self.to_real() {
+            DType::F16 => Some(65504.0),
+            DType::BF16 => Some(f32::from_bits(0x7f7f_0000) as f64),
+            DType::F32 => Some(f32::MAX as f64),
+            DType::F64 => Some(f64::MAX),
+            _ => None,
         }
     }
 
@@ -172,6 +220,7 @@ impl DType {
             "long" => DType::I64,
             "int" => DType::I32,
             "short" => DType::I16,
+            "chalf" => DType::C32,
             "cfloat" => DType::C64,
             "cdouble" => DType::C128,
             _ => return DType::ALL.into_iter().find(|d| d.name() == name),
@@ -226,6 +275,13 @@ impl PartialEq for B8 {
     }
 }
 
+/// One element of a `complex32` tensor: two float16 parts, without arithmetic of its own.
+pub type ComplexHalf = Complex<f16>;
+
+fn half_complex(value: Complex64) -> ComplexHalf {
+    ComplexHalf::new(f16::from_f32(value.re as f32), f16::from_f32(value.im as f32))
+}
+
 /// A Rust type that can sit in a tensor.
 pub trait Element: Copy + Default + Send + Sync + PartialEq + 'static {
     /// Its dtype.
@@ -265,6 +321,8 @@ element! {
     bf16, BF16, |s| bf16::from_f32(s.to_f64() as f32), |v| Scalar::Float(v.to_f64());
     f32, F32, |s| s.to_f64() as f32, |v| Scalar::Float(v.into());
     f64, F64, |s| s.to_f64(), Scalar::Float;
+    ComplexHalf, C32, |s| half_complex(s.to_complex()),
+        |v| Scalar::Complex(Complex64::new(v.re.to_f64(), v.im.to_f64()));
     Complex32, C64, |s| { let c = s.to_complex(); Complex32::new(c.re as f32, c.im as f32) },
         |v| Scalar::Complex(Complex64::new(v.re.into(), v.im.into()));
     Complex64, C128, |s| s.to_complex(), Scalar::Complex;

@@ -17,7 +17,7 @@ pub mod scalar;
 pub mod shape;
 
 pub use device::{Device, DeviceKind};
-pub use dtype::{B8, Category, DType, Element};
+pub use dtype::{B8, Category, ComplexHalf, DType, Element};
 pub use error::{Error, Kind, Result};
 pub use half::{bf16, f16};
 pub use index::IndexRule;

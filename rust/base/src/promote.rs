@@ -39,7 +39,7 @@ pub fn promote_types(a: DType, b: DType) -> DType {
     match (a.category(), b.category()) {
         (C::Bool, _) => b,
         (_, C::Bool) => a,
-        (C::Complex, C::Complex) => DType::C128,
+        (C::Complex, C::Complex) => larger(a, b),
         (C::Complex, _) => complex_with(a, b),
         (_, C::Complex) => complex_with(b, a),
         (C::Float, C::Float) => wider_float(a, b),
@@ -50,7 +50,11 @@ pub fn promote_types(a: DType, b: DType) -> DType {
 }
 
 fn complex_with(complex: DType, other: DType) -> DType {
-    if other == DType::F64 { DType::C128 } else { complex }
+    if other.is_float() { larger(complex, other.to_complex()) } else { complex }
+}
+
+fn larger(a: DType, b: DType) -> DType {
+    if a.size() > b.size() { a } else { b }
 }
 
 fn wider_float(a: DType, b: DType) -> DType {
@@ -64,8 +68,7 @@ fn wider_float(a: DType, b: DType) -> DType {
 fn wider_int(a: DType, b: DType) -> DType {
     match (a, b) {
         (DType::U8, DType::I8) | (DType::I8, DType::U8) => DType::I16,
-        _ if a.size() > b.size() => a,
-        _ => b,
+        _ => larger(a, b),
     }
 }
 
@@ -110,19 +113,6 @@ impl Promotion {
         self.with(scalar_dtype(scalar), Class::Scalar)
     }
 
-    /// Whether the result would be complex with float16 parts, a dtype that does not exist here:
-    /// float16 made complex by operands of a lower class.
-    #[inline]
-    pub fn is_half_complex(self) -> bool {
-        let lower = combine(self.zero_dim, self.scalar);
-        let half = |high: Option<DType>, low: Option<DType>| {
-            high == Some(DType::F16) && low.is_some_and(DType::is_complex)
-        };
-        half(self.dim, lower)
-            || half(self.zero_dim, self.scalar)
-                && self.dim.is_none_or(|d| d.category() < Category::Float)
-    }
-
     /// The dtype the op computes in (the default dtype when there was no operand).
     #[inline]
     pub fn result(self) -> DType {
@@ -164,7 +154,7 @@ mod tests {
         assert_eq!(int.with_scalar(Scalar::Float(0.5)).result(), DType::F32);
         let half = Promotion::new().with(DType::F16, Class::Dim);
         assert_eq!(half.with(DType::F64, Class::ZeroDim).result(), DType::F16);
-        assert_eq!(half.with(DType::C128, Class::ZeroDim).result(), DType::C64);
+        assert_eq!(half.with(DType::C128, Class::ZeroDim).result(), DType::C32);
     }
 
     #[test]
@@ -172,5 +162,8 @@ mod tests {
         assert_eq!(promote_types(DType::U8, DType::I8), DType::I16);
         assert_eq!(promote_types(DType::F16, DType::BF16), DType::F32);
         assert_eq!(promote_types(DType::C64, DType::F64), DType::C128);
+        assert_eq!(promote_types(DType::C32, DType::F16), DType::C32);
+        assert_eq!(promote_types(DType::C32, DType::BF16), DType::C64);
+        assert_eq!(promote_types(DType::I64, DType::C32), DType::C32);
     }
 }

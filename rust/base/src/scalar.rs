@@ -1,6 +1,6 @@
 //! One number without a tensor: what a Python `bool`, `int`, `float` or `complex` becomes.
 
-use crate::{Category, DType};
+use crate::{Category, DType, Result, ensure};
 use num_complex::Complex64;
 use std::fmt;
 
@@ -71,6 +71,41 @@ impl Scalar {
             Scalar::Complex(v) => v,
             other => Complex64::new(other.to_f64(), 0.0),
         }
+    }
+
+    /// Fails where a tensor of `dtype` cannot hold the number, fractions aside: it is written to one.
+    /// As in PyTorch, unsigned integers take negative ones down to minus their largest, floats
+    /// take infinities, and bool takes everything.
+    pub fn check_fits(self, dtype: DType) -> Result<()> {
+        let wide = self.to_complex();
+        let fits = match (dtype.float_max(), dtype.int_range()) {
+            (Some(max), _) => [wide.re, wide.im].iter().all(|v| v.abs() <= max || !v.is_finite()),
+            (None, Some(_)) if dtype == DType::Bool => true,
+            (None, Some((low, high))) => match self {
+                Scalar::Bool(_) => true,
+                Scalar::Int(v) => v <= high && v >= if low == 0 { -high } else { low },
+                // 2^63 is the float next to the largest i64, which it does not hold.
+                _ => wide.re >= low as f64 && wide.re <= high as f64 && wide.re < i64::MAX as f64,
+            },
+            (None, None) => true,
+        };
+        ensure!(
+            fits && (dtype.is_complex() || dtype == DType::Bool || wide.im == 0.0),
+            Runtime,
+            "value cannot be converted to type {} without overflow\n  got {self} for {dtype}",
+            dtype.number_name()
+        );
+        Ok(())
+    }
+
+    /// [`Scalar::check_fits`] for a number that becomes a tensor before it is used: to 16-bit floats
+    /// it is rounded, to infinity if need be.
+    pub fn check_rounds(self, dtype: DType) -> Result<()> {
+        self.check_fits(match dtype {
+            DType::F16 | DType::BF16 => DType::F64,
+            DType::C32 => DType::C128,
+            other => other,
+        })
     }
 
     /// The number zero of this category equals it.

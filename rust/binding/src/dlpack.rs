@@ -76,7 +76,7 @@ fn dl_type(dtype: DType) -> DlType {
         DType::I8 | DType::I16 | DType::I32 | DType::I64 => 0,
         DType::BF16 => 4,
         DType::F16 | DType::F32 | DType::F64 => 2,
-        DType::C64 | DType::C128 => 5,
+        DType::C32 | DType::C64 | DType::C128 => 5,
     };
     DlType { code, bits: 8 * dtype.size() as u8, lanes: 1 }
 }

@@ -273,14 +273,7 @@ fn value_of(target: &Tensor, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     let foreign_float =
         value.hasattr("dtype")? && !value.is_instance_of::<PyFloat>() && int(value).is_none();
     let made = match number(value).filter(|_| !foreign_float || is_bool(value)) {
-        Some(number) if !matches!(number, Scalar::Complex(_)) || target.dtype().is_complex() => {
-            create::full(&[], number, target.dtype(), target.device()).py()?
-        }
-        Some(_) => {
-            return Err(pyo3::exceptions::PyRuntimeError::new_err(
-                "value cannot be converted to type without overflow",
-            ));
-        }
+        Some(number) => create::number(number, target.dtype(), target.device()).py()?,
         None if is_array(value) => sequence_item(value)?,
         None => {
             return Err(PyTypeError::new_err(format!(

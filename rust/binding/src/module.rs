@@ -75,7 +75,8 @@ fn _live_counts() -> (usize, usize, usize) {
 }
 
 /// Other names of dtypes.
-const ALIASES: [&str; 8] = ["float", "double", "half", "long", "int", "short", "cfloat", "cdouble"];
+const ALIASES: [&str; 9] =
+    ["float", "double", "half", "long", "int", "short", "chalf", "cfloat", "cdouble"];
 
 fn add_values(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();

@@ -307,8 +307,9 @@ impl HostMemory {
 fn to_numpy<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'py, PyAny>> {
     let array = tensor.array();
     let name = match array.dtype() {
-        DType::BF16 => {
-            return Err(PyTypeError::new_err("Got unsupported ScalarType BFloat16"));
+        dtype @ (DType::BF16 | DType::C32) => {
+            let text = format!("Got unsupported ScalarType {}", dtype.type_name());
+            return Err(PyTypeError::new_err(text));
         }
         dtype => dtype.name(),
     };

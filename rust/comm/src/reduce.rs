@@ -63,7 +63,7 @@ impl Reduce {
 
 /// Whether values of this dtype lose bits at every rounding, and are combined in f32 therefore.
 pub fn is_narrow(dtype: DType) -> bool {
-    matches!(dtype, DType::F16 | DType::BF16)
+    matches!(dtype, DType::F16 | DType::BF16 | DType::C32)
 }
 
 /// An element and its arithmetic; `Wide` is what it is combined in.
@@ -195,7 +195,7 @@ macro_rules! with_element {
                 type $ty = i64;
                 $body
             }
-            DType::F16 => {
+            DType::F16 | DType::C32 => {
                 type $ty = f16;
                 $body
             }

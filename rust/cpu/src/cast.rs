@@ -2,10 +2,11 @@
 //!
 //! Rules of PyTorch on x86: floats truncate towards zero, then wrap into narrower integers; what no
 //! integer can hold becomes the minimum; complex numbers lose their imaginary part; anything
-//! non-zero (NaN too) is true. Whatever meets a 16-bit float passes through f32.
+//! non-zero (NaN too) is true. Whatever meets a 16-bit float passes through f32, complex32 through
+//! complex64.
 
 use crate::arch::simd;
-use base::{B8, Complex32, Complex64, DType, Element, bf16, f16};
+use base::{B8, Complex32, Complex64, ComplexHalf, DType, Element, bf16, f16};
 use std::mem::MaybeUninit;
 
 /// Converts a run: source, destination (not overlapping), number of elements.
@@ -77,6 +78,10 @@ cast! {
     Complex64 => Complex32: |v| Complex32::new(v.re as f32, v.im as f32);
     f16 => f32: |v| f16_to_f32(v.to_bits());
     f32 => f16: |v| f16::from_bits(f32_to_f16(v));
+    ComplexHalf => Complex32: |v| Complex32::new(CastFrom::cast_from(v.re), CastFrom::cast_from(v.im));
+    Complex32 => ComplexHalf: |v| ComplexHalf::new(CastFrom::cast_from(v.re), CastFrom::cast_from(v.im));
+    ComplexHalf => f32: |v| CastFrom::cast_from(v.re);
+    f32 => ComplexHalf: |v| ComplexHalf::new(CastFrom::cast_from(v), f16::ZERO);
     bf16 => f32: |v| f32::from_bits(u32::from(v.to_bits()) << 16);
     f32 => bf16: |v| bf16::from_bits(f32_to_bf16(v));
 }
@@ -167,6 +172,7 @@ macro_rules! row {
             None,
             Some(cast_run::<$from, f32>),
             Some(cast_run::<$from, f64>),
+            None,
             Some(cast_run::<$from, Complex32>),
             Some(cast_run::<$from, Complex64>),
         ]
@@ -187,23 +193,34 @@ static TABLE: [[Option<CastFn>; DType::COUNT]; DType::COUNT] = [
     NO_ROW,
     row!(f32),
     row!(f64),
+    NO_ROW,
     row!(Complex32),
     row!(Complex64),
 ];
 
-/// The conversion of a run in one step, where there is one; others pass through f32.
+/// The conversion of a run in one step, where there is one; others pass through [`middle`].
 pub(crate) fn single_step(from: DType, to: DType) -> Option<CastFn> {
     match (from, to) {
         (DType::F16, DType::F32) => Some(cast_run::<f16, f32>),
         (DType::BF16, DType::F32) => Some(cast_run::<bf16, f32>),
         (DType::F32, DType::F16) => Some(cast_run::<f32, f16>),
         (DType::F32, DType::BF16) => Some(cast_run::<f32, bf16>),
+        (DType::C32, DType::C64) => Some(cast_run::<ComplexHalf, Complex32>),
+        (DType::C64, DType::C32) => Some(cast_run::<Complex32, ComplexHalf>),
+        (DType::C32, DType::F32) => Some(cast_run::<ComplexHalf, f32>),
+        (DType::F32, DType::C32) => Some(cast_run::<f32, ComplexHalf>),
         _ => TABLE[from as usize][to as usize],
     }
 }
 
-/// Elements converted at a time on the way through f32.
+/// Elements converted at a time on the way through [`middle`].
 const BLOCK: usize = 512;
+
+/// What a conversion of two steps passes through: complex64 keeps the imaginary part of complex32.
+fn middle(from: DType, to: DType) -> DType {
+    let has = |dtype| from == dtype || to == dtype;
+    if has(DType::C32) && !has(DType::F16) && !has(DType::BF16) { DType::C64 } else { DType::F32 }
+}
 
 /// Converts `n` elements.
 ///
@@ -220,12 +237,13 @@ pub(crate) unsafe fn cast(from: DType, to: DType, src: *const u8, dst: *mut u8, 
         unsafe { run(src, dst, n) };
         return;
     }
-    let mut middle = [MaybeUninit::<f32>::uninit(); BLOCK];
-    let (first, second) = (single_step(from, DType::F32), single_step(DType::F32, to));
+    let mut room = [MaybeUninit::<Complex32>::uninit(); BLOCK];
+    let middle = middle(from, to);
+    let (first, second) = (single_step(from, middle), single_step(middle, to));
     for start in (0..n).step_by(BLOCK) {
         let len = BLOCK.min(n - start);
-        let middle = middle.as_mut_ptr().cast::<u8>();
-        // SAFETY: `start + len <= n`, and `middle` holds `BLOCK` floats.
+        let middle = room.as_mut_ptr().cast::<u8>();
+        // SAFETY: `start + len <= n`, and `room` holds `BLOCK` of the larger of the two.
         unsafe {
             let (src, dst) = (src.add(start * from.size()), dst.add(start * to.size()));
             match (first, second) {

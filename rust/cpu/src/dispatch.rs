@@ -32,7 +32,7 @@ macro_rules! dispatch {
     };
     ($name:expr, $dtype:expr, [all], $t:ident => $body:expr) => {
         $crate::dispatch::arms!(
-            $name, $dtype, $t, $body, Bool U8 I8 I16 I32 I64 F16 BF16 F32 F64 C64 C128
+            $name, $dtype, $t, $body, Bool U8 I8 I16 I32 I64 F16 BF16 F32 F64 C32 C64 C128
         )
     };
 }
@@ -87,6 +87,9 @@ macro_rules! rust_type {
     };
     (F64) => {
         f64
+    };
+    (C32) => {
+        base::ComplexHalf
     };
     (C64) => {
         base::Complex32

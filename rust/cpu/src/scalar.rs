@@ -1,7 +1,9 @@
 //! Elements as numbers: `item()`, `tolist()`, printing.
 
 use crate::{View, ViewMut};
-use base::{B8, Complex32, Complex64, DType, Element, Result, Scalar, bf16, ensure, f16};
+use base::{
+    B8, Complex32, Complex64, ComplexHalf, DType, Element, Result, Scalar, bf16, ensure, f16,
+};
 
 /// All elements of a contiguous view, in order.
 pub fn scalars(view: View<'_>) -> Result<Vec<Scalar>> {
@@ -17,6 +19,7 @@ pub fn scalars(view: View<'_>) -> Result<Vec<Scalar>> {
         DType::BF16 => read::<bf16>(view),
         DType::F32 => read::<f32>(view),
         DType::F64 => read::<f64>(view),
+        DType::C32 => read::<ComplexHalf>(view),
         DType::C64 => read::<Complex32>(view),
         DType::C128 => read::<Complex64>(view),
     })
@@ -48,6 +51,7 @@ pub fn store(out: ViewMut<'_>, values: &[Scalar]) -> Result<()> {
         DType::BF16 => write::<bf16>(out, values),
         DType::F32 => write::<f32>(out, values),
         DType::F64 => write::<f64>(out, values),
+        DType::C32 => write::<ComplexHalf>(out, values),
         DType::C64 => write::<Complex32>(out, values),
         DType::C128 => write::<Complex64>(out, values),
     }

@@ -48,13 +48,14 @@ fn arranged(dtype: DType, dims: &[usize], x: &[f64], which: usize) -> Tensor {
     Tensor::arranged(dtype, dims, x, &order, which % 3)
 }
 
-const KINDS: [DType; 8] = [
+const KINDS: [DType; 9] = [
     DType::Bool,
     DType::U8,
     DType::I64,
     DType::BF16,
     DType::F32,
     DType::F64,
+    DType::C32,
     DType::C64,
     DType::C128,
 ];
@@ -65,7 +66,7 @@ proptest! {
     #[test]
     fn gather_and_scatter(
         dims in prop::collection::vec(1..7usize, 1..4), less in 0..8usize, dim in 0..3usize,
-        longer in 0..9usize, kind in 0..8usize, which in [0..3usize, 0..3usize, 0..3usize], seed: u64,
+        longer in 0..9usize, kind in 0..KINDS.len(), which in [0..3usize, 0..3usize, 0..3usize], seed: u64,
     ) {
         let dim = dim % dims.len();
         let dtype = KINDS[kind];
@@ -154,7 +155,7 @@ proptest! {
     #[test]
     fn slices_along_a_dimension(
         dims in prop::collection::vec(1..7usize, 0..4), dim in 0..3usize, count in 0..6usize,
-        kind in 0..8usize, which in 0..3usize, seed: u64,
+        kind in 0..KINDS.len(), which in 0..3usize, seed: u64,
     ) {
         let dim = if dims.is_empty() { 0 } else { dim % dims.len() };
         let dtype = KINDS[kind];
@@ -202,7 +203,7 @@ proptest! {
     #[test]
     fn several_index_tensors(
         dims in prop::collection::vec(1..6usize, 1..4), used in 1..4usize,
-        shape in prop::collection::vec(0..4usize, 0..3), kind in 0..8usize, which in 0..3usize,
+        shape in prop::collection::vec(0..4usize, 0..3), kind in 0..KINDS.len(), which in 0..3usize,
         spread: bool, seed: u64,
     ) {
         let used = used.min(dims.len());
@@ -251,7 +252,7 @@ proptest! {
     #[test]
     fn masks(
         dims in prop_oneof![prop::collection::vec(0..6usize, 0..4), Just(vec![50_000]), Just(vec![3, 9000])],
-        shrink in 0..8usize, kind in 0..8usize, which in 0..3usize, seed: u64,
+        shrink in 0..8usize, kind in 0..KINDS.len(), which in 0..3usize, seed: u64,
     ) {
         let dtype = KINDS[kind];
         let mut values = Values::new(seed);
@@ -292,7 +293,7 @@ proptest! {
     #[test]
     fn reversed_and_rotated(
         dims in prop::collection::vec(0..7usize, 0..4), which in 0..8usize, shifts in [-9..9i64, -9..9i64, -9..9i64],
-        kind in 0..8usize, order in 0..3usize, seed: u64,
+        kind in 0..KINDS.len(), order in 0..3usize, seed: u64,
     ) {
         let dtype = KINDS[kind];
         let x = data(&mut Values::new(seed), dtype, &dims);

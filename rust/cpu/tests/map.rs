@@ -156,7 +156,7 @@ proptest! {
     #[test]
     fn copies_cast_and_rearrange(
         dims in dims(), mask in 0..8usize, orders in [0..6usize, 0..6usize],
-        gaps in [0..3usize, 0..3usize], types in [0..12usize, 0..12usize], level in 0..3usize,
+        gaps in [0..3usize, 0..3usize], types in [0..DType::COUNT, 0..DType::COUNT], level in 0..3usize,
         seed: u64,
     ) {
         limit_level(Level::ALL[level]);
@@ -173,7 +173,7 @@ proptest! {
 
     #[test]
     fn transposed_copies(
-        rows in 1..150usize, cols in 1..150usize, planes in 1..3usize, kind in 0..12usize,
+        rows in 1..150usize, cols in 1..150usize, planes in 1..3usize, kind in 0..DType::COUNT,
         flip: bool, seed: u64,
     ) {
         let dims = [planes, rows, cols];
@@ -189,7 +189,7 @@ proptest! {
     #[test]
     fn selection(
         dims in dims(), masks in [0..8usize, 0..8usize, 0..8usize],
-        orders in [0..6usize, 0..6usize], types in [0..12usize, 0..12usize], level in 0..3usize,
+        orders in [0..6usize, 0..6usize], types in [0..DType::COUNT, 0..DType::COUNT], level in 0..3usize,
         seed: u64,
     ) {
         limit_level(Level::ALL[level]);

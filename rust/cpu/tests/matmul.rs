@@ -57,14 +57,14 @@ fn check(dtype: DType, case: &Case, seed: u64) {
     }
 }
 
-const DTYPES: [DType; 6] =
-    [DType::F32, DType::F64, DType::F16, DType::BF16, DType::I64, DType::C64];
+const DTYPES: [DType; 7] =
+    [DType::F32, DType::F64, DType::F16, DType::BF16, DType::I64, DType::C64, DType::C32];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn small(
-        which in 0..6usize, batch in 0..4usize, m in 0..20usize, n in 0..140usize, k in 0..40usize,
+        which in 0..DTYPES.len(), batch in 0..4usize, m in 0..20usize, n in 0..140usize, k in 0..40usize,
         t in any::<[bool; 3]>(), gap in 0..3usize, addend: bool, lower in 0..3usize, seed: u64,
     ) {
         limit_level(Level::ALL[lower]);

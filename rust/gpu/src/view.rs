@@ -62,7 +62,7 @@ pub fn check_dtype(op: &str, dtype: DType) -> Result<()> {
             Type,
             "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64. Please use float32 instead.\n  {op}: GPUs do not compute in float64; hint: convert with .float()"
         ),
-        DType::C64 | DType::C128 => bail!(
+        DType::C32 | DType::C64 | DType::C128 => bail!(
             NotImplemented,
             "{op}: {} is not supported on the GPU; hint: keep the tensor on the cpu, or its real and imaginary parts as .float()",
             dtype.name()

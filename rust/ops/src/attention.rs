@@ -56,9 +56,9 @@ fn check(q: &Tensor, k: &Tensor, v: &Tensor, by: Settings<'_>) -> Result<()> {
         q.dtype() == k.dtype() && q.dtype() == v.dtype(),
         Runtime,
         "Expected query, key, and value to have the same dtype, but got query.dtype: {} key.dtype: {} and value.dtype: {} instead.",
-        matmul::c_name(q.dtype()),
-        matmul::c_name(k.dtype()),
-        matmul::c_name(v.dtype())
+        q.dtype().c_name(),
+        k.dtype().c_name(),
+        v.dtype().c_name()
     );
     ensure!(
         q.rank() >= 2 && k.rank() >= 2 && v.rank() >= 2,
@@ -78,8 +78,8 @@ fn check(q: &Tensor, k: &Tensor, v: &Tensor, by: Settings<'_>) -> Result<()> {
             mask.dtype() == DType::Bool || mask.dtype() == q.dtype() || mask.dtype() == DType::F32,
             Runtime,
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {} and  query.dtype: {} instead.",
-            matmul::c_name(mask.dtype()),
-            matmul::c_name(q.dtype())
+            mask.dtype().c_name(),
+            q.dtype().c_name()
         );
     }
     Ok(())

@@ -110,6 +110,8 @@ crate::ops! {
     m "bool(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x, format| to(x, DType::Bool, format);
     /// As pairs of 32-bit floats.
     m "cfloat(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x, format| to(x, DType::C64, format);
+    /// As pairs of 16-bit floats.
+    m "chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x, format| to(x, DType::C32, format);
     /// As pairs of 64-bit floats.
     m "cdouble(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x, format| to(x, DType::C128, format);
     /// With the dtype and device of another tensor.

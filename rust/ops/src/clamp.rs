@@ -66,6 +66,13 @@ fn clamp(
         "torch.clamp: At least one of 'min' or 'max' must not be None"
     );
     ensure!(!x.dtype().is_complex(), Runtime, "clamp is not supported for complex types");
+    for bound in [&low, &high].into_iter().flatten() {
+        if let Var::S(bound) = bound {
+            bound.check_fits(
+                Promotion::new().with(x.dtype(), Class::Dim).with_scalar(*bound).result(),
+            )?;
+        }
+    }
     let kept_input = match dest {
         Dest::InPlace(target) if tape::needs_history(&[x]) => write::snapshot(target)?,
         _ => x.clone(),
@@ -169,12 +176,7 @@ fn nan_to_num(
 
 /// The largest finite numbers of a dtype on both sides.
 pub(crate) fn range_of(dtype: DType) -> (f64, f64) {
-    let high = match dtype {
-        DType::F16 => 65504.0,
-        DType::BF16 => f64::from(f32::from_bits(0x7f7f_0000)),
-        DType::F64 | DType::C128 => f64::MAX,
-        _ => f64::from(f32::MAX),
-    };
+    let high = dtype.float_max().unwrap_or(f32::MAX.into());
     (-high, high)
 }
 

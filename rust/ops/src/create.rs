@@ -32,7 +32,14 @@ pub fn scalar_tensor(value: Scalar) -> Result<Tensor> {
 
 /// One value everywhere.
 pub fn full(dims: &[usize], value: Scalar, dtype: DType, device: Device) -> Result<Tensor> {
+    value.check_fits(dtype)?;
     Ok(Tensor::new(Array::full(dims, value, dtype, device)?))
+}
+
+/// A number as a 0-d tensor; 16-bit floats round it.
+pub fn number(value: Scalar, dtype: DType, device: Device) -> Result<Tensor> {
+    value.check_rounds(dtype)?;
+    Ok(Tensor::new(Array::full(&[], value, dtype, device)?))
 }
 
 /// Zeros.
@@ -69,6 +76,7 @@ pub fn full_like(
     format: Option<MemoryFormat>,
 ) -> Result<Tensor> {
     let out = empty_like(x, dtype, device, format)?;
+    value.check_fits(out.dtype())?;
     array::dispatch::fill(&out.array(), value)?;
     Ok(out)
 }
@@ -189,6 +197,7 @@ fn full_op(dest: Dest<'_>, size: &[i64], value: Scalar, options: &Options) -> Re
         &shape::sizes(size)?,
         DType::F32,
     )?;
+    value.check_fits(out.dtype())?;
     dispatch::fill(&out.array(), value)?;
     Ok(out)
 }
@@ -331,5 +340,5 @@ fn strided(size: &[i64], stride: &[i64], options: &Options) -> Result<Tensor> {
 }
 
 fn of_scalar(value: Scalar, options: &Options) -> Result<Tensor> {
-    full(&[], value, options.float(), options.place())
+    number(value, options.float(), options.place())
 }

@@ -66,7 +66,7 @@ fn floating(x: &Tensor, op: &str, complex: bool) -> Result<Tensor> {
         x.dtype().type_name()
     );
     ensure!(
-        !matches!(x.dtype(), DType::F16 | DType::BF16),
+        !matches!(x.dtype(), DType::F16 | DType::BF16 | DType::C32),
         Runtime,
         "Unsupported dtype {}",
         x.dtype().type_name()

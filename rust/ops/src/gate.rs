@@ -17,6 +17,7 @@ fn row(row: &'static MapRow, dest: Dest<'_>, x: &Tensor, p: [f64; 4]) -> Result<
 
 /// A value cut twice is as if cut once, so that expanded tensors may be written to.
 fn above(dest: Dest<'_>, x: &Tensor, p: [f64; 4]) -> Result<Tensor> {
+    Scalar::Float(p[1]).check_fits(x.dtype())?;
     if let Dest::InPlace(target) = dest
         && let Some(once) = reached_once(target)?
     {

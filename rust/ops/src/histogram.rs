@@ -128,7 +128,7 @@ fn check_weight(x: &Tensor, weight: &Tensor) -> Result<()> {
 }
 
 fn c_name(x: &Tensor) -> &'static str {
-    crate::matmul::c_name(x.dtype())
+    x.dtype().c_name()
 }
 
 /// Points of as many coordinates as the last dimension has, between given edges.

@@ -56,6 +56,7 @@ impl tape::Backward for CopyBody {
 fn write_number(x: &Tensor, value: Scalar, node: &'static str) -> Result<Tensor> {
     let recorded = needs_history(&[x]);
     check_inplace(x, recorded)?;
+    value.check_fits(x.dtype())?;
     let edge = x.gradient_edge()?;
     dispatch::fill(&without_repeats(&x.array()), value)?;
     x.bump_version();

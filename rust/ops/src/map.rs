@@ -94,7 +94,6 @@ impl MapRow {
 
 /// Types and shape of a call, settled before anything runs.
 struct Plan {
-    promotion: Promotion,
     compute: DType,
     result: DType,
     dims: Dims,
@@ -149,7 +148,7 @@ fn plan(row: &MapRow, ins: &[Var], arrays: &Arrays) -> Result<Plan> {
         Out::Bool => DType::Bool,
         Out::Real => compute.to_real(),
     };
-    Ok(Plan { promotion, compute, result, dims, device: device.map_or(Device::CPU, |(d, _)| d) })
+    Ok(Plan { compute, result, dims, device: device.map_or(Device::CPU, |(d, _)| d) })
 }
 
 /// All tensors of an op lie on one device; a 0-d host tensor may go anywhere.
@@ -195,9 +194,6 @@ pub fn of2(row: &'static MapRow, a: Var, b: Var) -> Var {
 pub fn map(row: &'static MapRow, ins: &[Var], params: Params, dest: Dest<'_>) -> Result<Tensor> {
     let arrays = arrays_of(ins);
     let plan = plan(row, ins, &arrays)?;
-    if row.out == Out::Same && !matches!(dest, Dest::InPlace(_)) {
-        crate::refuse::half_complex(plan.promotion, row.op.name)?;
-    }
     match dest {
         Dest::New => {
             let out = Array::empty(

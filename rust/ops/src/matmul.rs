@@ -19,29 +19,10 @@ fn check_dtypes(a: &Tensor, b: &Tensor, op: &str) -> Result<()> {
         x == y,
         Runtime,
         "expected m1 and m2 to have the same dtype, but got: {} != {}\n  {op}: both matrices must have one dtype; got {x} and {y}",
-        c_name(x),
-        c_name(y)
+        x.c_name(),
+        y.c_name()
     );
     Ok(())
-}
-
-/// The C++ name of a dtype, as in PyTorch's message.
-pub(crate) fn c_name(dtype: base::DType) -> &'static str {
-    use base::DType as D;
-    match dtype {
-        D::Bool => "bool",
-        D::U8 => "unsigned char",
-        D::I8 => "signed char",
-        D::I16 => "short",
-        D::I32 => "int",
-        D::I64 => "long",
-        D::F16 => "c10::Half",
-        D::BF16 => "c10::BFloat16",
-        D::F32 => "float",
-        D::F64 => "double",
-        D::C64 => "c10::complex<float>",
-        D::C128 => "c10::complex<double>",
-    }
 }
 
 /// What a product is scaled by and added to: `beta * x + alpha * (a @ b)`.

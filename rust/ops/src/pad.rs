@@ -50,6 +50,7 @@ pub fn constant_pad(x: &Tensor, pad: &[i64], value: f64) -> Result<Tensor> {
     }
     let layout = Layout::in_format(&out_dims, x.layout().suggested_format())?;
     let out = Array::empty(layout, x.dtype(), x.device())?;
+    Scalar::Float(value).check_fits(x.dtype())?;
     dispatch::fill(&out, Scalar::Float(value))?;
     let (mut inner, mut source) = (out.layout().clone(), x.layout());
     for (d, [before, after]) in pairs.iter().enumerate() {

@@ -2,8 +2,7 @@
 //! is "not implemented for" the dtype it has no kernel for.
 
 use crate::map::MapRow;
-use base::promote::Promotion;
-use base::{Category, DType, Error, Kind, Result, ensure};
+use base::{Category, DType, Error, Kind, Result};
 
 /// Op, kind of number, text.
 static REFUSALS: &[(&str, Category, &str)] = &[
@@ -20,6 +19,10 @@ static REFUSALS: &[(&str, Category, &str)] = &[
     ("fmax", Category::Complex, "fmax not implemented for complex tensors."),
     ("fmin", Category::Complex, "fmin not implemented for complex tensors."),
 ];
+
+/// Arithmetic that promotion reaches with complex32 and that PyTorch does not have there, and the
+/// name of its kernel.
+static NOT_OF_HALF_COMPLEX: &[(&str, &str)] = &[("div", "div_cpu"), ("pow", "pow")];
 
 /// Activations that integers are not promoted for, and PyTorch's name of the kernel.
 static FLOAT_ONLY: &[(&str, &str)] = &[
@@ -40,25 +43,23 @@ static FLOAT_ONLY: &[(&str, &str)] = &[
 /// Fails where PyTorch does not promote integers to the default dtype.
 #[cold]
 pub fn integers(op: &str, dtype: DType) -> Result<()> {
-    let kernel = FLOAT_ONLY.iter().find(|(name, _)| *name == op);
+    listed(FLOAT_ONLY, op, dtype)
+}
+
+#[cold]
+fn listed(list: &[(&str, &str)], op: &str, dtype: DType) -> Result<()> {
+    let kernel = list.iter().find(|(name, _)| *name == op);
     kernel.map_or(Ok(()), |(_, kernel)| {
         let text = format!("\"{kernel}\" not implemented for '{}'", dtype.type_name());
         Err(Error::new(Kind::NotImplemented, text))
     })
 }
 
-/// Fails where PyTorch's result is complex32, which does not exist here.
-pub(crate) fn half_complex(promotion: Promotion, op: &str) -> Result<()> {
-    ensure!(
-        !promotion.is_half_complex(),
-        NotImplemented,
-        "\"{op}\" not implemented for 'ComplexHalf'\n  {op}: complex numbers with float16 parts are not supported; cast to float32 first"
-    );
-    Ok(())
-}
-
 /// Fails when the row has no kernel for the dtype and PyTorch words that in its own way.
 pub fn check(row: &MapRow, compute: DType) -> Result<()> {
+    if compute == DType::C32 {
+        listed(NOT_OF_HALF_COMPLEX, row.op.name, compute)?;
+    }
     if row.op.cpu[compute.compute() as usize].is_some() {
         return Ok(());
     }

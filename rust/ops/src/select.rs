@@ -38,7 +38,6 @@ pub fn where_(condition: &Tensor, a: &Var, b: &Var) -> Result<Tensor> {
         .map(|t| t.map_or_else(|| base::Layout::contiguous(&[]), Tensor::layout))
         .collect();
     let layout = base::layout::output_layout(&dims, &layouts.iter().collect::<Vec<_>>());
-    crate::refuse::half_complex(promotion, "where")?;
     let out = Array::empty(layout, promotion.result(), condition.device())?;
     let (x, y) = (tensor(a).map(Tensor::array), tensor(b).map(Tensor::array));
     dispatch::where_(&out, &condition.array(), operand(a, x.as_ref()), operand(b, y.as_ref()))?;
@@ -78,17 +77,6 @@ pub(crate) fn where_vars(condition: Var, a: Var, b: Var) -> Var {
     condition.then(|c| where_(c, &a, &b))
 }
 
-/// The C++ name of the number a dtype holds, as in PyTorch's message.
-fn number_name(dtype: DType) -> &'static str {
-    match dtype {
-        DType::U8 => "uint8_t",
-        DType::I8 => "int8_t",
-        DType::I16 => "int16_t",
-        DType::I64 => "int64_t",
-        other => crate::matmul::c_name(other),
-    }
-}
-
 /// `x[mask] = value`. An expanded element is filled where the mask holds for one of its indices.
 pub(crate) fn masked_fill_(target: &Tensor, mask: &Tensor, value: &Var) -> Result<Tensor> {
     let inputs: Vec<&Tensor> = std::iter::once(target).chain(tensor(value)).collect();
@@ -120,18 +108,21 @@ pub fn masked_fill(x: &Tensor, mask: &Tensor, value: &Var) -> Result<Tensor> {
             t.rank()
         );
     }
-    let complex = match value {
-        Var::T(t) => t.dtype().is_complex(),
-        Var::S(s) => matches!(s, base::Scalar::Complex(_)),
-        Var::Bad(error) => return Err(error.clone()),
-    };
     let dtype = x.dtype();
-    ensure!(
-        dtype.is_complex() || !complex,
-        Runtime,
-        "value cannot be converted to type {} without overflow",
-        number_name(dtype)
-    );
+    match value {
+        Var::Bad(error) => return Err(error.clone()),
+        Var::S(value) => value.check_fits(dtype)?,
+        // Elsewhere reading the number would wait for the device.
+        Var::T(t) if t.device() == base::Device::CPU => {
+            dispatch::item(&t.array())?.check_fits(dtype)?;
+        }
+        Var::T(t) => ensure!(
+            dtype.is_complex() || !t.dtype().is_complex(),
+            Runtime,
+            "value cannot be converted to type {} without overflow",
+            dtype.number_name()
+        ),
+    }
     let dims = shape::broadcast(&x.dims(), &mask.dims())?;
     let out = Array::empty_contiguous(&dims, dtype, x.device())?;
     let fill = tensor(value).map(Tensor::array);

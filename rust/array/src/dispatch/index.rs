@@ -38,6 +38,7 @@ pub fn index_select(out: &Array, x: &Array, dim: usize, index: &Array) -> Result
 
 /// `out[.., index[..], ..] = src[..]` along `dim`.
 pub fn scatter(out: &Array, dim: usize, index: &Array, src: Operand<'_>) -> Result<()> {
+    src.check_fits(out)?;
     on_device(
         out,
         |host, target| kernels::scatter(target, dim, host.view(index)?, host.operand(src)?),
@@ -54,6 +55,7 @@ pub fn scatter_reduce(
     op: ScatterOp,
     include_self: bool,
 ) -> Result<()> {
+    src.check_fits(out)?;
     on_device(
         out,
         |host, target| {
@@ -104,6 +106,7 @@ pub fn index_copy(out: &Array, dim: usize, index: &Array, src: &Array) -> Result
 
 /// `out[index[j]] = value` along `dim`.
 pub fn index_fill(out: &Array, dim: usize, index: &Array, value: Scalar) -> Result<()> {
+    value.check_fits(out.dtype())?;
     on_device(
         out,
         |host, target| kernels::index_fill(target, dim, host.view(index)?, value),
@@ -169,6 +172,7 @@ pub fn index_put(
     values: Operand<'_>,
     accumulate: bool,
 ) -> Result<()> {
+    values.check_fits(out)?;
     on_device(
         out,
         |host, target| {
@@ -204,6 +208,7 @@ pub fn take(out: &Array, x: &Array, index: &Array) -> Result<()> {
 
 /// `out.flatten()[index] = values`, or `+=`; `out` is row-major.
 pub fn put(out: &Array, index: &Array, values: Operand<'_>, accumulate: bool) -> Result<()> {
+    values.check_fits(out)?;
     on_device(
         out,
         |host, target| kernels::put(target, host.view(index)?, host.operand(values)?, accumulate),

@@ -93,6 +93,16 @@ pub enum Operand<'a> {
     Scalar(Scalar),
 }
 
+impl Operand<'_> {
+    /// Fails where `out` cannot hold the number that is written into it.
+    fn check_fits(&self, out: &Array) -> Result<()> {
+        match self {
+            Operand::Array(_) => Ok(()),
+            Operand::Scalar(value) => value.check_fits(out.dtype()),
+        }
+    }
+}
+
 /// The devices a kernel runs on.
 enum Place<'a> {
     Cpu(&'a cpu::Buffer),
@@ -209,6 +219,11 @@ pub fn fill(out: &Array, value: Scalar) -> Result<()> {
 
 /// `out[i] = a[i]` where the condition holds, else `b[i]`.
 pub fn where_(out: &Array, condition: &Array, a: Operand<'_>, b: Operand<'_>) -> Result<()> {
+    for operand in [a, b] {
+        if let Operand::Scalar(number) = operand {
+            number.check_rounds(out.dtype())?;
+        }
+    }
     overlap::check_output(out)?;
     on_device(
         out,

@@ -197,30 +197,12 @@ pub(super) fn float_digits(dtype: DType) -> Option<u32> {
 }
 
 fn float_max(dtype: DType) -> f64 {
-    match dtype {
-        DType::F16 => half::f16::MAX.to_f64(),
-        DType::BF16 => half::bf16::MAX.to_f64(),
-        DType::F32 => f32::MAX.into(),
-        _ => f64::MAX,
-    }
+    dtype.float_max().unwrap_or(f64::MAX)
 }
 
 /// The C++ spelling PyTorch's range errors use.
 fn c_name(dtype: DType) -> &'static str {
-    match dtype {
-        DType::Bool => "bool",
-        DType::U8 => "unsigned char",
-        DType::I8 => "signed char",
-        DType::I16 => "short",
-        DType::I32 => "int",
-        DType::I64 => "long int",
-        DType::F16 => "c10::Half",
-        DType::BF16 => "c10::BFloat16",
-        DType::F32 => "float",
-        DType::F64 => "double",
-        DType::C64 => "c10::complex<float>",
-        DType::C128 => "c10::complex<double>",
-    }
+    if dtype == DType::I64 { "long int" } else { dtype.c_name() }
 }
 
 /// A number with six significant digits, as C's `%g` prints it.

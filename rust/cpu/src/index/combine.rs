@@ -1,9 +1,10 @@
 //! How a value written to an indexed position combines with the one that is there.
 
+use crate::cast::CastFrom;
 use crate::math::{Number, Ordered};
-use base::{B8, Complex32, Complex64, Element, bf16, f16};
+use base::{B8, Complex32, Complex64, ComplexHalf, Element, bf16, f16};
 
-/// Sum and product of elements of any dtype: bool as or and and, 16-bit floats through f32.
+/// Sum and product of elements of any dtype: bool as or and and, 16-bit parts through f32.
 pub(super) trait Combine: Element {
     fn plus(self, other: Self) -> Self;
     fn times(self, other: Self) -> Self;
@@ -22,16 +23,20 @@ macro_rules! combine {
 combine! { u8 i8 i16 i32 i64 f32 f64 Complex32 Complex64 }
 
 macro_rules! combine_half {
-    ($($ty:ty)*) => {$(
+    ($($ty:ty => $wide:ty)*) => {$(
         impl Combine for $ty {
             #[inline(always)]
-            fn plus(self, other: Self) -> Self { <$ty>::from_f32(self.to_f32() + other.to_f32()) }
+            fn plus(self, other: Self) -> Self {
+                CastFrom::cast_from(Number::add(<$wide>::cast_from(self), <$wide>::cast_from(other)))
+            }
             #[inline(always)]
-            fn times(self, other: Self) -> Self { <$ty>::from_f32(self.to_f32() * other.to_f32()) }
+            fn times(self, other: Self) -> Self {
+                CastFrom::cast_from(Number::mul(<$wide>::cast_from(self), <$wide>::cast_from(other)))
+            }
         }
     )*};
 }
-combine_half! { f16 bf16 }
+combine_half! { f16 => f32 bf16 => f32 ComplexHalf => Complex32 }
 
 impl Combine for B8 {
     #[inline(always)]

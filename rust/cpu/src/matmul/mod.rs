@@ -47,7 +47,7 @@ pub fn matmul(
     match out.dtype() {
         DType::F32 => real::<f32>(out, a, b, alpha, addend),
         DType::F64 => real::<f64>(out, a, b, alpha, addend),
-        DType::F16 | DType::BF16 => widened(out, a, b, alpha, addend),
+        DType::F16 | DType::BF16 | DType::C32 => widened(out, a, b, alpha, addend),
         DType::C64 => complex::multiply::<f32>(out, a, b, alpha, addend),
         DType::C128 => complex::multiply::<f64>(out, a, b, alpha, addend),
         DType::U8 | DType::I8 | DType::I16 | DType::I32 | DType::I64 => {
@@ -185,7 +185,7 @@ fn through_copy(
     Ok(())
 }
 
-/// 16-bit floats: operands widened to f32, one rounding at the end.
+/// 16-bit parts: operands widened to the compute dtype, one rounding at the end.
 fn widened(
     out: ViewMut<'_>,
     a: View<'_>,
@@ -193,16 +193,17 @@ fn widened(
     alpha: Scalar,
     addend: Option<Addend<'_>>,
 ) -> Result<()> {
+    let compute = out.dtype().compute();
     let wide = |view: View<'_>| -> Result<(Buffer, Layout)> {
         let layout = base::layout::preserved_layout(&geometry(view));
-        let buffer = Buffer::uninit(layout.end() * 4)?;
-        crate::copy(buffer.view_mut(DType::F32, &layout)?, Operand::View(view))?;
+        let buffer = Buffer::uninit(layout.end() * compute.size())?;
+        crate::copy(buffer.view_mut(compute, &layout)?, Operand::View(view))?;
         Ok((buffer, layout))
     };
     let ((wide_a, layout_a), (wide_b, layout_b)) = (wide(a)?, wide(b)?);
     let layout = Layout::contiguous(out.dims());
-    let copy = Buffer::uninit(out.numel() * 4)?;
-    let target = copy.view_mut(DType::F32, &layout)?;
+    let copy = Buffer::uninit(out.numel() * compute.size())?;
+    let target = copy.view_mut(compute, &layout)?;
     let addend = match addend {
         None => None,
         Some(add) => {
@@ -210,7 +211,7 @@ fn widened(
             Some(Addend { view: target.as_view(), beta: add.beta })
         }
     };
-    let (a, b) = (wide_a.view(DType::F32, &layout_a)?, wide_b.view(DType::F32, &layout_b)?);
+    let (a, b) = (wide_a.view(compute, &layout_a)?, wide_b.view(compute, &layout_b)?);
     matmul(target, a, b, alpha, addend)?;
     crate::copy(out, Operand::View(target.as_view()))?;
     Ok(())

@@ -1,6 +1,6 @@
 //! One element of any dtype.
 
-use base::{B8, Complex32, Complex64, DType, Element, Scalar, bf16, f16};
+use base::{B8, Complex32, Complex64, ComplexHalf, DType, Element, Scalar, bf16, f16};
 
 /// An element, aligned for every dtype.
 #[derive(Clone, Copy)]
@@ -21,6 +21,7 @@ impl Value {
             DType::BF16 => Self::new::<bf16>(scalar),
             DType::F32 => Self::new::<f32>(scalar),
             DType::F64 => Self::new::<f64>(scalar),
+            DType::C32 => Self::new::<ComplexHalf>(scalar),
             DType::C64 => Self::new::<Complex32>(scalar),
             DType::C128 => Self::new::<Complex64>(scalar),
         }

@@ -57,6 +57,10 @@ macro_rules! by_dtype {
                 type $t = f64;
                 $body
             }
+            DType::C32 => {
+                type $t = base::ComplexHalf;
+                $body
+            }
             DType::C64 => {
                 type $t = base::Complex32;
                 $body
@@ -200,7 +204,7 @@ impl Values {
 /// Relative tolerance of one kernel in a dtype.
 pub fn tolerance(dtype: DType) -> f64 {
     match dtype {
-        DType::F16 => 2e-3,
+        DType::F16 | DType::C32 => 2e-3,
         DType::BF16 => 1.6e-2,
         DType::F32 | DType::C64 => 2e-5,
         _ => 1e-10,

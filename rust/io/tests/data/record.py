@@ -32,7 +32,9 @@ def main() -> None:
     torch.save(contents(), HERE / "reference.pt")
     torch.save(contents(), HERE / "legacy.pt", _use_new_zipfile_serialization=False)
     torch.manual_seed(0)
-    torch.save(torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.MaxPool1d(1)), HERE / "module.pt")
+    torch.save(
+        torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.MaxPool1d(1)), HERE / "module.pt"
+    )
 
 
 if __name__ == "__main__":
