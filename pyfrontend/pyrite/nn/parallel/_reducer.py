@@ -195,14 +195,22 @@ class Reducer:
         return Future.of(wait)
 
     def _finish(self) -> None:
-        """Backward is over: completes the buckets and gives the parameters their averages."""
+        """Backward is over: completes the buckets and gives the parameters their averages.
+
+        What this rank used has its average as soon as its bucket is there, while the next ones are
+        on their way; of the other parameters the ranks' flags tell, which travel last.
+        """
         self._active = False
         self._reductions += 1
         with no_grad():
             self._complete()
-            used = self._used()
+            answer = self._used()
             for bucket in self.buckets:
-                self._store(bucket, used)
+                self._receive(bucket)
+                self._store(bucket, lambda position: position in self._ready)
+            used = answer.wait()
+            for bucket in self.buckets:
+                self._store(bucket, lambda p: used[p] and p not in self._ready)
 
     def _complete(self) -> None:
         """Sends the buckets that wait for parameters without a gradient: these count as zero."""
@@ -221,26 +229,37 @@ class Reducer:
         elif grad is not view:
             view.copy_(grad)
 
-    def _used(self) -> list[bool]:
-        """Which parameters some rank used in this backward."""
+    def _used(self) -> Future[list[bool]]:
+        """Asks which parameters some rank used in this backward; all ranks ask together."""
         if self._used_by_any is not None:
-            return self._used_by_any
+            known = self._used_by_any
+            return Future.of(lambda: known)
         flags = _C.tensor([position in self._ready for position in range(len(self._parameters))])
         flags = flags.to(_C.uint8)
-        dist.all_reduce(flags, op=dist.ReduceOp.MAX, group=self._group)
-        used: list[bool] = flags.bool().tolist()
-        if self._options.static:
-            self._used_by_any = used
-        return used
+        work = dist.all_reduce(flags, op=dist.ReduceOp.MAX, group=self._group, async_op=True)
 
-    def _store(self, bucket: Bucket, used: Sequence[bool]) -> None:
+        def wait() -> list[bool]:
+            if work is not None:
+                work.wait()
+            used: list[bool] = flags.bool().tolist()
+            if self._options.static:
+                self._used_by_any = used
+            return used
+
+        return Future.of(wait)
+
+    def _receive(self, bucket: Bucket) -> None:
+        """Waits for a bucket's reduced gradients."""
         result = bucket.future.wait()
         bucket.future = None
         reduced = result[0] if isinstance(result, (list, tuple)) else result
         if reduced is not bucket.buffer:
             bucket.buffer.copy_(reduced.view(-1))
+
+    def _store(self, bucket: Bucket, wanted: Callable[[int], bool]) -> None:
+        """Gives the wanted ones of a bucket's parameters their averages."""
         for position, view in zip(bucket.members, bucket.views, strict=True):
-            if not used[position]:
+            if not wanted(position):
                 continue
             parameter = self._parameters[position]
             if self._options.as_views:
@@ -259,6 +278,7 @@ class Reducer:
             for index, bucket in enumerate(self.buckets):
                 bucket.buffer.zero_()
                 self._send(index)
-            self._used()
+            answer = self._used()
             for bucket in self.buckets:
                 bucket.future.wait()
+            answer.wait()
