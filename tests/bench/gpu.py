@@ -172,6 +172,10 @@ def main() -> None:
 
     small, out = torch.ones(64, device=device), torch.empty(64, device=device)
     rows.append(("add, out given (us)", issue(lambda: torch.add(small, small, out=out), index)))
+    unused = iter([torch.zeros(64, device=device) for _ in range(1 + 20 * ROW)])
+    held: list[torch.Tensor] = []  # a block that comes back would find its bind group
+    cost = issue(lambda: held.append(torch.add(small, small, out=next(unused))), index)
+    rows.append(("add, buffers never bound (us)", cost))
     for enabled in (False, True):
         gpu.set_fusion_enabled(enabled, index)
         kept: deque[torch.Tensor] = deque(maxlen=KEPT)
