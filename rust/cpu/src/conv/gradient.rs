@@ -12,6 +12,8 @@ use base::{Result, ensure};
 
 /// Elements of the window matrix a task holds.
 const WINDOWS: usize = 48 * 1024;
+/// Elements of partial sums of a filter gradient.
+const SUMS: usize = 1 << 20;
 /// Tasks aimed at, from sizes alone.
 const TASKS: usize = 16;
 
@@ -113,11 +115,13 @@ pub fn conv_weight_gradient(
     gw.finish()
 }
 
-/// Samples are shared out in parts, each with its own sum, added in order.
+/// Samples are shared out in parts, each with its own sum, added in order; input channels only where
+/// that gives too few tasks, since each block of them reads all of `g` and makes a narrow product.
 fn weight_gradient<T: Float>(plan: &Plan, operands: [In<'_, T>; 2], gw: Out<'_, T>) -> Result<()> {
-    let channels = channel_block(plan, plan.groups);
+    let most = (SUMS / gw.len().max(1)).min(plan.samples).max(1);
+    let parts = TASKS.div_ceil(plan.groups).min(most);
+    let channels = channel_block(plan, parts * plan.groups);
     let blocks = plan.in_channels.div_ceil(channels);
-    let parts = TASKS.div_ceil((plan.groups * blocks).max(1)).min(plan.samples).max(1);
     let samples = plan.samples.div_ceil(parts);
     let sums = Shared::<T>::new(if parts > 1 { parts * gw.len() } else { 0 })?;
     let sums = if parts > 1 { sums.values() } else { gw };
