@@ -30,13 +30,19 @@ fn load<T: Float, const N: usize>(
     start: usize,
     count: usize,
 ) -> [[T; BLOCK]; N] {
-    from.map(|x| {
-        let (x, mut block) = (x.part(start, count), [T::ZERO; BLOCK]);
-        for (l, value) in block.iter_mut().enumerate().take(count) {
-            *value = x.at(l);
+    let mut blocks = [[T::ZERO; BLOCK]; N];
+    for (block, x) in blocks.iter_mut().zip(from) {
+        let x = x.part(start, count);
+        if count == BLOCK {
+            // SAFETY: the part has this many elements.
+            *block = unsafe { x.ptr().cast::<[T; BLOCK]>().read() };
+        } else {
+            for (l, value) in block.iter_mut().enumerate().take(count) {
+                *value = x.at(l);
+            }
         }
-        block
-    })
+    }
+    blocks
 }
 
 /// Stores `count` elements to each array from `start`.
@@ -47,10 +53,15 @@ fn store<T: Float, const N: usize>(
     start: usize,
     count: usize,
 ) {
-    for (block, to) in blocks.iter().zip(to) {
+    for (block, to) in blocks.into_iter().zip(to) {
         let to = to.part(start, count);
-        for (l, value) in block.iter().enumerate().take(count) {
-            to.set(l, *value);
+        if count == BLOCK {
+            // SAFETY: the part has this many elements.
+            unsafe { to.ptr().cast::<[T; BLOCK]>().write(block) };
+        } else {
+            for (l, value) in block.into_iter().enumerate().take(count) {
+                to.set(l, value);
+            }
         }
     }
 }
