@@ -283,3 +283,24 @@ def test_failed_write_changes_nothing():
     with pytest.raises(RuntimeError, match="can't be cast to the desired output type"):
         torch.zeros(2, dtype=torch.int64).add_(0.5)
     assert (x.tolist(), x._version) == ([[0.0] * 3] * 2, 0)
+
+
+def test_windows_of_windows_have_each_gradient_once():
+    x = leaf([[float(i * 5 + j) for j in range(5)] for i in range(5)])
+    weight = torch.arange(9.0, dtype=torch.float64).reshape(3, 3)
+    (x.unfold(0, 3, 1).unfold(1, 3, 1) * weight).sum().backward()
+    apart = leaf(x.tolist())
+    corners = [(i, j) for i in range(3) for j in range(3)]
+    sum((apart[i : i + 3, j : j + 3] * weight).sum() for i, j in corners).backward()
+    assert x.grad.tolist() == apart.grad.tolist()
+
+
+def test_elements_that_share_a_place_share_its_gradient():
+    x = leaf([1.0, 2.0, 3.0, 4.0])
+    x.as_strided((2, 3), (1, 1)).as_strided((2, 2), (1, 1)).sum().backward()
+    assert x.grad.tolist() == [1.0, 2.0, 1.0, 0.0]
+    rows = leaf([1.0, 2.0, 3.0])
+    rows.expand(4, 3).unfold(1, 2, 1).sum().backward()
+    assert rows.grad.tolist() == [4.0, 8.0, 4.0]
+    again = lambda x: x.as_strided((2, 3), (1, 1)).as_strided((2, 2), (1, 1)) ** 3  # noqa: E731
+    assert torch.autograd.gradgradcheck(again, (leaf([1.0, 2.0, 3.0, 4.0]),))

@@ -443,19 +443,30 @@ pub fn unfold(x: &Tensor, dim: i64, size: i64, step: i64) -> Result<Tensor> {
         Runtime,
         "maximum size for tensor at dimension {d} is {n} but size is {size}"
     );
-    // A step beyond the dimension leaves one window; its stride wraps around like PyTorch's.
-    let mut to = layout.unfold(d, size as usize, 1);
-    if layout.rank() > 0 {
-        to.dims[d] = (n - size as usize) / step as usize + 1;
-        to.strides[d] = layout.strides[d].wrapping_mul(step as isize);
-    }
+    let to = windows(&layout, d, size as usize, step as usize);
     ensure!(
         to.strides.iter().all(|&stride| stride >= 0),
         Runtime,
         "as_strided: Negative strides are not supported at the moment, got strides: {:?}",
         &to.strides[..]
     );
-    Ok(as_strided_as(x, &to, "UnfoldBackward0"))
+    // The gradient lies densely, however the input lay: inputs that overlap keep places apart.
+    let from = Layout::contiguous(&layout.dims);
+    let geometry = windows(&from, d, size as usize, step as usize);
+    Ok(view_of(x, to, "UnfoldBackward0", move |g| {
+        g.then(|g| crate::strided::scatter(g, &from, &geometry))
+    }))
+}
+
+/// The windows of a geometry. A step beyond the dimension leaves one window; its stride wraps
+/// around like PyTorch's.
+fn windows(layout: &Layout, d: usize, size: usize, step: usize) -> Layout {
+    let mut to = layout.unfold(d, size, 1);
+    if layout.rank() > 0 {
+        to.dims[d] = (layout.dims[d] - size) / step + 1;
+        to.strides[d] = layout.strides[d].wrapping_mul(step as isize);
+    }
+    to
 }
 
 /// Any geometry over the same storage.
@@ -473,10 +484,8 @@ pub fn as_strided(x: &Tensor, size: &[i64], stride: &[i64], offset: Option<i64>)
 
 /// [`as_strided`] with a geometry known to be inside.
 pub(crate) fn as_strided_to(x: &Tensor, to: &Layout) -> Tensor {
-    as_strided_as(x, to, "AsStridedBackward0")
-}
-
-fn as_strided_as(x: &Tensor, to: &Layout, name: &'static str) -> Tensor {
     let (from, geometry) = (x.layout(), to.clone());
-    view_of(x, to.clone(), name, move |g| g.then(|g| crate::strided::scatter(g, &from, &geometry)))
+    view_of(x, to.clone(), "AsStridedBackward0", move |g| {
+        g.then(|g| crate::strided::scatter(g, &from, &geometry))
+    })
 }
