@@ -30,7 +30,7 @@ __all__ = [
     "set_grad_enabled",
 ]
 
-_LAZY = {"functional", "profiler"}
+_LAZY = {"forward_ad", "functional", "profiler"}
 
 
 def __getattr__(name: str) -> Any:

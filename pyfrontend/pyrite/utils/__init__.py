@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-_LAZY = {"checkpoint", "data", "dlpack", "flop_counter", "hooks", "model_zoo", "tensorboard"}
+_LAZY = {"benchmark", "checkpoint", "data", "dlpack", "flop_counter", "hooks", "model_zoo", "tensorboard"}
 
 
 def __getattr__(name: str) -> ModuleType:
