@@ -260,6 +260,22 @@ torch.full((2,),-1.,dtype=torch.uint8)
 torch.eye(2,dtype=torch.uint8).fill_diagonal_(-1)
 """
 
+FOUND_IN_PROGRAMS = """\
+F.pad(torch.ones(1, 2), (1, 1), value=True), F.dropout(torch.ones(3), True), torch.layer_norm(X, [4], eps=True)
+torch.isclose(T(1.), T(2.), rtol=True), torch.logit(T(.5), eps=False), T([1., 2.]).quantile(True), T([1., 2.]).uniform_(False, True)
+F.pad(torch.ones(1, 2), (1, 1), value=numpy.bool_(True))
+F.pad(torch.ones(1, 2), (1, 1), value='a')
+X.sum(True)
+X.cumsum(True)
+[torch.is_autocast_enabled(kind) for kind in ('cpu', 'cuda', 'mps', 'xpu', 'xla', 'hpu', 'mtia', 'ipu')]
+torch.is_autocast_enabled('meta')
+[t.stride() for t in (torch.linalg.cholesky(torch.eye(4)), torch.linalg.inv(torch.eye(4)), torch.linalg.qr(Y)[0], torch.linalg.qr(torch.ones(2, 4, 3))[0], torch.linalg.eigh(torch.eye(4))[1])]
+[t.stride() for t in torch.linalg.svd(Y, full_matrices=False)], [t.stride() for t in torch.linalg.lu_factor(torch.eye(3)[None].repeat(2, 1, 1))], torch.linalg.eig(torch.eye(3))[1].stride()
+[t.stride() for t in (torch.linalg.solve(torch.eye(4), Y), torch.linalg.solve(torch.eye(4), Y[:, 0]), torch.cholesky_solve(Y, torch.eye(4)), torch.linalg.solve_triangular(torch.eye(4), Y, upper=True), torch.linalg.lu_solve(*torch.linalg.lu_factor(torch.eye(4)), Y))]
+[t.stride() for t in (torch.matrix_exp(torch.eye(3)), torch.linalg.pinv(Y), torch.linalg.lu(torch.eye(3))[1], torch.cholesky_inverse(torch.eye(3)), torch.linalg.householder_product(torch.eye(3), T([1., 1, 1])), torch.linalg.ldl_factor(torch.eye(3))[0])]
+torch.randn_like(torch.linalg.inv(torch.eye(3)))
+"""
+
 
 if __name__ == "__main__":
     require_reference()
@@ -269,3 +285,4 @@ if __name__ == "__main__":
     record("fitting", FITTING)
     record("deprecated", DEPRECATED)
     record("foreach", FOREACH)
+    record("found_in_programs", FOUND_IN_PROGRAMS)

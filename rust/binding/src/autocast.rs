@@ -20,10 +20,16 @@ const NO_SWITCH: &str =
     "unknown device type for autocast in get_autocast_dispatch_key_from_device_type";
 const NO_DTYPE: &str = "unsupported scalarType";
 
+/// Types of devices that PyTorch knows and Pyrite has none of: nothing is cast there.
+const ELSEWHERE: [&str; 7] = ["xpu", "xla", "hpu", "ipu", "mtia", "maia", "privateuseone"];
+
 /// Whether ops on this type of device are cast; CUDA without one.
 #[pyfunction]
 #[pyo3(signature = (device_type="cuda"))]
 fn is_autocast_enabled(device_type: &str) -> PyResult<bool> {
+    if ELSEWHERE.contains(&device_type) {
+        return Ok(false);
+    }
     Ok(autocast::is_enabled(kind(device_type, NO_SWITCH)?))
 }
 

@@ -104,7 +104,7 @@ pub fn argument(value: &Bound<'_, PyAny>, ty: Type) -> Option<Value> {
         Type::Scalar => number(value).or_else(|| tensor_number(value)).map(Value::Scalar),
         Type::Int => int(value).map(|v| Value::Scalar(Scalar::Int(v))),
         Type::Float => match number(value).or_else(|| tensor_number(value))? {
-            Scalar::Complex(_) | Scalar::Bool(_) => None,
+            Scalar::Complex(_) => None,
             s => Some(Value::Scalar(Scalar::Float(s.to_f64()))),
         },
         Type::Bool => value.cast::<PyBool>().ok().map(|v| Value::Scalar(Scalar::Bool(v.is_true()))),

@@ -84,7 +84,7 @@ fn exponential(a: &Tensor) -> Result<Tensor> {
     for _ in 0..squarings as usize {
         result = result.mm(&result);
     }
-    cast::to_dtype(&result.tensor()?, a.dtype())
+    create::contiguous(&cast::to_dtype(&result.tensor()?, a.dtype())?)
 }
 
 /// The product of `n` copies, of the inverse for a negative n.

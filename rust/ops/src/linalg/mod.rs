@@ -94,7 +94,8 @@ pub(crate) fn check_kernel(x: &Tensor, kernel: &str) -> Result<()> {
     Ok(())
 }
 
-/// New arrays of these sizes and dtypes, filled by a decomposition of `ins`.
+/// New arrays of these sizes and dtypes, filled by a decomposition of `ins`. Matrices lie column by
+/// column, as LAPACK leaves them: what draws random numbers into their like depends on it.
 pub(crate) fn decompose(
     kind: Decomposition,
     ins: &[&Tensor],
@@ -106,7 +107,17 @@ pub(crate) fn decompose(
         .map(|(dims, dtype)| Array::empty_contiguous(dims, *dtype, ins[0].device()))
         .collect::<Result<Vec<_>>>()?;
     dispatch::linalg::decompose(kind, &outs, &arrays.iter().collect::<Vec<_>>())?;
-    Ok(outs)
+    let rank = ins[0].rank();
+    outs.into_iter()
+        .map(|out| if out.dims().len() == rank { by_columns(&out) } else { Ok(out) })
+        .collect()
+}
+
+/// The same matrices, column by column in memory.
+fn by_columns(x: &Array) -> Result<Array> {
+    let rank = x.dims().len();
+    let turned = x.view(x.layout().transpose(rank - 2, rank - 1)).copied()?;
+    Ok(turned.view(turned.layout().transpose(rank - 2, rank - 1)))
 }
 
 /// The results of an op that has exactly `N`.
