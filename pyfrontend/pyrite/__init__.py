@@ -35,7 +35,9 @@ from pyrite._C import (
 from pyrite._checks import *
 from pyrite._foreach import *
 from pyrite._lowrank import *
+from pyrite._removed import *
 from pyrite._size import Size as Size
+from pyrite._symbolic import *
 from pyrite._unbuilt_dtypes import *
 from pyrite._unbuilt_layouts import *
 from pyrite._typename import typename as typename
@@ -68,8 +70,10 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
     from pyrite import (
         __config__ as __config__,
         _dynamo as _dynamo,
+        _ops as _ops,
         accelerator as accelerator,
         amp as amp,
+        ao as ao,
         autograd as autograd,
         backends as backends,
         compat as compat,
@@ -95,6 +99,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         ops as ops,
         optim as optim,
         profiler as profiler,
+        quantization as quantization,
         serialization as serialization,
         signal as signal,
         sparse as sparse,
@@ -128,9 +133,10 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
 
 _LAZY = frozenset(
     """
-    __config__ _dynamo accelerator amp autograd backends compat compiler cpu cuda datasets
+    __config__ _dynamo _ops accelerator amp ao autograd backends compat compiler cpu cuda datasets
     distributed distributions fft func fx gpu hub jit library linalg masked mps multiprocessing nn
-    onnx ops optim profiler serialization signal sparse special testing types utils version xpu
+    onnx ops optim profiler quantization serialization signal sparse special testing types utils
+    version xpu
     """.split()
 )
 _FROM = {
@@ -152,6 +158,7 @@ _FROM = {
 }
 
 _install_metadata()
+del _ops  # the core's list of ops; the module of that name loads on first use
 
 if not TYPE_CHECKING:  # else any name would pass
 

@@ -152,7 +152,12 @@ def _get_tracing_state() -> None:
     """What the TorchScript tracer records now: nothing, there is none."""
 
 
-for _native in (_log_api_usage_once, _get_tracing_state):
+def _are_functorch_transforms_active() -> bool:
+    """Whether tensors may be wrapped by `func`: never, its transforms work on ordinary ones."""
+    return False
+
+
+for _native in (_log_api_usage_once, _get_tracing_state, _are_functorch_transforms_active):
     setattr(_C, _native.__name__, _native)
 
 

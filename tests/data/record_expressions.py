@@ -274,6 +274,18 @@ torch.is_autocast_enabled('meta')
 [t.stride() for t in (torch.linalg.solve(torch.eye(4), Y), torch.linalg.solve(torch.eye(4), Y[:, 0]), torch.cholesky_solve(Y, torch.eye(4)), torch.linalg.solve_triangular(torch.eye(4), Y, upper=True), torch.linalg.lu_solve(*torch.linalg.lu_factor(torch.eye(4)), Y))]
 [t.stride() for t in (torch.matrix_exp(torch.eye(3)), torch.linalg.pinv(Y), torch.linalg.lu(torch.eye(3))[1], torch.cholesky_inverse(torch.eye(3)), torch.linalg.householder_product(torch.eye(3), T([1., 1, 1])), torch.linalg.ldl_factor(torch.eye(3))[0])]
 torch.randn_like(torch.linalg.inv(torch.eye(3)))
+torch.cuda._initialized, torch._C._are_functorch_transforms_active(), torch._ops.ops is torch.ops
+[isinstance(n, kind) for n in (1, 1.0, True) for kind in (torch.SymInt, torch.SymFloat, torch.SymBool)]
+torch.sym_int(3.7), torch.sym_int(-3.7), torch.sym_float(2), torch.sym_not(1), torch.sym_not(False)
+torch.solve(X, X)
+torch.lstsq(X, X)
+torch.eig(X)
+torch.symeig(X)
+torch.matrix_rank(X)
+X.solve(X)
+X.lstsq(X)
+X.eig()
+X.symeig(eigenvectors=True)
 """
 
 

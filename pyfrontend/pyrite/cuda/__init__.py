@@ -8,6 +8,8 @@ way, but for `PYRITE_CUDA_ALIAS=cpu:N`: then there are N devices, places on the 
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import amp
 from .devices import (
     can_device_access_peer,
@@ -120,3 +122,10 @@ __all__ = [
     "stream",
     "synchronize",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`_initialized`, which programs read instead of calling `is_initialized`."""
+    if name == "_initialized":
+        return is_initialized()
+    raise AttributeError(f"module 'torch.cuda' has no attribute '{name}'")

@@ -120,6 +120,7 @@ class TracerWarning(Warning):
 ScriptModule = door_class("jit.ScriptModule", _MISSING)
 RecursiveScriptModule = door_class("jit.RecursiveScriptModule", _MISSING)
 ScriptFunction = door_class("jit.ScriptFunction", _MISSING)
+_get_trace_graph = door_function("jit._get_trace_graph", _MISSING)
 freeze = door_function("jit.freeze", _MISSING)
 load = door_function("jit.load", _MISSING)
 optimize_for_inference = door_function("jit.optimize_for_inference", _MISSING)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-_LAZY = {"benchmark", "checkpoint", "data", "dlpack", "flop_counter", "hooks", "model_zoo", "tensorboard"}
+_LAZY = frozenset(
+    "benchmark checkpoint data dlpack flop_counter hooks model_zoo tensorboard".split()
+)
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -1,0 +1,5 @@
+"""The older name of `pyrite.ao.quantization.qconfig`."""
+
+from __future__ import annotations
+
+from pyrite.ao.quantization.qconfig import *
