@@ -21,8 +21,9 @@ use std::time::Instant;
 
 /// Payload of a small collective, beside its header.
 pub const SMALL: usize = 16 << 10;
-/// Bytes of a large one that are staged at once.
-pub const CHUNK: usize = 512 << 10;
+/// Bytes of a large one that are staged at once, where every rank has a core, and where ranks share
+/// cores with their caches.
+const CHUNKS: [usize; 2] = [512 << 10, 128 << 10];
 /// A rank's words, alone on their cache lines.
 const LINE: usize = 128;
 const SLOT: usize = 256 + SMALL;
@@ -41,6 +42,8 @@ pub struct Arena {
     length: usize,
     world: usize,
     rank: usize,
+    /// Bytes of a large collective that are staged at once.
+    pub chunk: usize,
     posted: u32,
     /// The collective of the last step, if not all ranks' descriptions of it have been compared.
     pub unread: Option<Call>,
@@ -50,20 +53,22 @@ pub struct Arena {
 unsafe impl Send for Arena {}
 
 impl Arena {
-    fn length(world: usize) -> usize {
-        world * LINE + 2 * world * SLOT + 2 * (world + 1) * CHUNK
+    fn length(world: usize, chunk: usize) -> usize {
+        world * LINE + 2 * world * SLOT + 2 * (world + 1) * chunk
     }
 
     /// Maps memory that all ranks share; None where that is not possible for one of them.
     pub fn agree(session: &mut Session<'_>) -> Result<Option<Arena>> {
         let (rank, world) = (session.rank(), session.world());
-        let mut name = [0u8; NAME];
-        let made = if rank == 0 { make(world, &mut name) } else { None };
-        talk(session, Op::Broadcast, &mut name)?;
-        let text = std::str::from_utf8(&name).unwrap_or_default();
+        let mut plan = [0u8; NAME + 1];
+        let crowded = !session.wire.patience.spins;
+        let made = if rank == 0 { make(world, crowded, &mut plan) } else { None };
+        talk(session, Op::Broadcast, &mut plan)?;
+        let chunk = CHUNKS[usize::from(plan[NAME] != 0)];
+        let text = std::str::from_utf8(&plan[..NAME]).unwrap_or_default();
         let file =
             if rank == 0 { made } else { shm::open(text, shm::OFlags::RDWR, Mode::empty()).ok() };
-        let arena = file.and_then(|file| Arena::map(file, rank, world));
+        let arena = file.and_then(|file| Arena::map(file, rank, world, chunk));
         let mut vote = [u8::from(arena.is_some())];
         let counted = talk(session, Op::AllReduce, &mut vote);
         if rank == 0 {
@@ -73,13 +78,14 @@ impl Arena {
         counted.map(|()| arena.filter(|_| vote == [1]))
     }
 
-    fn map(file: OwnedFd, rank: usize, world: usize) -> Option<Arena> {
-        let length = Arena::length(world);
+    fn map(file: OwnedFd, rank: usize, world: usize, chunk: usize) -> Option<Arena> {
+        let length = Arena::length(world, chunk);
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping at an address of the system's choice, of a file of this length.
         let start =
             unsafe { mmap(std::ptr::null_mut(), length, access, MapFlags::SHARED, file, 0) };
-        Some(Arena { start: start.ok()?.cast(), length, world, rank, posted: 0, unread: None })
+        let start = start.ok()?.cast();
+        Some(Arena { start, length, world, rank, chunk, posted: 0, unread: None })
     }
 
     fn part(&self, offset: usize, length: usize) -> View {
@@ -103,7 +109,7 @@ impl Arena {
     /// A rank's stage for a large collective, or (for `world`) the result's; two take turns.
     pub fn stage(&self, rank: usize, turn: u32) -> View {
         let place = 2 * rank + (turn & 1) as usize;
-        self.part(self.world * LINE + 2 * self.world * SLOT + place * CHUNK, CHUNK)
+        self.part(self.world * LINE + 2 * self.world * SLOT + place * self.chunk, self.chunk)
     }
 
     /// The number of this rank's next step.
@@ -149,14 +155,21 @@ impl Drop for Arena {
     }
 }
 
-/// Makes the file, with a name that nobody can guess.
-fn make(world: usize, name: &mut [u8; NAME]) -> Option<OwnedFd> {
+/// Makes the file, with a name that nobody can guess; `plan` is what the others need to know.
+fn make(world: usize, crowded: bool, plan: &mut [u8; NAME + 1]) -> Option<OwnedFd> {
     let random = secret::nonce().ok()?;
-    name.copy_from_slice(format!("/pyrite-{}", secret::hex(&random)).as_bytes());
-    let text = std::str::from_utf8(name).ok()?;
+    let text = format!("/pyrite-{}", secret::hex(&random));
+    plan[..NAME].copy_from_slice(text.as_bytes());
+    plan[NAME] = u8::from(crowded);
     let flags = shm::OFlags::CREATE | shm::OFlags::EXCL | shm::OFlags::RDWR;
-    let file = shm::open(text, flags, Mode::RUSR | Mode::WUSR).ok()?;
-    fallocate(&file, FallocateFlags::empty(), 0, Arena::length(world) as u64).ok()?;
+    let file = shm::open(text.as_str(), flags, Mode::RUSR | Mode::WUSR).ok()?;
+    fallocate(
+        &file,
+        FallocateFlags::empty(),
+        0,
+        Arena::length(world, CHUNKS[usize::from(crowded)]) as u64,
+    )
+    .ok()?;
     Some(file)
 }
 
@@ -205,9 +218,7 @@ fn wait_for(session: &mut Session<'_>, peers: &[usize], idle: &mut Idle) -> Resu
             patience.learn(waited);
             return Ok(());
         }
-        if patience.lasts(waited) {
-            (0..16).for_each(|_| std::hint::spin_loop());
-        } else if !arena.sleep(peers[0]) && waited > SLICE {
+        if !patience.pass(waited) && !arena.sleep(peers[0]) && waited > SLICE {
             let late: Vec<usize> =
                 peers.iter().copied().filter(|&peer| !arena.reached(peer)).collect();
             session.look_around(idle, &late)?;

@@ -1,7 +1,7 @@
 //! Layer 1: processes that compute together. Knows bytes and dtypes; no tensor, no Python.
 //!
 //! From the bottom: [`secret`] and [`handshake`] (who may connect), [`address`] and [`mesh`] (the
-//! connections), [`frame`] and [`control`] (heartbeats, verdicts), [`call`], [`view`] and [`wire`]
+//! connections), [`frame`] and [`control`] (heartbeats, verdicts), [`call`], [`view`], [`patience`] and [`wire`]
 //! (bytes of a collective), [`message`] (between two ranks), [`collective`] and [`reduce`] (algorithms), [`group`] and [`work`]
 //! (queue and threads), [`store`] (where ranks find each other).
 //!
@@ -19,6 +19,7 @@ pub mod group;
 pub mod handshake;
 pub mod mesh;
 pub mod message;
+pub mod patience;
 pub mod reduce;
 pub mod secret;
 pub mod store;

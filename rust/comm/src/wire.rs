@@ -9,6 +9,7 @@ use crate::control::Control;
 use crate::frame::AbortKind;
 use crate::handshake::waits;
 use crate::mesh::Streams;
+use crate::patience::Patience;
 use crate::view::{Scratch, View};
 use crate::{Error, Pause, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,45 +21,8 @@ use std::time::{Duration, Instant};
 const INLINE: usize = 4096;
 /// Longest sleep of a waiting call.
 pub const SLICE: Duration = Duration::from_millis(50);
-/// Spinning longer than this takes time from threads that compute; `sched_yield` takes even more.
-const SPIN: Duration = Duration::from_micros(5);
-/// What waking a sleeper costs, with a margin: where waits are shorter, sleeping only adds to them.
-const WAKE: Duration = Duration::from_micros(100);
-/// Within a collective the others work on the same chunk: they come, unless something else has their
-/// core. Sleeping here makes the next wait a long one as well, for everybody.
-const CHUNK_TIME: Duration = Duration::from_micros(500);
 /// A call that waits this long tells the others what it waits in.
 const IMPATIENCE: Duration = Duration::from_millis(300);
-
-/// How long a wait begins with spinning, if at all: every local rank needs a core of its own for it.
-#[derive(Default)]
-pub struct Patience {
-    /// Spinning takes nobody's core.
-    pub spins: bool,
-    /// The thread that waits has nothing else to do: no computation goes on beside it.
-    pub alone: bool,
-    /// All ranks are known to be in the collective.
-    pub inside: bool,
-    /// The last wait was shorter than a sleep and a waking.
-    short: bool,
-}
-
-impl Patience {
-    /// Whether to go on spinning after having waited this long.
-    pub fn lasts(&self, waited: Duration) -> bool {
-        let limit = match self {
-            Patience { alone: true, inside: true, .. } => CHUNK_TIME,
-            Patience { alone: true, short: true, .. } => WAKE,
-            _ => SPIN,
-        };
-        self.spins && waited < limit
-    }
-
-    /// Notes how long a wait took in the end.
-    pub fn learn(&mut self, waited: Duration) {
-        self.short = waited < WAKE;
-    }
-}
 
 /// The connections for data, and how far each has come.
 pub struct Wire {
@@ -95,7 +59,7 @@ impl Wire {
         let world = streams.len();
         let links = vec![Link::default(); world];
         let scratch = Scratch::default();
-        let patience = Patience { spins: spin, ..Patience::default() };
+        let patience = Patience::new(spin);
         Wire {
             rank: control.rank,
             world,
@@ -318,8 +282,7 @@ impl Session<'_> {
     pub fn wait(&mut self, idle: &mut Idle, wanted: &[(usize, PollFlags)]) -> Result<()> {
         let now = Instant::now();
         let since = *idle.since.get_or_insert(now);
-        if self.wire.patience.lasts(now - since) {
-            (0..16).for_each(|_| std::hint::spin_loop());
+        if self.wire.patience.pass(now - since) {
             return Ok(());
         }
         let mut fds = Vec::with_capacity(wanted.len());

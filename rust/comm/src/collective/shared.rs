@@ -7,7 +7,7 @@
 
 use super::direct::others;
 use super::share;
-use crate::arena::{CHUNK, SMALL, meet, ready};
+use crate::arena::{SMALL, meet, ready};
 use crate::call::{Call, Header, Op};
 use crate::reduce::{Reduce, fold};
 use crate::view::View;
@@ -30,9 +30,10 @@ pub fn all_reduce(session: &mut Session<'_>, buffer: View) -> Result<()> {
         });
     }
     let (rank, world, everybody) = (session.rank(), session.world(), others(session));
-    let piece = |start: usize| cut(buffer, &(start..start + CHUNK));
-    for start in (0..length + CHUNK).step_by(CHUNK) {
-        let (next, staged) = (piece(start), piece(start.saturating_sub(CHUNK)));
+    let chunk = chunk(session);
+    let piece = |start: usize| cut(buffer, &(start..start + chunk));
+    for start in (0..length + chunk).step_by(chunk) {
+        let (next, staged) = (piece(start), piece(start.saturating_sub(chunk)));
         let number = step(session, &everybody, start == 0, |session, number| {
             if start > 0 {
                 fold_share(session, staged, number);
@@ -77,7 +78,7 @@ pub(super) fn walk(
 ) -> Result<()> {
     let small = length * parts <= SMALL;
     // Whole elements of every dtype.
-    let piece = if small { length } else { CHUNK / parts / 64 * 64 };
+    let piece = if small { length } else { chunk(session) / parts / 64 * 64 };
     let sources = sources(session);
     let mut range = 0..piece.min(length);
     loop {
@@ -177,6 +178,11 @@ pub(super) fn combine_all(session: &Session<'_>, into: View, parts: &[View]) {
 pub(super) fn cut(view: View, range: &Range<usize>) -> View {
     let start = range.start.min(view.len());
     view.part(start, range.end.min(view.len()) - start)
+}
+
+/// What is staged at once.
+fn chunk(session: &Session<'_>) -> usize {
+    session.wire.arena.as_ref().map_or(SMALL, |arena| arena.chunk)
 }
 
 /// A rank's slot; empty without shared memory.
