@@ -44,7 +44,9 @@ impl Patience {
     /// Passes a moment of a wait that has taken this long; false if it is time to sleep.
     pub fn pass(&mut self, waited: Duration) -> bool {
         let limit = match self {
-            Patience { alone: true, inside: true, .. } => CHUNK_TIME,
+            // A computation beside it gets the core that is yielded.
+            Patience { alone: true, inside: true, .. }
+            | Patience { spins: false, inside: true, .. } => CHUNK_TIME,
             Patience { alone: true, short: true, .. } => WAKE,
             _ => SPIN,
         };
@@ -98,5 +100,7 @@ mod tests {
         assert!(patience.pass(Duration::ZERO) && !patience.pass(SPIN));
         patience.alone = true;
         assert!(patience.pass(SPIN));
+        let mut patience = Patience { inside: true, ..Patience::new(false) };
+        assert!(patience.pass(SPIN), "yielding takes nothing from it");
     }
 }
