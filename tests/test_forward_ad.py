@@ -39,6 +39,14 @@ def test_tangent_is_the_product_with_the_jacobian(level, f):
     assert not tangent.requires_grad
 
 
+def test_a_dual_tensor_gives_its_tangent_back(level):
+    tangent = torch.tensor([3.0, 4.0])
+    x = fwd.make_dual(torch.tensor([1.0, 2.0]), tangent)
+    assert fwd.unpack_dual(x).tangent is tangent
+    x.mul_(2)
+    assert fwd.unpack_dual(x).tangent.tolist() == [6.0, 8.0]
+
+
 def test_two_directions_add_up(level):
     a = fwd.make_dual(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 0.0]))
     b = fwd.make_dual(torch.tensor([3.0, 4.0]), torch.tensor([0.0, 1.0]))

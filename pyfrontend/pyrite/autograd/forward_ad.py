@@ -29,10 +29,14 @@ _levels: list[_Level] = []  # those that are open
 
 
 class _Level:
-    """The dual tensors with their directions, and the leaves that were made for them."""
+    """The directions, each with the tensor to differentiate by and the dual tensor made of it.
+
+    They are two, so that a write to the dual tensor is part of what is differentiated.
+    """
 
     def __init__(self) -> None:
-        self.duals: list[tuple[Tensor, Tensor]] = []
+        self.origins: list[tuple[Tensor, Tensor]] = []
+        self.duals: list[Tensor] = []
         self.leaves: set[int] = set()
 
     def without_history(self, tensor: Tensor) -> Tensor:
@@ -132,12 +136,14 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
         raise NotImplementedError(
             "make_dual: directions follow the recorded graph, and nothing is recorded in no_grad"
         )
-    origin = tensor
-    if not tensor.requires_grad:
+    if tensor.requires_grad:
+        origin = tensor.clone()
+    else:
         origin = tensor.detach().requires_grad_()
         _levels[-1].leaves.add(id(origin))
-    dual = origin.clone()  # no leaf, so it may be written
-    _levels[-1].duals.append((dual, tangent))
+    dual = origin.clone()
+    _levels[-1].origins.append((origin, tangent))
+    _levels[-1].duals.append(dual)
     return dual
 
 
@@ -149,21 +155,24 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     if (len(_levels) - 1 if level is None else level) < 0 or not tensor.requires_grad:
         return UnpackedDualTensor(tensor, None)
     here = _levels[-1]
+    for dual, (_, given) in zip(here.duals, here.origins, strict=True):
+        if dual is tensor and tensor._version == 0:  # nothing has written to it
+            return UnpackedDualTensor(here.without_history(tensor), given)
     with enable_grad():
-        tangent = _product(tensor, here.duals)
+        tangent = _product(tensor, here.origins)
     if tangent is not None:
         tangent = here.without_history(tangent)
     return UnpackedDualTensor(here.without_history(tensor), tangent)
 
 
-def _product(tensor: Tensor, duals: list[tuple[Tensor, Tensor]]) -> Tensor | None:
-    """The Jacobian of `tensor` times the directions; None where it depends on none of `duals`."""
-    if not duals:
+def _product(tensor: Tensor, origins: list[tuple[Tensor, Tensor]]) -> Tensor | None:
+    """The Jacobian of `tensor` times the directions; None where it depends on none of `origins`."""
+    if not origins:
         return None
     vector = pyrite.zeros_like(tensor).requires_grad_()
-    inputs = [dual for dual, _ in duals]
+    inputs = [origin for origin, _ in origins]
     found = grad([tensor], inputs, [vector], create_graph=True, allow_unused=True)
-    pairs = [(g, tangent) for g, (_, tangent) in zip(found, duals, strict=True) if g is not None]
+    pairs = [(g, tangent) for g, (_, tangent) in zip(found, origins, strict=True) if g is not None]
     if not pairs:
         return None
     live = [(g, tangent) for g, tangent in pairs if g.requires_grad]
