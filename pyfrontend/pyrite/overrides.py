@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite._doors import door_class
 
 __all__ = [
     "BaseTorchFunctionMode",
@@ -159,6 +160,8 @@ def _are_functorch_transforms_active() -> bool:
 
 for _native in (_log_api_usage_once, _get_tracing_state, _are_functorch_transforms_active):
     setattr(_C, _native.__name__, _native)
+for _name in ("Block", "Graph", "Value"):  # parts of TorchScript programs, named in annotations
+    setattr(_C, _name, door_class(f"_C.{_name}", "TorchScript compiler"))
 
 
 def public_module(func: Any) -> str:

@@ -277,6 +277,7 @@ torch.randn_like(torch.linalg.inv(torch.eye(3)))
 torch.cuda._initialized, torch._C._are_functorch_transforms_active(), torch._ops.ops is torch.ops
 [isinstance(n, kind) for n in (1, 1.0, True) for kind in (torch.SymInt, torch.SymFloat, torch.SymBool)]
 torch.sym_int(3.7), torch.sym_int(-3.7), torch.sym_float(2), torch.sym_not(1), torch.sym_not(False)
+[isinstance(getattr(torch._C, name), type) for name in ('Graph', 'Block', 'Value')]
 torch.solve(X, X)
 torch.lstsq(X, X)
 torch.eig(X)
