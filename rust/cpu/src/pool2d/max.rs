@@ -45,7 +45,7 @@ fn run(out: ViewMut<'_>, indices: Option<ViewMut<'_>>, x: View<'_>, plan: &Plan)
         parallel_chunks(plan.planes, rows_per_task(from + to), &|first, last| {
             for p in first..last {
                 let at = at.map(|at| at.part(p * to, to));
-                plane(plan, x.part(p * from, from), y.part(p * to, to), at);
+                plane(plan, x.part(p * from, x.len() - p * from), y.part(p * to, to), at);
             }
         });
     });
@@ -53,7 +53,8 @@ fn run(out: ViewMut<'_>, indices: Option<ViewMut<'_>>, x: View<'_>, plan: &Plan)
     y.finish()
 }
 
-/// A plane: rows of whole windows side by side, the clipped ones at the borders one by one.
+/// A plane, the first of `x`: rows of whole windows side by side, the clipped ones at the borders
+/// one by one.
 fn plane<T: Ordered>(plan: &Plan, x: In<'_, T>, y: Out<'_, T>, at: Option<Out<'_, i64>>) {
     let [depths, heights, widths] = &plan.windows;
     let (inner, stride) = whole_windows(widths);
@@ -116,54 +117,87 @@ fn window<T: Ordered>(
 }
 
 /// Windows of a row computed at a time.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 
-/// `count` elements `stride` apart.
+/// The first [`BLOCK`] elements `stride` apart, zeros where `x` has no more.
 #[inline(always)]
-fn strided<T: Ordered>(x: In<'_, T>, stride: usize, count: usize) -> [T; BLOCK] {
-    let from = x.part(0, (count - 1) * stride + 1).ptr();
+fn strided<T: Ordered>(x: In<'_, T>, stride: usize) -> [T; BLOCK] {
     let mut block = [T::ZERO; BLOCK];
-    for (l, value) in block.iter_mut().enumerate().take(count) {
-        // SAFETY: `l * stride` is inside the part taken above.
-        *value = unsafe { from.add(l * stride).read() };
+    if (BLOCK - 1) * stride < x.len() {
+        for (l, value) in block.iter_mut().enumerate() {
+            // SAFETY: the last of them is inside, as just seen.
+            *value = unsafe { x.ptr().add(l * stride).read() };
+        }
+    } else {
+        for (l, value) in block.iter_mut().enumerate().take(x.len().div_ceil(stride)) {
+            *value = x.at(l * stride);
+        }
     }
     block
 }
 
 simd! {
+    /// Windows of `x`, which may go on beyond the plane: blocks are read whole, and of the last one
+    /// only the part that `y` has room for is kept.
     unsafe fn windows_of_row[T: Ordered](
         x: In<'_, T>, offsets: &[usize], stride: usize, y: Out<'_, T>, at: Option<Out<'_, i64>>
     ) {
-        let n = y.len();
-        for start in (0..n).step_by(BLOCK) {
-            let count = BLOCK.min(n - start);
-            let mut max = [T::ZERO; BLOCK];
-            let mut best = [0u32; BLOCK];
-            for (k, &offset) in offsets.iter().enumerate() {
-                let from = offset + start * stride;
-                let x = x.part(from, x.len() - from);
-                let values = match stride {
-                    1 => strided(x, 1, count),
-                    2 => strided(x, 2, count),
-                    _ => strided(x, stride, count),
-                };
-                let moved = (offset - offsets[0]) as u32;
-                for l in 0..BLOCK {
-                    let taken = k == 0 || values[l] > max[l] || values[l].is_nan();
-                    max[l] = if taken { values[l] } else { max[l] };
-                    best[l] = if taken { moved } else { best[l] };
-                }
+        // The usual strides as constants: their loads become vectors and shuffles.
+        match stride {
+            1 => blocks_of_row(x, offsets, 1, y, at),
+            2 => blocks_of_row(x, offsets, 2, y, at),
+            _ => blocks_of_row(x, offsets, stride, y, at),
+        }
+    }
+}
+
+#[inline(always)]
+fn blocks_of_row<T: Ordered>(
+    x: In<'_, T>,
+    offsets: &[usize],
+    stride: usize,
+    y: Out<'_, T>,
+    at: Option<Out<'_, i64>>,
+) {
+    let n = y.len();
+    for start in (0..n).step_by(BLOCK) {
+        let count = BLOCK.min(n - start);
+        let mut max = [T::ZERO; BLOCK];
+        let mut best = [0u32; BLOCK];
+        for (k, &offset) in offsets.iter().enumerate() {
+            let from = offset + start * stride;
+            let values = strided(x.part(from, x.len() - from), stride);
+            let (first, moved) = (k == 0, (offset - offsets[0]) as u32);
+            for l in 0..BLOCK {
+                // No `||`: a branch would keep the loop from vectorising.
+                let (above, nan) = (values[l] > max[l], values[l].is_nan());
+                let taken = first | above | nan;
+                max[l] = if taken { values[l] } else { max[l] };
+                best[l] = if taken { moved } else { best[l] };
             }
-            let (y, first) = (y.part(start, count), offsets[0] + start * stride);
-            for (l, max) in max.iter().enumerate().take(count) {
-                y.set(l, *max);
+        }
+        store(max, y.part(start, count));
+        if let Some(at) = at {
+            let first = offsets[0] + start * stride;
+            let mut places = [0i64; BLOCK];
+            for l in 0..BLOCK {
+                places[l] = (first + l * stride) as i64 + i64::from(best[l]);
             }
-            if let Some(at) = at {
-                let at = at.part(start, count);
-                for (l, best) in best.iter().enumerate().take(count) {
-                    at.set(l, (first + l * stride) as i64 + i64::from(*best));
-                }
-            }
+            store(places, at.part(start, count));
+        }
+    }
+}
+
+/// Stores as many of the block's elements as there are in `to`.
+#[inline(always)]
+fn store<T: Copy>(block: [T; BLOCK], to: Out<'_, T>) {
+    if to.len() == BLOCK {
+        for (l, value) in block.iter().enumerate() {
+            to.set(l, *value);
+        }
+    } else {
+        for (l, value) in block.iter().enumerate().take(to.len()) {
+            to.set(l, *value);
         }
     }
 }
