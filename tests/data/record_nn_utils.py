@@ -147,9 +147,9 @@ FORMS = [
     after(LINEAR, f"{Z}.orthogonal(m, orthogonal_map='nope')", then="m"),
     after(LINEAR, f"{Z}.orthogonal(m, 'bias')", then="m"),
     after(
-        "torch.nn.Linear(4, 2)",
+        "torch.nn.Linear(4, 2).double()",  # ill-conditioned: its digits need float64
         f"{Z}.orthogonal(m)",
-        "m(torch.arange(4.)).square().sum().backward()",
+        "m(torch.arange(4.).double()).square().sum().backward()",
         then="m.parametrizations.weight.original.grad",
     ),
 ]
