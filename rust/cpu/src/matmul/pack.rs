@@ -3,6 +3,7 @@
 //! height.
 
 use super::tile::{BLOCK, Kernel, Multiply};
+use std::ops::Range;
 
 /// A matrix by pointer and steps: element (i, j) at `ptr + i * row + j * col`.
 #[derive(Clone, Copy)]
@@ -80,6 +81,10 @@ pub(crate) unsafe fn pack_right<T: Multiply>(
     }
 }
 
+/// Steps of k that are packed for all panels before the next ones: their rows of a transposed `a`
+/// stay in the first-level cache while one panel after another takes its part of them.
+const STEPS: usize = 8;
+
 /// Packs `a[rows x k]` to panels of `height` rows, each `[k x height]`; the last panel keeps its
 /// own number of rows with the same step.
 ///
@@ -92,20 +97,42 @@ pub(crate) unsafe fn pack_left<T: Multiply>(
     height: usize,
     to: *mut T,
 ) {
-    let mut first = 0;
-    while first < rows {
-        let count = height.min(rows - first);
-        let from = a.from(first, 0);
-        // SAFETY: indices stay below rows and k in `a`, within the panel in `to`.
-        unsafe {
-            let panel = to.add(first * k);
-            for p in 0..k {
-                let from = from.ptr.offset(p as isize * a.col);
-                for i in 0..count {
-                    panel.add(p * height + i).write(*from.offset(i as isize * a.row));
+    for start in (0..k).step_by(STEPS) {
+        let steps = start..k.min(start + STEPS);
+        for first in (0..rows).step_by(height) {
+            let count = height.min(rows - first);
+            let from = a.from(first, 0);
+            // SAFETY: indices stay below rows and k in `a`, within the panel in `to`.
+            unsafe {
+                let panel = to.add(first * k);
+                match height {
+                    6 if count == 6 && a.row == 1 => whole::<T, 6>(from, steps.clone(), panel),
+                    4 if count == 4 && a.row == 1 => whole::<T, 4>(from, steps.clone(), panel),
+                    _ => {
+                        for p in steps.clone() {
+                            let from = from.ptr.offset(p as isize * a.col);
+                            for i in 0..count {
+                                panel.add(p * height + i).write(*from.offset(i as isize * a.row));
+                            }
+                        }
+                    }
                 }
             }
         }
-        first += height;
+    }
+}
+
+/// Some steps of a whole panel, whose rows lie side by side in `a`.
+///
+/// # Safety
+/// `a` is readable over `H` rows and these steps, `panel` writable there.
+#[inline(always)]
+unsafe fn whole<T: Multiply, const H: usize>(a: Matrix<T>, steps: Range<usize>, panel: *mut T) {
+    for p in steps {
+        // SAFETY: the caller's.
+        unsafe {
+            let from = a.ptr.offset(p as isize * a.col).cast::<[T; H]>();
+            panel.add(p * H).cast::<[T; H]>().write(from.read());
+        }
     }
 }
