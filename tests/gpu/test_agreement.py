@@ -48,9 +48,15 @@ def test_numbers_that_a_dtype_does_not_hold_wrap_around(dtype: torch.dtype) -> N
         for name in ("eq", "ne", "lt", "ge", "add", "mul", "bitwise_and"):
             op = getattr(torch, name)
             same(op(x.to("gpu"), number), op(x, number))
-        same(x.to("gpu").clamp(max=number), x.clamp(max=number))
-        mask = x > 1
-        same(x.to("gpu").masked_fill(mask.to("gpu"), number), x.masked_fill(mask, number))
+        least = torch.iinfo(dtype).min or -torch.iinfo(dtype).max
+        fits = least <= number <= torch.iinfo(dtype).max
+        for each in (x, x.to("gpu")):
+            for write in (lambda y, n: y.clamp(max=n), lambda y, n: y.masked_fill(y > 1, n)):
+                if fits:
+                    same(write(x.to("gpu"), number), write(x, number))
+                else:
+                    with pytest.raises(RuntimeError, match="without overflow"):
+                        write(each, number)
 
 
 def test_views_of_nothing_are_read_wherever_they_begin() -> None:
