@@ -32,13 +32,11 @@ fn load<T: Float, const N: usize>(
 ) -> [[T; BLOCK]; N] {
     let mut blocks = [[T::ZERO; BLOCK]; N];
     for (block, x) in blocks.iter_mut().zip(from) {
-        let x = x.part(start, count);
         if count == BLOCK {
-            // SAFETY: the part has this many elements.
-            *block = unsafe { x.ptr().cast::<[T; BLOCK]>().read() };
+            *block = x.block(start);
         } else {
             for (l, value) in block.iter_mut().enumerate().take(count) {
-                *value = x.at(l);
+                *value = x.at(start + l);
             }
         }
     }
@@ -54,13 +52,11 @@ fn store<T: Float, const N: usize>(
     count: usize,
 ) {
     for (block, to) in blocks.into_iter().zip(to) {
-        let to = to.part(start, count);
         if count == BLOCK {
-            // SAFETY: the part has this many elements.
-            unsafe { to.ptr().cast::<[T; BLOCK]>().write(block) };
+            to.set_block(start, block);
         } else {
             for (l, value) in block.into_iter().enumerate().take(count) {
-                to.set(l, value);
+                to.set(start + l, value);
             }
         }
     }

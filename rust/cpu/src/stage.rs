@@ -51,6 +51,14 @@ impl<T: Copy> In<'_, T> {
         unsafe { self.ptr.add(i).read() }
     }
 
+    /// `N` elements from `start`, at once: the compiler keeps them in vectors.
+    #[inline(always)]
+    pub fn block<const N: usize>(self, start: usize) -> [T; N] {
+        let part = self.part(start, N);
+        // SAFETY: the part has this many elements.
+        unsafe { part.ptr.cast::<[T; N]>().read() }
+    }
+
     /// `len` elements from `start`.
     #[inline(always)]
     pub fn part(self, start: usize, len: usize) -> Self {
@@ -95,6 +103,14 @@ impl<'a, T: Copy> Out<'a, T> {
         assert!(i < self.len);
         // SAFETY: `i` is inside the array.
         unsafe { self.ptr.add(i).write(value) }
+    }
+
+    /// Writes `N` elements from `start` at once.
+    #[inline(always)]
+    pub fn set_block<const N: usize>(self, start: usize, block: [T; N]) {
+        let part = self.part(start, N);
+        // SAFETY: the part has this many elements.
+        unsafe { part.ptr.cast::<[T; N]>().write(block) }
     }
 
     /// Writes all elements.

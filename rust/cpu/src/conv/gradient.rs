@@ -34,16 +34,57 @@ pub fn conv_input_gradient(
     dispatch!("conv_transpose", dtype, [float], T => {
         let (g, w, gx) = (g.values::<T>(), w.values::<T>(), gx.values::<T>());
         let bias = bias.as_ref().map(Input::values::<T>);
+        let turned = Shared::<T>::new(if plan.samples < REUSE { 0 } else { w.len() })?;
+        let w = Filters::new(&plan, w, turned.values());
         let planes = plan.samples * plan.groups;
         let channels = channel_block(&plan, planes);
         let blocks = plan.in_channels.div_ceil(channels);
         parallel(planes * blocks, &|task| {
             let (plane, first) = (task / blocks, task % blocks * channels);
             let last = plan.in_channels.min(first + channels);
-            input_block(&plan, [g, w], bias, gx, [plane, first, last]);
+            input_block(&plan, g, w, (bias, gx), [plane, first, last]);
         });
     });
     gx.finish()
+}
+
+/// Samples from which it pays to transpose the filters once.
+const REUSE: usize = 8;
+
+/// The filters, transposed, of each group: `[in_channels * taps, out_channels]`.
+#[derive(Clone, Copy)]
+struct Filters<'a, T> {
+    values: In<'a, T>,
+    /// Steps between rows and between columns.
+    steps: [usize; 2],
+}
+
+impl<'a, T: Float> Filters<'a, T> {
+    /// `w`, or a copy of it in `room` if there is any: products pack what lies the other way.
+    fn new(plan: &Plan, w: In<'a, T>, room: Out<'a, T>) -> Self {
+        let (depth, channels) = (plan.depth(), plan.out_channels);
+        if room.len() == 0 {
+            return Filters { values: w, steps: [1, depth] };
+        }
+        let chunk = (1 << 14) / channels.clamp(1, 1 << 14);
+        parallel_chunks(plan.groups * depth, chunk, &|first, last| {
+            for row in first..last {
+                let from = row / depth * channels * depth + row % depth;
+                for o in 0..channels {
+                    room.set(row * channels + o, w.at(from + o * depth));
+                }
+            }
+        });
+        Filters { values: room.read(), steps: [channels, 1] }
+    }
+
+    /// Those of a group, from a row on.
+    fn from(self, plan: &Plan, group: usize, row: usize) -> Matrix<T> {
+        let filters = plan.out_channels * plan.depth();
+        let [down, across] = self.steps.map(|step| step as isize);
+        let ptr = self.values.part(group * filters, filters).ptr();
+        Matrix { ptr, row: down, col: across }.from(row, 0)
+    }
 }
 
 /// Input channels a task takes, so that `planes` times their blocks make enough tasks.
@@ -55,9 +96,9 @@ fn channel_block(plan: &Plan, planes: usize) -> usize {
 /// Channels `first..last` of sample and group `plane` of the input's gradient.
 fn input_block<T: Float>(
     plan: &Plan,
-    [g, w]: [In<'_, T>; 2],
-    bias: Option<In<'_, T>>,
-    gx: Out<'_, T>,
+    g: In<'_, T>,
+    w: Filters<'_, T>,
+    (bias, gx): (Option<In<'_, T>>, Out<'_, T>),
     [plane, first, last]: [usize; 3],
 ) {
     let (positions, taps, columns) = (plan.input_len(), plan.taps(), plan.output_len());
@@ -69,8 +110,6 @@ fn input_block<T: Float>(
         gx.part(c * positions, positions).fill(start);
     }
     let g = g.part(plane * plan.out_channels * columns, plan.out_channels * columns);
-    let filters = plan.out_channels * plan.depth();
-    let w = w.part(group * filters, filters);
     let block = plan.block(rows, WINDOWS);
     let mut scratch = Scratch::new::<T>(rows * block);
     for from in (0..columns).step_by(block) {
@@ -84,8 +123,7 @@ fn input_block<T: Float>(
                 m: rows,
                 n: width,
                 k: plan.out_channels,
-                a: Matrix { ptr: w.ptr(), row: 1, col: plan.depth() as isize }
-                    .from(first * taps, 0),
+                a: w.from(plan, group, first * taps),
                 b: Matrix { ptr: g.ptr(), row: columns as isize, col: 1 }.from(0, from),
                 c: windows.ptr(),
                 c_row: width as isize,
