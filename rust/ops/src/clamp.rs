@@ -67,10 +67,8 @@ fn clamp(
     );
     ensure!(!x.dtype().is_complex(), Runtime, "clamp is not supported for complex types");
     for bound in [&low, &high].into_iter().flatten() {
-        if let Var::S(bound) = bound {
-            bound.check_fits(
-                Promotion::new().with(x.dtype(), Class::Dim).with_scalar(*bound).result(),
-            )?;
+        if let Var::S(number) = bound {
+            number.check_fits(result_type(&x.into(), bound)?)?;
         }
     }
     let kept_input = match dest {

@@ -121,14 +121,10 @@ fn check_weight(x: &Tensor, weight: &Tensor) -> Result<()> {
         weight.dtype() == x.dtype(),
         Runtime,
         "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same dtype, but got input({}), and weight({})",
-        c_name(x),
-        c_name(weight)
+        x.dtype().c_name(),
+        weight.dtype().c_name()
     );
     Ok(())
-}
-
-fn c_name(x: &Tensor) -> &'static str {
-    x.dtype().c_name()
 }
 
 /// Points of as many coordinates as the last dimension has, between given edges.
@@ -188,8 +184,8 @@ fn given_edges(x: &Tensor, bins: &[Tensor]) -> Result<Vec<Tensor>> {
             edges.dtype() == x.dtype(),
             Runtime,
             "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype {} and bins for dimension {d} with dtype {}",
-            c_name(x),
-            c_name(edges)
+            x.dtype().c_name(),
+            edges.dtype().c_name()
         );
         create::clone(&edges.detach(), None)
     });
