@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from pyrite import _C
-from pyrite._size import Size
 
 from . import constraints
+from ._success import Success
 from .exp_family import ExponentialFamily
-from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from .utils import broadcast_all
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(ExponentialFamily):
+class Bernoulli(Success, ExponentialFamily):
     """1 with probability `probs`, given directly or as log odds `logits`, not both."""
 
     arg_constraints = {
@@ -28,32 +28,8 @@ class Bernoulli(ExponentialFamily):
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        if probs is not None:
-            (self.probs,) = broadcast_all(probs)
-        else:
-            (self.logits,) = broadcast_all(logits)
+        self._keep(probs, logits)
         super().__init__(self._param.size(), validate_args=validate_args)
-
-    @lazy_property
-    def logits(self) -> _C.Tensor:
-        """The log odds of 1."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> _C.Tensor:
-        """The probability of 1."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def _param(self) -> _C.Tensor:
-        return self.probs if "probs" in vars(self) else self.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.shape
 
     @property
     def mean(self) -> _C.Tensor:
@@ -73,12 +49,7 @@ class Bernoulli(ExponentialFamily):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameter expanded to `batch_shape`."""
-        new: Self = self._get_checked_instance(Bernoulli, _instance)
-        for name in ("probs", "logits"):
-            if name in vars(self):
-                setattr(new, name, vars(self)[name].expand(batch_shape))
-        super(Bernoulli, new).__init__(batch_shape, validate_args=False)
-        new._validate_args = self._validate_args
+        new: Self = self._expand_parameters(Bernoulli, batch_shape, _instance, probs=(), logits=())
         return new
 
     def sample(self, sample_shape: Sequence[int] = ()) -> _C.Tensor:
@@ -105,6 +76,4 @@ class Bernoulli(ExponentialFamily):
 
     def enumerate_support(self, expand: bool = True) -> _C.Tensor:
         """0 and 1 along a new first dim."""
-        values = _C.arange(2, dtype=self._param.dtype, device=self._param.device)
-        values = values.view((-1, *(1 for _ in self._batch_shape)))
-        return values.expand((-1, *self._batch_shape)) if expand else values
+        return self._whole_numbers(2, self._batch_shape, expand)

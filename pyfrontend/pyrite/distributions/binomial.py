@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from pyrite import _C
-from pyrite._size import Size
 
 from . import constraints
+from ._success import Success
 from .distribution import Distribution
-from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
 
 __all__ = ["Binomial"]
 
@@ -20,7 +19,7 @@ def _softplus_part(x: _C.Tensor) -> _C.Tensor:
     return (x.clamp(min=0) + x - x.clamp(max=0)) / 2
 
 
-class Binomial(Distribution):
+class Binomial(Success, Distribution):
     """How many of `total_count` trials of probability `probs` (log odds `logits`) succeed."""
 
     arg_constraints = {
@@ -29,6 +28,7 @@ class Binomial(Distribution):
         "logits": constraints.real,
     }
     has_enumerate_support = True
+    total_count: _C.Tensor
 
     def __init__(
         self,
@@ -37,14 +37,7 @@ class Binomial(Distribution):
         logits: Any = None,
         validate_args: bool | None = None,
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        if probs is not None:
-            self.total_count, self.probs = broadcast_all(total_count, probs)
-            self.total_count = self.total_count.type_as(self.probs)
-        else:
-            self.total_count, self.logits = broadcast_all(total_count, logits)
-            self.total_count = self.total_count.type_as(self.logits)
+        self._keep(probs, logits, total_count=total_count)
         super().__init__(self._param.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
@@ -55,28 +48,9 @@ class Binomial(Distribution):
         return new
 
     @property
-    def _param(self) -> _C.Tensor:
-        return self.probs if "probs" in vars(self) else self.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.size()
-
-    @property
     def support(self) -> constraints.Constraint:
         """0 to `total_count`."""
         return constraints.integer_interval(0, self.total_count)
-
-    @lazy_property
-    def logits(self) -> _C.Tensor:
-        """The log odds of success."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> _C.Tensor:
-        """The probability of success."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def mean(self) -> _C.Tensor:
@@ -126,6 +100,4 @@ class Binomial(Distribution):
             raise NotImplementedError(
                 "Inhomogeneous total count not supported by `enumerate_support`."
             )
-        values = _C.arange(1 + most, dtype=self._param.dtype, device=self._param.device)
-        values = values.view((-1, *(1 for _ in self._batch_shape)))
-        return values.expand((-1, *self._batch_shape)) if expand else values
+        return self._whole_numbers(1 + most, self._batch_shape, expand)

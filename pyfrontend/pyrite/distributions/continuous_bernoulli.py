@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from pyrite import _C
-from pyrite._size import Size
 
 from . import constraints
+from ._success import Success
 from .exp_family import ExponentialFamily
-from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs, probs_to_logits
+from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs
 
 __all__ = ["ContinuousBernoulli"]
 
 
-class ContinuousBernoulli(ExponentialFamily):
+class ContinuousBernoulli(Success, ExponentialFamily):
     """Density proportional to `probs^x (1 - probs)^(1 - x)`, `probs` given or its log odds.
 
     Between the two `lims` around 1/2, where the closed forms cancel, Taylor series stand for them.
@@ -34,37 +34,19 @@ class ContinuousBernoulli(ExponentialFamily):
         lims: tuple[float, float] = (0.499, 0.501),
         validate_args: bool | None = None,
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        self._keep(probs, logits)
         self._lims = lims
         if probs is not None:
-            (given,) = broadcast_all(probs)
             # What is clamped below would pass the check of the base.
-            if validate_args is not None and not constraints.unit_interval.check(given).all():
+            if validate_args is not None and not constraints.unit_interval.check(self.probs).all():
                 raise ValueError("The parameter probs has invalid values")
-            self.probs = clamp_probs(given)
-        else:
-            (self.logits,) = broadcast_all(logits)
+            self.probs = clamp_probs(self.probs)
         super().__init__(self._param.size(), validate_args=validate_args)
-
-    @lazy_property
-    def logits(self) -> _C.Tensor:
-        """The log odds of `probs`."""
-        return probs_to_logits(self.probs, is_binary=True)
 
     @lazy_property
     def probs(self) -> _C.Tensor:
         """The parameter, within the dtype's epsilon of 0 and 1."""
         return clamp_probs(logits_to_probs(self.logits, is_binary=True))
-
-    @property
-    def _param(self) -> _C.Tensor:
-        return self.probs if "probs" in vars(self) else self.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.shape
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameter expanded to `batch_shape`."""

@@ -8,13 +8,14 @@ from typing import Any, Self
 from pyrite import _C
 
 from . import constraints
+from ._success import Success
 from .distribution import Distribution
-from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from .utils import broadcast_all
 
 __all__ = ["Geometric"]
 
 
-class Geometric(Distribution):
+class Geometric(Success, Distribution):
     """How many trials fail before one of probability `probs` (log odds `logits`) succeeds."""
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
@@ -23,15 +24,8 @@ class Geometric(Distribution):
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        if probs is not None:
-            (self.probs,) = broadcast_all(probs)
-            shape = self.probs.size()
-        else:
-            (self.logits,) = broadcast_all(logits)
-            shape = self.logits.size()
-        super().__init__(shape, validate_args=validate_args)
+        self._keep(probs, logits)
+        super().__init__(self._param.size(), validate_args=validate_args)
         if self._validate_args and probs is not None and not (self.probs > 0).all():
             value, bad = self.probs, self.probs[self.probs <= 0]
             raise ValueError(
@@ -43,16 +37,6 @@ class Geometric(Distribution):
         """The same distribution with its parameter expanded to `batch_shape`."""
         new: Self = self._expand_parameters(Geometric, batch_shape, _instance, probs=(), logits=())
         return new
-
-    @lazy_property
-    def logits(self) -> _C.Tensor:
-        """The log odds of success."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> _C.Tensor:
-        """The probability of success."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def mean(self) -> _C.Tensor:

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from pyrite import _C
-from pyrite._size import Size
 
 from . import constraints
+from ._success import Success
 from .distribution import Distribution
 from .gamma import Gamma
-from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from .utils import lazy_property
 
 __all__ = ["NegativeBinomial"]
 
 
-class NegativeBinomial(Distribution):
+class NegativeBinomial(Success, Distribution):
     """How many trials of probability `probs` succeed before `total_count` have failed."""
 
     arg_constraints = {
@@ -25,6 +25,7 @@ class NegativeBinomial(Distribution):
         "logits": constraints.real,
     }
     support = constraints.nonnegative_integer
+    total_count: _C.Tensor
 
     def __init__(
         self,
@@ -33,14 +34,7 @@ class NegativeBinomial(Distribution):
         logits: Any = None,
         validate_args: bool | None = None,
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        if probs is not None:
-            self.total_count, self.probs = broadcast_all(total_count, probs)
-            self.total_count = self.total_count.type_as(self.probs)
-        else:
-            self.total_count, self.logits = broadcast_all(total_count, logits)
-            self.total_count = self.total_count.type_as(self.logits)
+        self._keep(probs, logits, total_count=total_count)
         super().__init__(self._param.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
@@ -49,25 +43,6 @@ class NegativeBinomial(Distribution):
             NegativeBinomial, batch_shape, _instance, total_count=(), probs=(), logits=()
         )
         return new
-
-    @property
-    def _param(self) -> _C.Tensor:
-        return self.probs if "probs" in vars(self) else self.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.size()
-
-    @lazy_property
-    def logits(self) -> _C.Tensor:
-        """The log odds of success."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> _C.Tensor:
-        """The probability of success."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def mean(self) -> _C.Tensor:

@@ -56,11 +56,7 @@ class Normal(ExponentialFamily):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to `batch_shape`."""
-        new: Self = self._get_checked_instance(Normal, _instance)
-        new.loc = self.loc.expand(batch_shape)
-        new.scale = self.scale.expand(batch_shape)
-        super(Normal, new).__init__(batch_shape, validate_args=False)
-        new._validate_args = self._validate_args
+        new: Self = self._expand_parameters(Normal, batch_shape, _instance, loc=(), scale=())
         return new
 
     def sample(self, sample_shape: Sequence[int] = ()) -> _C.Tensor:

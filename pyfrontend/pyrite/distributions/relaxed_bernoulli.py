@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from pyrite import _C
-from pyrite._size import Size
 
 from . import constraints
+from ._success import Success
 from .distribution import Distribution
 from .transformed_distribution import TransformedDistribution
 from .transforms import SigmoidTransform
-from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs, probs_to_logits
+from .utils import broadcast_all, clamp_probs
 
 __all__ = ["LogitRelaxedBernoulli", "RelaxedBernoulli"]
 
 
-class LogitRelaxedBernoulli(Distribution):
+class LogitRelaxedBernoulli(Success, Distribution):
     """The log odds of a `RelaxedBernoulli`."""
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
@@ -31,13 +31,8 @@ class LogitRelaxedBernoulli(Distribution):
         logits: Any = None,
         validate_args: bool | None = None,
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        self._keep(probs, logits)
         self.temperature = temperature
-        if probs is not None:
-            (self.probs,) = broadcast_all(probs)
-        else:
-            (self.logits,) = broadcast_all(logits)
         super().__init__(self._param.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
@@ -47,25 +42,6 @@ class LogitRelaxedBernoulli(Distribution):
         )
         new.temperature = self.temperature
         return new
-
-    @property
-    def _param(self) -> _C.Tensor:
-        return self.probs if "probs" in vars(self) else self.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.size()
-
-    @lazy_property
-    def logits(self) -> _C.Tensor:
-        """The log odds of 1."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> _C.Tensor:
-        """The probability of 1."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> _C.Tensor:
         """Draws with gradients: logistic noise added to the log odds, over the temperature."""
