@@ -8,9 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// Size and alignment of a huge page, and of the smallest large block.
-const PAGE: usize = 2 << 20;
-/// Smallest size that gets a large block.
-pub(super) const SMALLEST: usize = PAGE;
+pub(super) const PAGE: usize = 2 << 20;
 /// Bytes kept at most; the blocks kept longest go first.
 const KEPT_BYTES: usize = 1 << 30;
 

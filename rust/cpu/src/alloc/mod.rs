@@ -1,7 +1,7 @@
 //! The allocator behind [`Buffer`](crate::Buffer): blocks aligned to 64 bytes, kept for reuse.
 //!
 //! Small blocks come in sizes of four steps per power of two and are kept by their thread
-//! (`small`); blocks of 2 MiB and more lie on huge pages and are kept for all threads (`large`).
+//! (`small`); those above 1.75 MiB lie on huge pages and are kept for all threads (`large`).
 //! Fresh pages cost seven times what their first use costs once they are there, hence the keeping.
 
 mod large;
@@ -28,7 +28,7 @@ impl Block {
 /// A block of at least `nbytes` (> 0) bytes, or `None` when there is no memory for it.
 #[inline]
 pub(crate) fn acquire(nbytes: usize, zeroed: bool) -> Option<Block> {
-    if nbytes < large::SMALLEST {
+    if nbytes <= small::LARGEST {
         return small::acquire(nbytes, zeroed);
     }
     large::acquire(nbytes, zeroed).or_else(|| {
@@ -40,7 +40,7 @@ pub(crate) fn acquire(nbytes: usize, zeroed: bool) -> Option<Block> {
 /// Takes a block back.
 #[inline]
 pub(crate) fn release(block: Block) {
-    if block.capacity < large::SMALLEST {
+    if block.capacity <= small::LARGEST {
         small::release(block);
     } else {
         large::release(block);
@@ -50,7 +50,7 @@ pub(crate) fn release(block: Block) {
 /// Gives the pages behind these bytes of a block in use back to the system, where they are whole
 /// pages of a mapping of their own; their contents are lost, the addresses stay.
 pub(crate) fn discard(block: &Block, bytes: Range<usize>) {
-    if block.capacity >= large::SMALLEST {
+    if block.capacity > small::LARGEST {
         large::discard(block, bytes);
     }
 }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn released_blocks_are_reused() {
-        for nbytes in [100, 3000, 14 << 20] {
+        for nbytes in [100, 3000, 1_700_000, 1_960_000, 14 << 20] {
             let first = acquire(nbytes, false).unwrap();
             release(first);
             let second = acquire(nbytes - 1, false).unwrap();

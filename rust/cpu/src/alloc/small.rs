@@ -7,8 +7,11 @@ use std::ptr;
 
 /// Bytes a thread keeps at most.
 const KEPT_BYTES: usize = 32 << 20;
+/// The largest class: the next one would be as large as a large block, which is given back in
+/// another way.
+pub(super) const LARGEST: usize = large::PAGE / 8 * 7;
 /// Four classes for each power of two up to the smallest large block.
-const CLASSES: usize = 4 * (large::SMALLEST.trailing_zeros() as usize + 1);
+const CLASSES: usize = 4 * (large::PAGE.trailing_zeros() as usize + 1);
 
 /// Freed blocks, each holding the address of the next.
 struct Lists {
@@ -142,6 +145,7 @@ mod tests {
             let (power, quarter) = (at / 4, at % 4);
             assert_eq!(((5 + quarter) << (power - 2)).next_multiple_of(ALIGN), capacity);
         }
-        assert!(class(large::SMALLEST - 1).0 < CLASSES);
+        assert_eq!(class(LARGEST).1, LARGEST);
+        assert_eq!(class(LARGEST + 1).1, large::PAGE);
     }
 }
