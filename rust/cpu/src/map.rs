@@ -1,12 +1,11 @@
 //! Elementwise operations on views: a kernel mapped over its operands, and selection.
 
 use crate::ViewMut;
-use crate::gather::by_size;
 use crate::kernel::{Kernel, Params};
 use crate::walk::{MAX_INPUTS, Walk, run_small};
 use crate::{View, arch::simd};
 use base::{B8, DType, Result, Scalar, ensure};
-use std::mem::MaybeUninit;
+use std::ops::{BitAnd, BitOr, Not};
 
 /// What a kernel reads: a view that broadcasts to the output, or one number.
 #[derive(Clone, Copy, Debug)]
@@ -56,20 +55,65 @@ pub fn map(kernel: &Kernel, out: ViewMut<'_>, ins: &[Operand<'_>], params: &Para
     Ok(())
 }
 
+/// An element as bits that a mask of the same width chooses from.
+trait Bits: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self> {
+    const NONE: Self;
+}
+
+macro_rules! bits {
+    ($($ty:ty)*) => {$(
+        impl Bits for $ty {
+            const NONE: $ty = 0;
+        }
+    )*};
+}
+bits! { u8 u16 u32 u64 }
+
 simd! {
-    unsafe fn select[T: Copy](ins: *const *const u8, out: *mut u8, n: usize) {
+    unsafe fn select[T: Bits](ins: *const *const u8, out: *mut u8, n: usize) {
+        const BLOCK: usize = 32;
         // SAFETY: a condition and two inputs of `n` elements each, as the walk was planned; the
         // inputs do not overlap the output.
-        let (cond, a, b, out) = unsafe {
+        let (cond, a, b) = unsafe {
             (
                 std::slice::from_raw_parts((*ins).cast::<B8>(), n),
-                std::slice::from_raw_parts((*ins.add(1)).cast::<T>(), n),
-                std::slice::from_raw_parts((*ins.add(2)).cast::<T>(), n),
-                std::slice::from_raw_parts_mut(out.cast::<MaybeUninit<T>>(), n),
+                (*ins.add(1)).cast::<T>(),
+                (*ins.add(2)).cast::<T>(),
             )
         };
-        for i in 0..n {
-            out[i].write(if cond[i].get() { a[i] } else { b[i] });
+        let out = out.cast::<T>();
+        let (blocks, _) = cond.as_chunks::<BLOCK>();
+        for (at, cond) in blocks.iter().enumerate() {
+            let masks = cond.map(|c| if c.get() { !T::NONE } else { T::NONE });
+            // If the compiler knew what the masks are, it would choose addresses instead of values,
+            // one by one.
+            let masks = std::hint::black_box(masks);
+            for k in 0..BLOCK {
+                let i = at * BLOCK + k;
+                // SAFETY: below `n`; pairs of floats are aligned as one of them.
+                unsafe {
+                    let (x, y) = (a.add(i).read_unaligned(), b.add(i).read_unaligned());
+                    out.add(i).write_unaligned((x & masks[k]) | (y & !masks[k]));
+                }
+            }
+        }
+        for i in n / BLOCK * BLOCK..n {
+            // SAFETY: as above.
+            unsafe {
+                let from = if cond[i].get() { a } else { b };
+                out.add(i).write_unaligned(from.add(i).read_unaligned());
+            }
+        }
+    }
+}
+
+unsafe fn select_wide(ins: *const *const u8, out: *mut u8, n: usize) {
+    let out = out.cast::<[u64; 2]>();
+    for i in 0..n {
+        // SAFETY: a condition and two inputs of `n` elements each, as the walk was planned.
+        unsafe {
+            let from = *ins.add(if (*(*ins).cast::<B8>().add(i)).get() { 1 } else { 2 });
+            out.add(i).write_unaligned(from.cast::<[u64; 2]>().add(i).read_unaligned());
         }
     }
 }
@@ -84,14 +128,14 @@ pub fn where_(out: ViewMut<'_>, cond: View<'_>, a: Operand<'_>, b: Operand<'_>) 
     ensure!(cond.dtype() == DType::Bool, Runtime, "internal error: condition is not bool");
     let wants = [DType::Bool, dtype, dtype];
     let walk = Walk::plan(out, &[Operand::View(cond), a, b], &wants, dtype)?;
-    match dtype {
-        // Pairs of floats, aligned as such: the integer of that size would ask for more.
-        // SAFETY: planned with a bool and two inputs of this dtype.
-        DType::C64 => unsafe { walk.run(&|ins, out, n| select::<[u32; 2]>(ins, out, n)) },
-        // SAFETY: planned with a bool and two inputs of this size and alignment.
-        _ => by_size!(dtype.size(), T => unsafe {
-            walk.run(&|ins, out, n| select::<T>(ins, out, n));
-        }),
-    }
+    let choose = match dtype.size() {
+        1 => select::<u8>,
+        2 => select::<u16>,
+        4 => select::<u32>,
+        8 => select::<u64>,
+        _ => select_wide,
+    };
+    // SAFETY: planned with a bool and two inputs of this size.
+    unsafe { walk.run(&|ins, out, n| choose(ins, out, n)) };
     Ok(())
 }
