@@ -271,6 +271,8 @@ fn run(
     (ins, arrays): (&[Var], &Arrays),
     params: &Params,
 ) -> Result<()> {
+    let simpler = crate::power::simpler(row, ins);
+    let (row, ins) = simpler.map_or((row, ins), |simpler| (simpler, &ins[..1]));
     let mut operands = [Operand::Scalar(base::Scalar::Int(0)); 3];
     for ((operand, input), array) in operands.iter_mut().zip(ins).zip(arrays) {
         match (input, array) {

@@ -1,10 +1,42 @@
-//! Gradients of powers, right also at a base of 0.
+//! Powers: common exponents, and gradients that are right also at a base of 0.
 
 use crate::call::Dest;
-use crate::map::{NONE, map};
+use crate::map::{MapRow, NONE, map};
 use crate::{Var, binary, fused, unary};
 use base::{DType, Result, Scalar, ensure};
+use cpu::math::{Field, Number};
 use tape::Tensor;
+
+crate::unary! { SHORT:
+    /// The third power.
+    cube { out: Same, unary: [Number => |x| Number::mul(Number::mul(x, x), x)], wgsl: "x * x * x", vjp: [none], sample: -4.0..4.0 }
+    /// The power -2.
+    inverse_square { out: Same, unary: [Field => |x| Field::recip(Number::mul(x, x))], wgsl: "1.0 / (x * x)", vjp: [none], sample: 0.5..4.0 }
+}
+
+/// The row of one operand that computes the power by a common exponent, as PyTorch does; what is
+/// recorded stays the power.
+pub(crate) fn simpler(row: &MapRow, ins: &[Var]) -> Option<&'static MapRow> {
+    let [Var::T(_), Var::S(exponent)] = ins else { return None };
+    if !std::ptr::eq(row, &raw const binary::pow::OP) {
+        return None;
+    }
+    let number = match exponent {
+        Scalar::Int(number) => *number as f64,
+        Scalar::Float(number) => *number,
+        Scalar::Bool(_) | Scalar::Complex(_) => return None,
+    };
+    // Powers of integers with negative or broken exponents are floats, or have been refused.
+    match number {
+        2.0 => Some(&unary::square::OP),
+        3.0 => Some(&cube::OP),
+        0.5 => Some(&unary::sqrt::OP),
+        -0.5 => Some(&unary::rsqrt::OP),
+        -1.0 => Some(&unary::reciprocal::OP),
+        -2.0 => Some(&inverse_square::OP),
+        _ => None,
+    }
+}
 
 /// The operator `**`. An integer tensor takes no negative integer exponent.
 pub fn pow(dest: Dest<'_>, a: Var, b: Var) -> Result<Tensor> {
