@@ -2,6 +2,7 @@
 
 use crate::ViewMut;
 use crate::cast::{CastFn, single_step};
+use crate::gather::copy_bytes;
 use crate::map::Operand;
 use crate::walk::{Walk, run_small};
 use base::{DType, Result};
@@ -23,7 +24,7 @@ pub fn copy(out: ViewMut<'_>, src: Operand<'_>) -> Result<()> {
         unsafe {
             match convert {
                 Some(convert) => convert(*ins, out, n),
-                None => std::ptr::copy_nonoverlapping(*ins, out, n * made.size()),
+                None => copy_bytes(*ins, out, n * made.size()),
             }
         }
     };

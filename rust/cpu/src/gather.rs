@@ -45,6 +45,26 @@ unsafe fn store<T: Copy>(dst: *mut T, value: T) {
     unsafe { ptr::write_unaligned(dst, value) }
 }
 
+/// Copies bytes.
+///
+/// From about 2 KiB on glibc's `memcpy` uses `rep movsb`, which takes ten times as long on AMD Zen 3
+/// where both sides are aligned differently: it is given less at a time.
+///
+/// # Safety
+/// Both sides are valid for `n` bytes and do not overlap.
+pub(crate) unsafe fn copy_bytes(src: *const u8, dst: *mut u8, n: usize) {
+    const PIECE: usize = 1024;
+    if (src.addr() ^ dst.addr()).is_multiple_of(64) {
+        // SAFETY: the caller's promise.
+        unsafe { ptr::copy_nonoverlapping(src, dst, n) };
+        return;
+    }
+    for start in (0..n).step_by(PIECE) {
+        // SAFETY: a part of what the caller promises.
+        unsafe { ptr::copy_nonoverlapping(src.add(start), dst.add(start), PIECE.min(n - start)) };
+    }
+}
+
 /// Copies `n` elements of `size` bytes, `stride` elements apart, to consecutive places.
 ///
 /// # Safety
@@ -53,7 +73,7 @@ unsafe fn store<T: Copy>(dst: *mut T, value: T) {
 pub(crate) unsafe fn gather(size: usize, src: *const u8, stride: isize, dst: *mut u8, n: usize) {
     if stride == 1 {
         // SAFETY: the caller's promise.
-        unsafe { ptr::copy_nonoverlapping(src, dst, n * size) };
+        unsafe { copy_bytes(src, dst, n * size) };
         return;
     }
     by_size!(size, T => {
@@ -73,7 +93,7 @@ pub(crate) unsafe fn gather(size: usize, src: *const u8, stride: isize, dst: *mu
 pub(crate) unsafe fn scatter(size: usize, src: *const u8, dst: *mut u8, stride: isize, n: usize) {
     if stride == 1 {
         // SAFETY: the caller's promise.
-        unsafe { ptr::copy_nonoverlapping(src, dst, n * size) };
+        unsafe { copy_bytes(src, dst, n * size) };
         return;
     }
     by_size!(size, T => {
