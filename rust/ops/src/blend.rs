@@ -1,10 +1,28 @@
 //! Weighted combinations: lerp, addcmul, addcdiv.
 
 use crate::call::Dest;
+use crate::map::map;
 use crate::node::{Formula, Keep};
 use crate::{Var, write};
 use base::{Result, Scalar, ensure};
+use cpu::math::{Ordered, Real};
 use tape::Tensor;
+
+crate::binary! { WEIGHTED:
+    /// From the first to the second element, by a number.
+    lerp_number { out: Same, binary_with: [Float => |a, b, p| lerp_of(a, b, Real::from_f64(p[0]))], wgsl: "select(b - (b - a) * (1.0 - p0), a + p0 * (b - a), abs(p0) < 0.5)", a: [none], b: [none], sample: -4.0..4.0 }
+}
+
+/// From the nearer end, so that weights 0 and 1 give the ends exactly.
+#[inline(always)]
+fn lerp_of<T: Real>(a: T, b: T, weight: T) -> T {
+    let span = b - a;
+    if Ordered::abs(weight) < T::from_f64(0.5) {
+        a + weight * span
+    } else {
+        b - span * (T::from_f64(1.0) - weight)
+    }
+}
 
 /// `start + weight * (end - start)`.
 pub fn lerp(start: &Tensor, end: &Tensor, weight: &Var) -> Result<Tensor> {
@@ -61,8 +79,13 @@ fn lerp_to(dest: Dest<'_>, start: &Tensor, end: &Tensor, weight: &Var) -> Result
     })
 }
 
-/// From the nearer end, so that weights 0 and 1 give the ends exactly.
 fn lerp_value(start: &Tensor, end: &Tensor, weight: &Var) -> Result<Tensor> {
+    if let (Var::S(number @ (Scalar::Int(_) | Scalar::Float(_))), true) =
+        (weight, start.dtype().is_float())
+    {
+        let params = [number.to_f64(), 0.0, 0.0, 0.0];
+        return map(&lerp_number::OP, &[start.into(), end.into()], params, Dest::New);
+    }
     let (a, b) = (Var::from(start), Var::from(end));
     let span = &b - &a;
     let near = &a + &(weight * &span);

@@ -4,10 +4,11 @@
 use crate::call::Dest;
 use crate::map::{MapRow, NONE, map, of2};
 use crate::node::{Formula, Keep};
-use crate::{Var, binary, select, write};
+use crate::{Var, activation, binary, select, write};
 use base::promote::{Class, Promotion};
 use base::{DType, Result, Scalar, ensure};
-use cpu::math::{Field, Integer, Number};
+use cpu::Params;
+use cpu::math::{Field, Integer, Number, Ordered, Real};
 use tape::Tensor;
 
 crate::binary! { NUMBERS:
@@ -25,9 +26,28 @@ crate::binary! { NUMBERS:
     bitwise_right_shift { out: Same, binary: [Int => |a, b| Integer::shift_right(a, b)], wgsl: "shift_right(a, b)", a: [none], b: [none], sample: 0.0..4.0 }
 }
 
+crate::unary! { REPLACED:
+    /// With numbers in place of NaN and of both infinities.
+    finite { out: Same, unary_with: [Float => |x, p| finite_of(x, p)], wgsl: "select(select(x, select(p1, p2, x < 0.0), is_inf(x)), p0, is_nan(x))", vjp: [none], sample: -4.0..4.0 }
+}
+
+#[inline(always)]
+fn finite_of<T: Real>(x: T, [nan, above, below, _]: &Params) -> T {
+    let infinity = T::from_f64(f64::INFINITY);
+    let x = if x == infinity { T::from_f64(*above) } else { x };
+    let x = if x == Number::neg(infinity) { T::from_f64(*below) } else { x };
+    if Ordered::is_nan(x) { T::from_f64(*nan) } else { x }
+}
+
 /// A bound as numbers and tensors give it.
 fn bounded(x: &Tensor, low: Option<&Var>, high: Option<&Var>) -> Result<Tensor> {
     let _off = tape::set_grad_enabled(false);
+    // Two numbers are one kernel, where they are what the dtype computes in.
+    if let (Some(Var::S(low)), Some(Var::S(high)), DType::F32 | DType::F64) = (low, high, x.dtype())
+    {
+        let bounds = [low.to_f64(), high.to_f64(), 0.0, 0.0];
+        return map(&activation::hardtanh::OP, &[x.into()], bounds, Dest::New);
+    }
     let mut value = Var::from(x);
     if let Some(low) = low {
         value = of2(&binary::maximum::OP, value, low.clone());
@@ -156,7 +176,11 @@ fn nan_to_num(
         return crate::create::clone(x, None);
     }
     let (low, high) = range_of(x.dtype());
-    let value = {
+    let value = if x.dtype().is_float() {
+        let _off = tape::set_grad_enabled(false);
+        let numbers = [nan.unwrap_or(0.0), above.unwrap_or(high), below.unwrap_or(low), 0.0];
+        map(&finite::OP, &[x.into()], numbers, Dest::New)?
+    } else {
         let _off = tape::set_grad_enabled(false);
         let v = Var::from(x);
         let v = Var::from(above.unwrap_or(high)).where_(v.clone().eq(f64::INFINITY), v);

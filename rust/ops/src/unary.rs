@@ -10,6 +10,15 @@ fn round_decimals_of<T: Real>(x: T, digits: f64) -> T {
     if digits < 0.0 { Real::round(x / scale) * scale } else { Real::round(x * scale) / scale }
 }
 
+/// x tanh(log(1 + e^x)) = x w / (w + 2) with w = e^x (e^x + 2); from 20 on the factor is 1.
+#[inline(always)]
+fn mish_of<T: Real>(x: T) -> T {
+    let two = T::from_f64(2.0);
+    let power = Field::exp(if x > T::from_f64(20.0) { T::from_f64(20.0) } else { x });
+    let w = power * (power + two);
+    x * (w / (w + two))
+}
+
 crate::unary! { UNARY:
     /// The negative of each element.
     neg { out: Same, unary: [Number => |x| Number::neg(x)], wgsl: "-x", vjp: [|g| -g], sample: -4.0..4.0 }
@@ -94,7 +103,7 @@ crate::unary! { UNARY:
     /// log(sigmoid(x)).
     log_sigmoid { out: Same, unary: [Float => |x| { let low = if x < 0.0 { x } else { 0.0 }; low - Field::log1p(Field::exp(-Ordered::abs(x))) }], wgsl: "log_sigmoid(x)", vjp: [|g, x| g * (-x).sigmoid()], sample: -4.0..4.0 }
     /// x * tanh(softplus(x)).
-    mish { out: Same, unary: [Float => |x| x * Field::tanh(crate::activation::softplus_scalar(x))], wgsl: "mish(x)", vjp: [|g, x| { let s = x.clone().sigmoid(); let t = crate::activation::softplus_of(&x).tanh(); g * (&t + &(x * s * (1.0 - t.clone().square()))) }], sample: -4.0..4.0 }
+    mish { out: Same, unary: [Float => |x| mish_of(x)], wgsl: "mish(x)", vjp: [|g, x| { let s = x.clone().sigmoid(); let t = crate::activation::softplus_of(&x).tanh(); g * (&t + &(x * s * (1.0 - t.clone().square()))) }], sample: -4.0..4.0 }
     /// The bitwise complement; logical for bool.
     bitwise_not { out: Same, unary: [Int => |x| Integer::bit_not(x), Bool => |x| B8::from(!x.get())], wgsl: "bit_not(x)", vjp: [none], sample: -4.0..4.0 }
     /// Whether each element is zero.
