@@ -62,14 +62,17 @@ fn spaced_f64(a: f64, b: f64, steps: usize) -> impl Fn(usize) -> f64 {
     }
 }
 
+/// The step is rounded to f32; what is added up is rounded once, as by a fused multiplication and
+/// addition, which is a call where the processor it is compiled for lacks one.
 fn spaced_f32(a: f32, b: f32, steps: usize) -> impl Fn(usize) -> f32 {
-    let step = (b - a) / steps.saturating_sub(1).max(1) as f32;
+    let step = f64::from((b - a) / steps.saturating_sub(1).max(1) as f32);
     move |i| {
-        if i < steps / 2 || steps == 1 {
-            step.mul_add(i as f32, a)
+        let sum = if i < steps / 2 || steps == 1 {
+            f64::from(a) + step * i as f64
         } else {
-            (-step).mul_add((steps - i - 1) as f32, b)
-        }
+            f64::from(b) - step * (steps - i - 1) as f64
+        };
+        sum as f32
     }
 }
 

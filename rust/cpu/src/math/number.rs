@@ -97,8 +97,33 @@ pub trait Integer: Ordered + Eq + Ord {
     fn lcm(self, other: Self) -> Self;
 }
 
+/// `a % b` exactly, by the quotient in double precision: below this bound its integer part is that
+/// of the true quotient, and no product or difference has more than 53 bits.
+#[inline(always)]
+fn remainder_f32(a: f32, b: f32) -> f32 {
+    const BOUND: f64 = (1u32 << 28) as f64;
+    let quotient = (f64::from(a) / f64::from(b)).trunc();
+    if quotient.abs() < BOUND && b.abs() < f32::INFINITY {
+        ((f64::from(a) - quotient * f64::from(b)) as f32).copysign(a)
+    } else {
+        far_remainder(a, b)
+    }
+}
+
+/// Out of line: the compiler would take it for cheap, and compute it for every element.
+#[cold]
+#[inline(never)]
+fn far_remainder(a: f32, b: f32) -> f32 {
+    a % b
+}
+
+#[inline(always)]
+fn remainder_f64(a: f64, b: f64) -> f64 {
+    a % b
+}
+
 macro_rules! float_number {
-    ($($ty:ty)*) => {$(
+    ($($ty:ty, $remainder:ident;)*) => {$(
         impl Number for $ty {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -129,32 +154,35 @@ macro_rules! float_number {
                 if other == 0.0 {
                     return self / other;
                 }
-                let rest = self % other;
-                let mut quotient = (self - rest) / other;
-                if rest != 0.0 && (other < 0.0) != (rest < 0.0) {
-                    quotient -= 1.0;
-                }
-                if quotient == 0.0 {
-                    return (0.0 as $ty).copysign(self / other);
-                }
+                let rest = $remainder(self, other);
+                let quotient = (self - rest) / other;
+                let across = (rest != 0.0) & ((other < 0.0) != (rest < 0.0));
+                let quotient = std::hint::select_unpredictable(across, quotient - 1.0, quotient);
                 let floor = <$ty>::floor(quotient);
-                if quotient - floor > 0.5 { floor + 1.0 } else { floor }
+                let floor = if quotient - floor > 0.5 { floor + 1.0 } else { floor };
+                let zero = (0.0 as $ty).copysign(self / other);
+                std::hint::select_unpredictable(quotient == 0.0, zero, floor)
             }
             #[inline(always)]
             fn div_trunc(self, other: Self) -> Self { <$ty>::trunc(self / other) }
             #[inline(always)]
             fn rem_floor(self, other: Self) -> Self {
-                let rest = self % other;
-                if rest != 0.0 && (other < 0.0) != (rest < 0.0) { rest + other } else { rest }
+                let rest = $remainder(self, other);
+                // As likely as not, so no branch.
+                let across = (rest != 0.0) & ((other < 0.0) != (rest < 0.0));
+                std::hint::select_unpredictable(across, rest + other, rest)
             }
             #[inline(always)]
-            fn rem_trunc(self, other: Self) -> Self { self % other }
+            fn rem_trunc(self, other: Self) -> Self { $remainder(self, other) }
             #[inline(always)]
             fn power(self, exponent: Self) -> Self { super::Field::pow(self, exponent) }
         }
     )*};
 }
-float_number! { f32 f64 }
+float_number! {
+    f32, remainder_f32;
+    f64, remainder_f64;
+}
 
 macro_rules! complex_number {
     ($($ty:ty)*) => {$(
