@@ -4,6 +4,7 @@
 //! taps are worked out once per call, in the compute type as PyTorch does, and combined by nested
 //! sums.
 
+use crate::arch::simd;
 use crate::dispatch::dispatch;
 use crate::float::{Float, rows_per_task};
 use crate::stage::{In, Input, Out, Output};
@@ -90,6 +91,38 @@ impl<T: Float> Axis<T> {
 
     fn len(&self) -> usize {
         self.taps.len() / self.count
+    }
+
+    /// A row of the input at the output's coordinates.
+    fn stretch(&self, x: In<'_, T>, line: Out<'_, T>) {
+        match self.count {
+            1 => self.taps.iter().enumerate().for_each(|(o, tap)| line.set(o, x.at(tap.0))),
+            2 => self.stretch_by::<2>(x, line),
+            _ => self.stretch_by::<4>(x, line),
+        }
+    }
+
+    fn stretch_by<const N: usize>(&self, x: In<'_, T>, line: Out<'_, T>) {
+        for (o, taps) in self.taps.as_chunks::<N>().0.iter().enumerate() {
+            line.set(o, taps.iter().fold(T::ZERO, |sum, &(w, weight)| sum + weight * x.at(w)));
+        }
+    }
+
+    /// Adds the gradient of a stretched row, times a factor, to that of the row.
+    fn shrink(&self, g: In<'_, T>, gx: Out<'_, T>, factor: T) {
+        match self.count {
+            1 => self.shrink_by::<1>(g, gx, factor),
+            2 => self.shrink_by::<2>(g, gx, factor),
+            _ => self.shrink_by::<4>(g, gx, factor),
+        }
+    }
+
+    fn shrink_by<const N: usize>(&self, g: In<'_, T>, gx: Out<'_, T>, factor: T) {
+        for (o, taps) in self.taps.as_chunks::<N>().0.iter().enumerate() {
+            for &(w, weight) in taps {
+                gx.set(w, gx.at(w) + factor * weight * g.at(o));
+            }
+        }
     }
 
     /// Taps of output coordinate `o`.
@@ -179,47 +212,94 @@ impl<T: Float> Plan<T> {
         }
     }
 
-    fn forward(&self, x: In<'_, T>, y: Out<'_, T>) {
-        let [_, height, width] = self.input;
-        let axis = &self.axes[2];
+    /// Each row of the input that is read is stretched once; rows of the output combine them.
+    fn forward(&self, x: In<'_, T>, y: Out<'_, T>, lines: &mut Lines<T>) {
+        let [depth, height, width] = self.input;
+        let (axis, count) = (&self.axes[2], self.axes[2].len());
+        lines.start(depth * height, count);
         self.each_row(|row, depth_taps, height_taps| {
-            for o in 0..axis.len() {
-                let mut value = T::ZERO;
-                for &(d, depth_weight) in depth_taps {
-                    let mut plane = T::ZERO;
-                    for &(h, height_weight) in height_taps {
-                        let from = (d * height + h) * width;
-                        let mut line = T::ZERO;
-                        for &(w, weight) in axis.at(o) {
-                            line += weight * x.at(from + w);
-                        }
-                        plane += height_weight * line;
-                    }
-                    value += depth_weight * plane;
+            let y = y.part(row * count, count);
+            for (i, &(d, depth_weight)) in depth_taps.iter().enumerate() {
+                let plane = if depth_taps.len() == 1 { y } else { lines.plane() };
+                for (k, &(h, weight)) in height_taps.iter().enumerate() {
+                    let from = d * height + h;
+                    let line =
+                        lines.get(from, |line| axis.stretch(x.part(from * width, width), line));
+                    add_row(plane, line, weight, k == 0);
                 }
-                y.set(row * axis.len() + o, value);
+                if depth_taps.len() > 1 {
+                    add_row(y, plane.read(), depth_weight, i == 0);
+                }
             }
         });
     }
 
     fn backward(&self, g: In<'_, T>, gx: Out<'_, T>) {
         let [_, height, width] = self.input;
-        let axis = &self.axes[2];
+        let (axis, count) = (&self.axes[2], self.axes[2].len());
         gx.fill(T::ZERO);
         self.each_row(|row, depth_taps, height_taps| {
-            for o in 0..axis.len() {
-                let g = g.at(row * axis.len() + o);
-                for &(d, depth_weight) in depth_taps {
-                    for &(h, height_weight) in height_taps {
-                        let from = (d * height + h) * width;
-                        for &(w, weight) in axis.at(o) {
-                            let at = from + w;
-                            gx.set(at, gx.at(at) + depth_weight * height_weight * weight * g);
-                        }
-                    }
+            for &(d, depth_weight) in depth_taps {
+                for &(h, height_weight) in height_taps {
+                    let gx = gx.part((d * height + h) * width, width);
+                    axis.shrink(g.part(row * count, count), gx, depth_weight * height_weight);
                 }
             }
         });
+    }
+}
+
+/// Rows of the input stretched to the width of the output, as far as they have been asked for.
+struct Lines<T> {
+    width: usize,
+    values: Vec<T>,
+    made: Vec<bool>,
+}
+
+impl<T: Float> Lines<T> {
+    const NEW: Lines<T> = Lines { width: 0, values: vec![], made: vec![] };
+
+    /// None of `rows` lines is made; one more is for the sum over a plane.
+    fn start(&mut self, rows: usize, width: usize) {
+        self.width = width;
+        self.values.resize((rows + 1) * width, T::ZERO);
+        self.made.clear();
+        self.made.resize(rows, false);
+    }
+
+    fn row(&mut self, row: usize) -> Out<'static, T> {
+        assert!((row + 1) * self.width <= self.values.len());
+        // SAFETY: inside the values, which stay where they are while a plane is worked on.
+        unsafe { Out::from_raw(self.values.as_mut_ptr().add(row * self.width), self.width) }
+    }
+
+    fn plane(&mut self) -> Out<'static, T> {
+        self.row(self.made.len())
+    }
+
+    fn get(&mut self, row: usize, make: impl FnOnce(Out<'static, T>)) -> In<'static, T> {
+        let line = self.row(row);
+        if !std::mem::replace(&mut self.made[row], true) {
+            make(line);
+        }
+        line.read()
+    }
+}
+
+/// `to += weight * from`, or `to = weight * from`.
+fn add_row<T: Float>(to: Out<'_, T>, from: In<'_, T>, weight: T, first: bool) {
+    // SAFETY: both are as long, and apart.
+    unsafe { weighted::<T>(to, from, weight, first) }
+}
+
+simd! {
+    unsafe fn weighted[T: Float](to: Out<'_, T>, from: In<'_, T>, weight: T, first: bool) {
+        let n = to.len();
+        assert!(from.len() == n);
+        for i in 0..n {
+            let value = weight * from.at(i);
+            to.set(i, if first { value } else { to.at(i) + value });
+        }
     }
 }
 
@@ -238,8 +318,9 @@ pub fn interpolate(
         let plan = Plan::<T>::new(x_dims, y_dims, mode, factors)?;
         let ([from, to], x, y) = (plan.sizes(), input.values::<T>(), y.values::<T>());
         parallel_chunks(plan.planes, rows_per_task(from + to), &|first, last| {
+            let mut lines = Lines::NEW;
             for p in first..last {
-                plan.forward(x.part(p * from, from), y.part(p * to, to));
+                plan.forward(x.part(p * from, from), y.part(p * to, to), &mut lines);
             }
         });
     });
