@@ -7,6 +7,7 @@
 use super::check;
 use super::combine::{Assign, Larger, Op, Plus, Smaller, Times};
 use super::gather::Ptr;
+use crate::arch::simd;
 use crate::dispatch::dispatch;
 use crate::gather::by_size;
 use crate::map::Operand;
@@ -208,6 +209,20 @@ fn divide(out: ViewMut<'_>, counts: ViewMut<'_>) -> Result<()> {
     map(&kernel, out, &[out.as_view().into(), counts.as_view().into()], &[0.0; 4])
 }
 
+simd! {
+    /// # Safety
+    /// Both are valid for `n` elements and do not overlap.
+    unsafe fn apply_row[T: Copy, O: Op<T>](to: *mut T, from: *const T, n: usize) {
+        for j in 0..n {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let (to, value) = (to.add(j), from.add(j).read_unaligned());
+                to.write_unaligned(O::apply(to.read_unaligned(), value));
+            }
+        }
+    }
+}
+
 /// A planned write: for each position off `dim` a walk along it.
 struct Write {
     /// Dimensions but `dim`; operands: out, index, src.
@@ -361,25 +376,43 @@ impl Write {
         let (out, index, src) =
             (self.out.cast::<T>(), self.index.cast::<i64>(), self.src.cast::<T>());
         let strides = [0, 1, 2].map(|i| self.nest.inner_stride(i));
-        let write = |k: isize, j: isize| {
-            let at = |m: usize| at[m] + j * strides[m] + k * self.steps[m];
-            // SAFETY: an element of the index.
-            let i = unsafe { *index.offset(at(1)) };
-            let Some(position) = self.rule.position(i, self.size) else { return };
-            // SAFETY: positions of out (the one along `dim` was just checked) and of src, or its
-            // only value, whose strides are 0; this task alone writes there.
-            unsafe {
-                let to = out.offset(at(0) + (position as isize - k) * self.steps[0]);
-                let value = src.offset(at(2)).read_unaligned();
-                to.write_unaligned(O::apply(to.read_unaligned(), value));
+        if let ([1, 0, 1], true) = (strides, n > 1) {
+            // Slices that lie together: one index each.
+            for k in 0..self.count as isize {
+                // SAFETY: an element of the index.
+                let i = unsafe { *index.offset(at[1] + k * self.steps[1]) };
+                let Some(position) = self.rule.position(i, self.size) else { continue };
+                // SAFETY: as below, for `n` neighbouring elements.
+                unsafe {
+                    let to = out.offset(at[0] + position as isize * self.steps[0]);
+                    apply_row::<T, O>(to, src.offset(at[2] + k * self.steps[2]), n);
+                }
+            }
+            return;
+        }
+        let walk = |mut at: [isize; 3], moves: [isize; 3], n: usize| {
+            for _ in 0..n {
+                // SAFETY: an element of the index.
+                let i = unsafe { *index.offset(at[1]) };
+                if let Some(position) = self.rule.position(i, self.size) {
+                    // SAFETY: positions of out (the one along `dim` was just checked) and of src,
+                    // or its only value, whose strides are 0; this task alone writes there.
+                    unsafe {
+                        let to = out.offset(at[0] + position as isize * self.steps[0]);
+                        let value = src.offset(at[2]).read_unaligned();
+                        to.write_unaligned(O::apply(to.read_unaligned(), value));
+                    }
+                }
+                at = [0, 1, 2].map(|m| at[m] + moves[m]);
             }
         };
-        let (count, n) = (self.count as isize, n as isize);
+        let along = [0, self.steps[1], self.steps[2]];
+        let from = |moves: [isize; 3], by: usize| [0, 1, 2].map(|m| at[m] + by as isize * moves[m]);
         // The walk that is closer in memory goes innermost; either keeps the order along `dim`.
         if self.steps[0].abs() < strides[0].abs() {
-            (0..n).for_each(|j| (0..count).for_each(|k| write(k, j)));
+            (0..n).for_each(|j| walk(from(strides, j), along, self.count));
         } else {
-            (0..count).for_each(|k| (0..n).for_each(|j| write(k, j)));
+            (0..self.count).for_each(|k| walk(from(along, k), strides, n));
         }
     }
 }
