@@ -3,7 +3,7 @@
 
 use crate::autocast::lowered;
 use crate::node::{Formula, Keep};
-use crate::{Var, create, fused, matmul, reduce, view};
+use crate::{Var, create, matmul, reduce, view};
 use base::{DType, Dims, Layout, Result, Scalar, bail, ensure, shape};
 use tape::Tensor;
 
@@ -191,44 +191,6 @@ fn inner(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     tensordot(a, b, &[-1], &[-1])
 }
 
-/// Distances of all pairs of rows.
-fn cdist(a: &Tensor, b: &Tensor, p: f64) -> Result<Tensor> {
-    ensure!(
-        a.dtype().is_differentiable() && b.dtype().is_differentiable(),
-        Runtime,
-        "cdist only supports floating-point dtypes, X1 got: {}",
-        a.dtype().type_name()
-    );
-    ensure!(
-        a.rank() >= 2,
-        Runtime,
-        "cdist only supports at least 2D tensors, X1 got: {}D",
-        a.rank()
-    );
-    ensure!(
-        b.rank() >= 2,
-        Runtime,
-        "cdist only supports at least 2D tensors, X2 got: {}D",
-        b.rank()
-    );
-    ensure!(
-        a.dims().last() == b.dims().last(),
-        Runtime,
-        "X1 and X2 must have the same number of columns. X1: {} X2: {}",
-        a.dims().last().copied().unwrap_or(0),
-        b.dims().last().copied().unwrap_or(0)
-    );
-    ensure!(p >= 0.0, Runtime, "cdist only supports non-negative p values");
-    fused::composite("CdistBackward0", &[a, b], move |pair| {
-        let rows = Var::from(view::unsqueeze(&pair[0], -2));
-        let difference = (rows - Var::from(view::unsqueeze(&pair[1], -3))).tensor()?;
-        if difference.dims().last() == Some(&0) {
-            return reduce::sum(&difference, Some(&[-1]), false, None);
-        }
-        crate::vector_norm::vector_norm(&difference, Scalar::Float(p), Some(&[-1]), false, None)
-    })
-}
-
 /// The only in-place product that broadcasts its target.
 fn addbmm_(x: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
     let inputs = [x, a, b];
@@ -276,11 +238,4 @@ crate::ops! {
     fw lower "chain_matmul(Tensor[] matrices) -> Tensor" => |tensors| chain(tensors);
     /// Sums of products over pairs of dimensions.
     fow lower "tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor" => |a, b, da, db| tensordot(a, b, da, db);
-    /// Distances of all pairs of rows.
-    f f32 "cdist(Tensor x1, Tensor x2, float p=2, str? compute_mode=None) -> Tensor" => |a, b, p, _mode| any_mode(_mode).and_then(|()| cdist(a, b, p));
-}
-
-/// How distances are computed is ours to choose.
-fn any_mode(_mode: Option<&str>) -> Result<()> {
-    Ok(())
 }
