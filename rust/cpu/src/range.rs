@@ -1,6 +1,7 @@
 //! Ranges: evenly spaced numbers, computed from the index so that no error adds up.
 
-use crate::{Buffer, Operand, View, ViewMut, copy};
+use crate::stage::Output;
+use crate::{Operand, View, ViewMut, copy, parallel_chunks};
 use base::{Category, Complex64, DType, Layout, Result, Scalar, ensure};
 
 /// Element `i` becomes `start + i * step`: in int64 for integers, in float64 for floats.
@@ -116,14 +117,15 @@ pub fn from_ints(out: ViewMut<'_>, values: &[i64]) -> Result<()> {
 fn generate<T: base::Element>(
     out: ViewMut<'_>,
     dtype: DType,
-    f: impl Fn(usize) -> T,
+    f: impl Fn(usize) -> T + Sync,
 ) -> Result<()> {
     ensure!(T::DTYPE == dtype, Runtime, "internal error: generate() of {dtype}");
-    let layout = Layout::contiguous(out.dims());
-    let buffer = Buffer::uninit(layout.numel() * size_of::<T>())?;
-    for i in 0..layout.numel() {
-        // SAFETY: the buffer was made for numel() elements of T and is aligned for any element type.
-        unsafe { buffer.ptr().cast::<T>().add(i).write(f(i)) };
-    }
-    copy(out, Operand::View(buffer.view(dtype, &layout)?))
+    let target = Output::cast(out, dtype)?;
+    let values = target.values::<T>();
+    parallel_chunks(values.len(), 1 << 14, &|first, last| {
+        for i in first..last {
+            values.set(i, f(i));
+        }
+    });
+    target.finish()
 }

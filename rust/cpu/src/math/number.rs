@@ -155,22 +155,21 @@ macro_rules! float_number {
                     return self / other;
                 }
                 let rest = $remainder(self, other);
-                let quotient = (self - rest) / other;
-                let across = (rest != 0.0) & ((other < 0.0) != (rest < 0.0));
-                let quotient = std::hint::select_unpredictable(across, quotient - 1.0, quotient);
+                let across = rest * (1.0 as $ty).copysign(other) < 0.0;
+                let quotient = (self - rest) / other - if across { 1.0 } else { 0.0 };
                 let floor = <$ty>::floor(quotient);
-                let floor = if quotient - floor > 0.5 { floor + 1.0 } else { floor };
-                let zero = (0.0 as $ty).copysign(self / other);
-                std::hint::select_unpredictable(quotient == 0.0, zero, floor)
+                let floor = floor + if quotient - floor > 0.5 { 1.0 } else { 0.0 };
+                if quotient == 0.0 { (0.0 as $ty).copysign(self / other) } else { floor }
             }
             #[inline(always)]
             fn div_trunc(self, other: Self) -> Self { <$ty>::trunc(self / other) }
             #[inline(always)]
             fn rem_floor(self, other: Self) -> Self {
-                let rest = $remainder(self, other);
-                // As likely as not, so no branch.
-                let across = (rest != 0.0) & ((other < 0.0) != (rest < 0.0));
-                std::hint::select_unpredictable(across, rest + other, rest)
+                // Turned so that the divisor is positive: one comparison, without a branch that
+                // would be taken as often as not.
+                let turn = (1.0 as $ty).copysign(other);
+                let rest = turn * $remainder(self, other);
+                turn * if rest < 0.0 { rest + turn * other } else { rest }
             }
             #[inline(always)]
             fn rem_trunc(self, other: Self) -> Self { $remainder(self, other) }

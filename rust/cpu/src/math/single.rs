@@ -256,7 +256,11 @@ macro_rules! through_f64 {
 }
 
 impl Real for f32 {
-    through_f64! { erfinv lgamma digamma i0 i0e i1 i1e ndtri }
+    through_f64! { lgamma digamma i0 i0e i1 i1e ndtri }
+    #[inline]
+    fn erfinv(self) -> f32 {
+        special::erfinv_single(self)
+    }
     #[inline(always)]
     fn erf(self) -> f32 {
         erf(self)
