@@ -120,6 +120,7 @@ impl<const N: usize> Nest<N> {
         }
         let mut offsets = self.offsets(range.start);
         let mut left = range.len();
+        let rows: [isize; N] = std::array::from_fn(|i| self.row_stride(i));
         loop {
             let run = (self.dims[rank - 1] - index[rank - 1]).min(left);
             visit(offsets, run);
@@ -127,7 +128,15 @@ impl<const N: usize> Nest<N> {
             if left == 0 {
                 return;
             }
-            self.advance(&mut index, &mut offsets, run);
+            // Most runs are whole rows, and not the last of their plane.
+            if rank > 1 && run == self.dims[rank - 1] && index[rank - 2] + 1 < self.dims[rank - 2] {
+                index[rank - 2] += 1;
+                for (offset, row) in offsets.iter_mut().zip(rows) {
+                    *offset += row;
+                }
+            } else {
+                self.advance(&mut index, &mut offsets, run);
+            }
         }
     }
 
@@ -159,7 +168,7 @@ impl<const N: usize> Nest<N> {
         }
     }
 
-    /// Step of operand `i` from one row to the next, in [`Nest::for_each_plane`].
+    /// Step of operand `i` from one row to the next.
     pub fn row_stride(&self, i: usize) -> isize {
         self.strides[i].len().checked_sub(2).map_or(0, |d| self.strides[i][d])
     }

@@ -28,7 +28,8 @@ use std::ops::Range;
 pub(crate) const MAX_INPUTS: usize = 4;
 /// Elements gathered or cast at a time.
 const BLOCK: usize = 512;
-/// Innermost runs shorter than this are visited many at a time.
+/// Innermost runs shorter than this are visited many at a time, gathered into blocks; where nothing
+/// needs gathering, those a quarter as long.
 const SHORT_RUN: usize = 64;
 /// Elements of one task.
 const CHUNK: usize = 16 * 1024;
@@ -116,10 +117,12 @@ impl Walk {
         if let Some(dim) = self.tiled_dim() {
             return Order::Tiles(dim);
         }
-        if self.nest.dims.len() > 1 && self.nest.inner() < SHORT_RUN {
+        let direct = self.is_direct();
+        let short = if direct { SHORT_RUN / 4 } else { SHORT_RUN };
+        if self.nest.dims.len() > 1 && self.nest.inner() < short {
             return Order::Blocks(self.block_length());
         }
-        if self.is_direct() { Order::Direct } else { Order::Runs }
+        if direct { Order::Direct } else { Order::Runs }
     }
 
     fn lanes(&self) -> impl Iterator<Item = (usize, &Lane)> {
