@@ -9,7 +9,7 @@ use crate::node::{Held, Link, PyNode, instance, pending};
 use crate::outputs::{Outputs, connect};
 use crate::tensor::{PyTensor, wrap};
 use parking_lot::Mutex;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use smallvec::SmallVec;
@@ -131,6 +131,19 @@ struct Call<'py> {
     recorded: bool,
 }
 
+/// The history of a sparse tensor hangs on its values, which a call does not see.
+fn refuse_sparse(args: &Bound<'_, PyTuple>) -> PyResult<()> {
+    for arg in args {
+        let sparse = arg.cast::<PyTensor>().is_ok_and(|t| t.get().tensor.is_sparse());
+        if sparse && tape::grad_enabled() && arg.getattr("requires_grad")?.is_truthy()? {
+            return Err(PyNotImplementedError::new_err(
+                "autograd.Function: not available for sparse inputs that require grad; pass indices and values instead",
+            ));
+        }
+    }
+    Ok(())
+}
+
 impl<'py> Call<'py> {
     fn new(context: Bound<'py, PyFunctionNode>, args: &Bound<'py, PyTuple>) -> PyResult<Self> {
         let tensor =
@@ -138,6 +151,7 @@ impl<'py> Call<'py> {
         let inputs: Vec<Option<Tensor>> = args.iter().map(tensor).collect();
         let needs: Vec<bool> =
             inputs.iter().map(|t| t.as_ref().is_some_and(Tensor::requires_grad)).collect();
+        refuse_sparse(args)?;
         let recorded = tape::grad_enabled() && needs.contains(&true);
         let edges = match recorded {
             true => {
@@ -339,6 +353,10 @@ impl Backward for FunctionBody {
             self.parse(&result)
         })
         .map_err(from_python)
+    }
+
+    fn takes_sparse(&self) -> bool {
+        true
     }
 
     fn release(&self) {

@@ -51,6 +51,7 @@ mod parse;
 mod rebuild;
 mod returns;
 mod saved;
+mod sparse;
 mod storage;
 mod table_methods;
 mod tensor;

@@ -108,6 +108,7 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<crate::function::PyFunctionNode>()?;
     crate::anomaly::fill(module)?;
     crate::saved::fill(module)?;
+    crate::sparse::fill(module)?;
     module.add("ShapeError", py.get_type::<error::ShapeError>())?;
     module.add("DTypeError", py.get_type::<error::DTypeError>())?;
     module.add("DeviceError", py.get_type::<error::DeviceError>())?;

@@ -4,7 +4,7 @@
 //! installs an [`Observer`]; without one only the search takes place.
 
 use crate::node::NodeRef;
-use crate::{Grads, algebra};
+use crate::{Grads, algebra, sparse};
 use base::{Result, bail};
 use std::any::Any;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -57,7 +57,7 @@ pub(crate) fn check(node: &NodeRef, grads: &Grads) -> Result<()> {
     }
     for (i, grad) in grads.iter().enumerate() {
         if let Some(grad) = grad
-            && algebra()?.has_nan(grad)?
+            && algebra()?.has_nan(&*sparse::dense(grad)?)?
         {
             bail!(
                 Runtime,

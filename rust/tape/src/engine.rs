@@ -3,7 +3,7 @@
 //! one counts the leaves' consumers: a leaf that an older graph keeps alive has the smallest number.
 
 use crate::node::{Context, Edge, Grads, NodeRef, drop_node};
-use crate::{Tensor, algebra, anomaly, hooks, running, set_grad_enabled};
+use crate::{Tensor, algebra, anomaly, hooks, running, set_grad_enabled, sparse};
 use base::{Result, bail, ensure, shape};
 use smallvec::smallvec;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -224,7 +224,13 @@ impl Walk {
         let Some(node) = edge.node().filter(|n| self.wanted(n)) else {
             return Ok(());
         };
-        let grad = node.outputs[edge.output].conform(grad, from, index)?;
+        let output = &node.outputs[edge.output];
+        let grad = if grad.is_sparse() && !(node.body.takes_sparse() && output.fits(&grad)) {
+            sparse::dense(&grad)?.into_owned()
+        } else {
+            grad
+        };
+        let grad = output.conform(grad, from, index)?;
         let sequence = node.sequence();
         if let Some((next, grads)) = &mut self.next {
             if next.sequence() == sequence {
@@ -331,7 +337,7 @@ impl Walk {
 fn add_to(slot: &mut Option<Tensor>, grad: Tensor) -> Result<()> {
     *slot = Some(match slot.take() {
         None => grad,
-        Some(have) => algebra()?.add(&have, &grad)?,
+        Some(have) => sparse::add(&have, &grad)?,
     });
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! number small: then it comes last, unless the engine counts (see `engine`).
 
 use crate::node::{Backward, Context, Grads, Node, NodeRef, OutputMeta};
-use crate::{Tensor, algebra, grad_enabled};
+use crate::{Tensor, algebra, grad_enabled, sparse};
 use base::{Layout, Result};
 use smallvec::{SmallVec, smallvec};
 use std::any::Any;
@@ -45,6 +45,10 @@ impl Backward for AccumulateGrad {
         Ok(Grads::new())
     }
 
+    fn takes_sparse(&self) -> bool {
+        true
+    }
+
     fn enter(&self, grads: &mut Grads) -> Result<()> {
         let hooks = self.tensor.meta(|m| m.map_or_else(Vec::new, |m| m.hooks.on_grad.clone()));
         for (_, hook) in hooks {
@@ -70,7 +74,12 @@ impl Backward for AccumulateGrad {
 /// first gradient is laid out as the tensor is, or row by row where that has gaps or overlaps. It is
 /// taken over, not copied, if the caller's handle is the only one.
 pub(crate) fn accumulate(tensor: &Tensor, grad: &Tensor) -> Result<()> {
-    match tensor.grad() {
+    let have = tensor.grad();
+    if grad.is_sparse() || have.as_ref().is_some_and(Tensor::is_sparse) {
+        tensor.set_grad(Some(sparse::accumulated(have, grad)?));
+        return Ok(());
+    }
+    match have {
         None => {
             let own = tensor.layout();
             let layout = if own.is_dense() { own } else { Layout::contiguous(&own.dims) };

@@ -18,6 +18,7 @@ mod node;
 mod record;
 mod running;
 mod saved;
+mod sparse;
 mod tensor;
 mod version;
 mod view;
@@ -39,6 +40,7 @@ pub use record::{
 };
 pub use running::{Callback, current_walk, queue_callback, runs_everything, will_run};
 pub use saved::{SavedInput, SavedOutput, again};
+pub use sparse::{SparseAlgebra, install_sparse};
 pub use tensor::{Tensor, WeakTensor, live_tensors};
 pub use version::Version;
 pub use view::{Creation, Replay, ViewMeta};

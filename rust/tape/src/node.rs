@@ -24,6 +24,10 @@ pub trait Backward: Send + Sync + Any {
     fn enter(&self, _grads: &mut Grads) -> Result<()> {
         Ok(())
     }
+    /// Whether its outputs' gradients may be sparse tensors.
+    fn takes_sparse(&self) -> bool {
+        false
+    }
     /// Lets go of everything saved; a later `vjp` is an error.
     fn release(&self) {}
     /// The saved value of this name (`result`, `self`, `other`), where the op has one.
@@ -75,6 +79,11 @@ impl OutputMeta {
             dtype: array.dtype(),
             device: array.device(),
         }
+    }
+
+    /// Whether a gradient has this shape and type already.
+    pub fn fits(&self, grad: &Tensor) -> bool {
+        grad.with_array(|a| *a.layout().dims == *self.dims && a.dtype() == self.dtype)
     }
 
     /// Brings a gradient to this shape and type: sums away what was broadcast, casts.

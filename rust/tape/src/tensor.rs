@@ -32,6 +32,8 @@ struct TensorImpl {
     state: RwLock<State>,
     /// Whether `meta` was ever filled: spares plain tensors the lock.
     has_meta: AtomicBool,
+    /// Whether its elements are not in the array.
+    sparse: AtomicBool,
     inference: bool,
     meta: Mutex<Option<Box<Meta>>>,
     wrapper: Wrapper,
@@ -90,6 +92,7 @@ impl Tensor {
         Tensor(Arc::new(TensorImpl {
             state: RwLock::new(State { array, version }),
             has_meta: AtomicBool::new(meta.is_some()),
+            sparse: AtomicBool::new(false),
             inference,
             meta: Mutex::new(meta),
             wrapper: Wrapper::default(),
@@ -178,6 +181,17 @@ impl Tensor {
     #[inline]
     pub fn same(&self, other: &Tensor) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether the object that shows it holds its elements, and the array none (see `sparse`).
+    #[inline]
+    pub fn is_sparse(&self) -> bool {
+        self.0.sparse.load(Ordering::Relaxed)
+    }
+
+    /// Says that the object that shows it holds its elements.
+    pub fn set_sparse(&self) {
+        self.0.sparse.store(true, Ordering::Relaxed);
     }
 
     /// A handle that does not keep it alive.
