@@ -158,7 +158,19 @@ fn divide_into(slf: Slf<'_, '_>, other: Object<'_, '_>) -> PyResult<Py<PyAny>> {
     apply(reciprocal.bind(slf.py()).cast::<PyTensor>()?, other, &MUL)
 }
 
-fn apply_in_place(slf: Slf<'_, '_>, Right(right): Right, op: &'static Operator) -> PyResult<()> {
+/// `slf op= other`. Who takes the call over must return `slf`: PyO3's slot gives back nothing else.
+fn apply_in_place(slf: Slf<'_, '_>, other: Right<'_>, op: &'static Operator) -> PyResult<()> {
+    let Right(right, other) = other;
+    if intercepted([slf.as_any(), &other].into_iter()) {
+        let name = format!("{}_", op.method);
+        let result = hand_over_method(&name, &[slf.as_any().clone(), other])?;
+        if result.is(slf) {
+            return Ok(());
+        }
+        return Err(PyTypeError::new_err(format!(
+            "{name}: __torch_function__ of an in-place operator must return its left operand"
+        )));
+    }
     let target = slf.get().tensor.clone();
     op.op.call(slf.py(), receiver(slf), right, Dest::InPlace(&target)).map(drop)
 }
@@ -171,13 +183,16 @@ fn single(slf: Slf<'_, '_>, op: &Op) -> PyResult<Py<PyAny>> {
 }
 
 /// The right operand of an in-place operator; a value that is none makes Python try the plain one.
-struct Right(Value);
+struct Right<'py>(Value, Bound<'py, PyAny>);
 
-impl<'a, 'py> FromPyObject<'a, 'py> for Right {
+impl<'a, 'py> FromPyObject<'a, 'py> for Right<'py> {
     type Error = PyErr;
 
-    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Right> {
-        operand(&value).map(Right).ok_or_else(|| PyTypeError::new_err("no operand"))
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Right<'py>> {
+        match operand(&value) {
+            Some(right) => Ok(Right(right, value.to_owned())),
+            None => Err(PyTypeError::new_err("no operand")),
+        }
     }
 }
 
@@ -192,7 +207,7 @@ impl PyTensor {
         apply(slf, other, &ADD)
     }
 
-    fn __iadd__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __iadd__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &ADD)
     }
 
@@ -204,7 +219,7 @@ impl PyTensor {
         reflect(slf, other, &SUB)
     }
 
-    fn __isub__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __isub__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &SUB)
     }
 
@@ -216,7 +231,7 @@ impl PyTensor {
         apply(slf, other, &MUL)
     }
 
-    fn __imul__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __imul__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &MUL)
     }
 
@@ -228,7 +243,7 @@ impl PyTensor {
         divide_into(slf, other)
     }
 
-    fn __itruediv__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __itruediv__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &DIV)
     }
 
@@ -240,7 +255,7 @@ impl PyTensor {
         reflect(slf, other, &FLOOR_DIVIDE)
     }
 
-    fn __ifloordiv__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __ifloordiv__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &FLOOR_DIVIDE)
     }
 
@@ -252,7 +267,7 @@ impl PyTensor {
         reflect(slf, other, &REMAINDER)
     }
 
-    fn __imod__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __imod__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &REMAINDER)
     }
 
@@ -264,7 +279,7 @@ impl PyTensor {
         reflect(slf, other, &AND)
     }
 
-    fn __iand__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __iand__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &AND)
     }
 
@@ -276,7 +291,7 @@ impl PyTensor {
         reflect(slf, other, &OR)
     }
 
-    fn __ior__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __ior__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &OR)
     }
 
@@ -288,7 +303,7 @@ impl PyTensor {
         reflect(slf, other, &XOR)
     }
 
-    fn __ixor__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __ixor__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &XOR)
     }
 
@@ -300,7 +315,7 @@ impl PyTensor {
         reflect(slf, other, &LEFT_SHIFT)
     }
 
-    fn __ilshift__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __ilshift__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &LEFT_SHIFT)
     }
 
@@ -312,7 +327,7 @@ impl PyTensor {
         reflect(slf, other, &RIGHT_SHIFT)
     }
 
-    fn __irshift__(slf: &Bound<'_, Self>, other: Right) -> PyResult<()> {
+    fn __irshift__(slf: &Bound<'_, Self>, other: Right<'_>) -> PyResult<()> {
         apply_in_place(slf, other, &RIGHT_SHIFT)
     }
 
@@ -337,7 +352,7 @@ impl PyTensor {
 
     fn __ipow__(
         slf: &Bound<'_, Self>,
-        other: Right,
+        other: Right<'_>,
         _modulo: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         apply_in_place(slf, other, &POW)
