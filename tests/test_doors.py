@@ -102,7 +102,6 @@ CLOSED = [
     ("hub", "load_state_dict_from_url", "downloads"),
     ("jit", "load", "TorchScript compiler"),
     ("onnx", "export", "ONNX exporter"),
-    ("sparse", "sum", "sparse tensors"),
 ]
 
 
@@ -190,12 +189,3 @@ def test_hub_loads_a_local_repository(tmp_path: Path) -> None:
         torch.hub.load(folder, "nope", source="local")
     with pytest.raises(NotImplementedError, match=r"hub\.load"):
         torch.hub.load("owner/name", "scale")
-
-
-def test_tensors_refuse_to_be_sparse() -> None:
-    x = torch.ones(2, 2)
-    with pytest.raises(RuntimeError, match="values expected sparse tensor layout but got Strided"):
-        x.values()
-    with pytest.raises(NotImplementedError, match=r"Tensor\.to_sparse .* sparse tensors"):
-        x.to_sparse()
-    assert torch.equal(torch.spmm(x, x), x @ x) and torch.equal(torch.sparse.mm(x, x), x @ x)

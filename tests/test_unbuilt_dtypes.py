@@ -66,5 +66,5 @@ def test_layouts_are_names_too() -> None:
     assert isinstance(torch.sparse_coo, torch.layout) and x.layout != torch.sparse_coo
     assert repr(torch.sparse_csr).endswith(".sparse_csr")
     assert pickle.loads(pickle.dumps(torch.jagged)) is torch.jagged
-    with pytest.raises(NotImplementedError, match=r"sparse_coo_tensor .* sparse tensors"):
-        torch.sparse_coo_tensor([[0]], [1.0])
+    with pytest.raises(NotImplementedError, match=r"sparse_compressed_tensor .* layouts"):
+        torch.sparse_compressed_tensor([0, 1], [0], [1.0])

@@ -34,12 +34,12 @@ from pyrite._C import (
 )
 from pyrite._checks import *
 from pyrite._foreach import *
+from pyrite._layouts import *
 from pyrite._lowrank import *
 from pyrite._removed import *
 from pyrite._size import Size as Size
 from pyrite._symbolic import *
 from pyrite._unbuilt_dtypes import *
-from pyrite._unbuilt_layouts import *
 from pyrite._typename import typename as typename
 from pyrite.autograd.grad_mode import (
     enable_grad as enable_grad,

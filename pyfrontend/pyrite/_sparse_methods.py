@@ -1,6 +1,7 @@
-"""Methods of sparse tensors, on tensors that are not: PyTorch's errors, and doors.
+"""Methods of sparse tensors on those that are not: PyTorch's errors, and changes of layout.
 
-Layer: Python front end, put onto the native class at import.
+Layer: Python front end, put onto the native class at import; `pyrite.sparse` loads when one makes
+a sparse tensor.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from pyrite._C import Tensor
-from pyrite._doors import not_built
 from pyrite._native import add_methods
 
 __all__: list[str] = []
@@ -24,24 +24,56 @@ _OWNERS = {
     "row_indices": "sparse column compressed",
     "values": "sparse",
 }
-_MAKERS = ("to_sparse", "to_sparse_coo", "to_sparse_csc", "to_sparse_csr")
+_MAKERS = {
+    "sparse_mask": "The elements at the places of a sparse mask.",
+    "to_sparse": "The elements that are not zero, as a sparse tensor.",
+    "to_sparse_csc": "The elements of a matrix that are not zero, by compressed columns.",
+    "to_sparse_csr": "The elements of a matrix that are not zero, by compressed rows.",
+}
 
 
 def _refused(name: str, owner: str) -> Callable[[Tensor], NoReturn]:
     def method(self: Tensor) -> NoReturn:
-        raise RuntimeError(f"{name} expected {owner} tensor layout but got Strided")
+        kind = getattr(self, "kind", "Strided")
+        raise RuntimeError(f"{name} expected {owner} tensor layout but got {kind}")
 
     method.__doc__ = f"Of {owner} tensors only: raises RuntimeError."
     return method
 
 
-def _closed(name: str) -> Callable[..., NoReturn]:
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> NoReturn:
-        raise not_built(f"Tensor.{name}", "sparse tensors")
+def _maker(name: str, text: str) -> Callable[..., Tensor]:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        from pyrite.sparse import convert
 
-    method.__doc__ = "Not available: Pyrite has no sparse tensors yet."
+        made: Tensor = getattr(convert, name)(self, *args, **kwargs)
+        return made
+
+    method.__doc__ = text
     return method
 
 
+def _parts_of_none(name: str) -> Callable[..., NoReturn]:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(
+            f"Could not run 'aten::{name}' with arguments from the "
+            f"'{self.device.type.upper()}' backend.\n"
+            f"  {name}: of sparse tensors by coordinates only; use .to_sparse() first"
+        )
+
+    method.__doc__ = "Of sparse tensors by coordinates only: raises NotImplementedError."
+    return method
+
+
+def _smm(self: Tensor, mat: Tensor) -> Tensor:
+    """The product of a sparse and a dense matrix, as a sparse one."""
+    from pyrite.sparse import product
+
+    return product.smm(self, mat)
+
+
+_PARTS = ("_indices", "_values", "_nnz", "sparse_resize_", "sparse_resize_and_clear_")
+
+add_methods(Tensor, {name: _parts_of_none(name) for name in _PARTS})
 add_methods(Tensor, {name: _refused(name, owner) for name, owner in _OWNERS.items()})
-add_methods(Tensor, {name: _closed(name) for name in _MAKERS})
+add_methods(Tensor, {name: _maker(name, text) for name, text in _MAKERS.items()})
+add_methods(Tensor, {"to_sparse_coo": _maker("to_sparse", _MAKERS["to_sparse"]), "smm": _smm})

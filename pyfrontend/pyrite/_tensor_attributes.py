@@ -10,6 +10,7 @@ from typing import Any
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite._native import add_methods
 
 __all__: list[str] = []
 
@@ -142,5 +143,4 @@ _METHODS: dict[str, Any] = {
 
 for _key, _get in _PROPERTIES.items():
     setattr(_C.Tensor, _key, property(_get))
-for _key, _method in _METHODS.items():
-    setattr(_C.Tensor, _key, _method)
+add_methods(_C.Tensor, _METHODS)

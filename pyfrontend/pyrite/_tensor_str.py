@@ -110,13 +110,14 @@ def _history(tensor: _C.Tensor) -> str | None:
     return "requires_grad=True" if tensor.requires_grad else None
 
 
-def _append_suffixes(text: str, suffixes: list[str], indent: int) -> str:
-    """Close the text with `, suffix`es; one that does not fit starts a new line."""
+def _append_suffixes(text: str, suffixes: list[str], indent: int, on_new_line: bool = False) -> str:
+    """Close the text with `, suffix`es; one that does not fit, or the first, starts a new line."""
     column = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
-        if column + len(suffix) + 2 > PRINT_OPTIONS.linewidth:
+        if on_new_line or column + len(suffix) + 2 > PRINT_OPTIONS.linewidth:
             text += ",\n" + " " * indent + suffix
             column = indent + len(suffix)
+            on_new_line = False
         else:
             text += ", " + suffix
             column += len(suffix) + 2

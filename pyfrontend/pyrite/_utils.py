@@ -168,6 +168,13 @@ def _set_state(tensor: Tensor, state: Any) -> Tensor:
     return tensor
 
 
+def _rebuild_sparse_tensor(layout: Any, data: tuple[Any, ...]) -> Tensor:
+    """Put a sparse tensor together: its layout, then indices, values and size."""
+    from pyrite.sparse.pickling import rebuild
+
+    return rebuild(layout, data)
+
+
 _REBUILDERS = (
     _rebuild_tensor,
     _rebuild_tensor_v2,
@@ -175,4 +182,5 @@ _REBUILDERS = (
     _rebuild_meta_tensor_no_storage,
     _rebuild_parameter,
     _rebuild_parameter_with_state,
+    _rebuild_sparse_tensor,
 )

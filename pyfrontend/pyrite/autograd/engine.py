@@ -85,15 +85,22 @@ def grad(
     if not all(isinstance(output, Tensor) for output in given):
         raise AssertionError("Expected output to be a torch.Tensor")
     unused = materialize_grads if allow_unused is None else allow_unused
+    wanted = inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    sparse = any(isinstance(x, Tensor) and x.layout != _C.strided for x in wanted)
+    if sparse:  # in the graph, its values stand for a sparse tensor
+        from pyrite.sparse import gradient
+
+        inputs = [gradient.values_of(x) for x in wanted]
     if is_grads_batched:
         grads = _batched(given, inputs, grad_outputs, retain_graph, create_graph, unused)
     else:
         grads = _C._grad(outputs, inputs, grad_outputs, retain_graph, create_graph, unused)
+    if sparse:
+        grads = gradient.gradients(wanted, grads)
     if materialize_grads:
-        listed = (inputs,) if isinstance(inputs, Tensor) else inputs
         grads = tuple(
             _C.zeros_like(x, requires_grad=create_graph) if g is None else g
-            for g, x in zip(grads, listed, strict=True)
+            for g, x in zip(grads, wanted, strict=True)
         )
     return grads
 

@@ -13,7 +13,7 @@ import importlib
 import sys
 from typing import Any
 
-from pyrite import _C, _utils, storage
+from pyrite import _C, _layouts, _utils, storage
 from pyrite._C import Tensor, UntypedStorage
 
 _DTYPES = (
@@ -38,6 +38,7 @@ def default_names() -> dict[str, Any]:
     names |= {
         "torch.storage.TypedStorage": storage.TypedStorage,
         "torch.storage.UntypedStorage": UntypedStorage,
+        "torch.serialization._get_layout": _layouts._get_layout,
         "torch._tensor._rebuild_from_type_v2": _utils._rebuild_from_type_v2,
         "torch.Tensor": Tensor,
         "torch.Size": Size,

@@ -1,15 +1,49 @@
-"""Products that take sparse matrices, of those that are not; sparse tensors are a door."""
+"""Sparse tensors: by coordinates (COO), with compressed rows (CSR) or columns (CSC).
 
-from __future__ import annotations
+Public names only; loaded when the first sparse tensor is made.
+"""
 
-from pyrite._C import addmm as addmm
-from pyrite._C import mm as mm
-from pyrite._doors import door_function
+from pyrite.sparse import gradient as gradient
+from pyrite.sparse import like as like
+from pyrite.sparse.diagonals import spdiags
+from pyrite.sparse.invariants import check_sparse_tensor_invariants
+from pyrite.sparse.legacy import (
+    BFloat16Tensor as BFloat16Tensor,
+)
+from pyrite.sparse.legacy import (
+    ByteTensor as ByteTensor,
+)
+from pyrite.sparse.legacy import (
+    CharTensor as CharTensor,
+)
+from pyrite.sparse.legacy import (
+    DoubleTensor as DoubleTensor,
+)
+from pyrite.sparse.legacy import (
+    FloatTensor as FloatTensor,
+)
+from pyrite.sparse.legacy import (
+    HalfTensor as HalfTensor,
+)
+from pyrite.sparse.legacy import (
+    IntTensor as IntTensor,
+)
+from pyrite.sparse.legacy import (
+    LongTensor as LongTensor,
+)
+from pyrite.sparse.legacy import (
+    ShortTensor as ShortTensor,
+)
+from pyrite.sparse.product import addmm, mm, sampled_addmm
+from pyrite.sparse.reduce import log_softmax, softmax, sum
 
-_MISSING = "sparse tensors"
-
-log_softmax = door_function("sparse.log_softmax", _MISSING)
-sampled_addmm = door_function("sparse.sampled_addmm", _MISSING)
-softmax = door_function("sparse.softmax", _MISSING)
-spdiags = door_function("sparse.spdiags", _MISSING)
-sum = door_function("sparse.sum", _MISSING)
+__all__ = [
+    "addmm",
+    "check_sparse_tensor_invariants",
+    "log_softmax",
+    "mm",
+    "sampled_addmm",
+    "softmax",
+    "spdiags",
+    "sum",
+]
