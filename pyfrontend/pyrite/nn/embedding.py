@@ -68,7 +68,8 @@ class Embedding(_Table):
         max_norm: rows of larger norm are scaled down, in place, when picked.
         norm_type: the p of that norm.
         scale_grad_by_freq: divide a row's gradient by its uses in the batch.
-        sparse: not available: raises where a gradient is needed.
+        sparse: make the gradient of the table a sparse tensor of the rows used; see
+            `optim.SparseAdam`.
         device: where the table lives.
         dtype: its type.
 

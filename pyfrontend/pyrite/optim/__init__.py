@@ -16,6 +16,7 @@ from pyrite.optim.radam import RAdam
 from pyrite.optim.rmsprop import RMSprop
 from pyrite.optim.rprop import Rprop
 from pyrite.optim.sgd import SGD
+from pyrite.optim.sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD",
@@ -33,6 +34,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SparseAdam",
     "lr_scheduler",
     "swa_utils",
 ]

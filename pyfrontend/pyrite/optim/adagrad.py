@@ -19,6 +19,7 @@ from .grouped import (
     new_counter,
     require,
     to_float,
+    with_values,
 )
 from .optimizer import ParamsT
 
@@ -43,6 +44,8 @@ class Adagrad(GroupedOptimizer):
     Source: Duchi et al., Adaptive Subgradient Methods for Online Learning and Stochastic
     Optimization, 2011.
     """
+
+    _sparse_support = True
 
     def __init__(
         self,
@@ -110,3 +113,13 @@ class Adagrad(GroupedOptimizer):
             eps=group["eps"],
             maximize=group["maximize"],
         )
+
+    def _update_sparse(self, group: Group, param: Tensor, grad: Tensor, state: State) -> None:
+        if group["weight_decay"] != 0:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        state["step"] += 1
+        rate = to_float(group["lr"]) / (1 + (state["step"].item() - 1) * group["lr_decay"])
+        grad = (-grad if group["maximize"] else grad).coalesce()
+        state["sum"].add_(grad.pow(2))
+        scale = state["sum"].sparse_mask(grad).values().sqrt().add_(group["eps"])
+        param.add_(with_values(grad, grad.values() / scale), alpha=-rate)

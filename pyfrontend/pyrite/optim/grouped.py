@@ -80,6 +80,12 @@ def zeros_like(tensor: Tensor) -> Tensor:
     return _C.zeros_like(tensor, memory_format=_C.preserve_format)
 
 
+def with_values(grad: Tensor, values: Tensor) -> Tensor:
+    """A sparse gradient's places with other values."""
+    made: Tensor = grad.with_values(values)  # type: ignore[attr-defined]
+    return made
+
+
 class GroupedOptimizer(Optimizer):
     """Base of the optimizers that treat the tensors of a group alike, with one native call a group.
 
@@ -88,6 +94,7 @@ class GroupedOptimizer(Optimizer):
     """
 
     _sparse_hint = ""
+    _sparse_support = False
     _complex_support = True
 
     def add_param_group(self, param_group: Group) -> None:
@@ -131,6 +138,8 @@ class GroupedOptimizer(Optimizer):
                 loss = closure()
         for group in self.param_groups:
             params, grads, states = self._collect(group)
+            if any(grad.is_sparse for grad in grads):
+                params, grads, states = self._without_sparse(group, params, grads, states)
             if params:
                 if "step" in states[0]:
                     _C._foreach_add_(column(states, "step"), 1)
@@ -149,6 +158,16 @@ class GroupedOptimizer(Optimizer):
             states.append(self._state_of(group, param, grad))
         return params, grads, states
 
+    def _without_sparse(
+        self, group: Group, params: list[Tensor], grads: list[Tensor], states: list[State]
+    ) -> tuple[list[Tensor], list[Tensor], list[State]]:
+        """Update the parameters with sparse gradients, one by one; return what is left."""
+        for param, grad, state in zip(params, grads, states, strict=True):
+            if grad.is_sparse:
+                self._update_sparse(group, param, grad, state)
+        left = [i for i, grad in enumerate(grads) if not grad.is_sparse]
+        return [params[i] for i in left], [grads[i] for i in left], [states[i] for i in left]
+
     def _state_of(self, group: Group, param: Tensor, grad: Tensor) -> State:
         state: State = self.state[param]
         if not state:
@@ -159,7 +178,7 @@ class GroupedOptimizer(Optimizer):
         name = type(self).__name__
         if not self._complex_support and param.is_complex():
             raise RuntimeError(f"{name} does not support complex parameters")
-        if grad.is_sparse:
+        if grad.is_sparse and not self._sparse_support:
             raise RuntimeError(f"{name} does not support sparse gradients{self._sparse_hint}")
 
     def _init_state(self, group: Group, param: Tensor, grad: Tensor) -> State:
@@ -170,4 +189,8 @@ class GroupedOptimizer(Optimizer):
         self, group: Group, params: list[Tensor], grads: list[Tensor], states: list[State]
     ) -> None:
         """One update of `params`; `states[i]` belongs to `params[i]`."""
+        raise NotImplementedError
+
+    def _update_sparse(self, group: Group, param: Tensor, grad: Tensor, state: State) -> None:
+        """One update of a parameter with a sparse gradient, where these are supported."""
         raise NotImplementedError

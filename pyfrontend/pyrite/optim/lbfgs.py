@@ -171,6 +171,7 @@ class LBFGS(Optimizer):
         views = []
         for param in self._params:
             grad = _C.zeros_like(param) if param.grad is None else param.grad
+            grad = grad.to_dense() if grad.is_sparse else grad
             views.append(_as_real(grad).reshape(-1))
         return _C.cat(views, 0)
 

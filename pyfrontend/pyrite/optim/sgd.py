@@ -54,6 +54,8 @@ class SGD(GroupedOptimizer):
         tensor([0.8000], requires_grad=True)
     """
 
+    _sparse_support = True
+
     def __init__(
         self,
         params: ParamsT,
@@ -109,6 +111,20 @@ class SGD(GroupedOptimizer):
         for chosen, is_first_step in ((fresh, True), (started, False)):
             lists = ([items[i] for i in chosen] for items in (params, grads, buffers))
             self._call(group, *lists, is_first_step=is_first_step)
+
+    def _update_sparse(self, group: Group, param: Tensor, grad: Tensor, state: State) -> None:
+        grad = -grad if group["maximize"] else grad
+        if group["weight_decay"] != 0:
+            grad = grad.add(param, alpha=group["weight_decay"])  # raises: it would be dense
+        if group["momentum"] != 0:
+            buffer = state.get("momentum_buffer")
+            if buffer is None:
+                buffer = grad.clone()
+            else:
+                buffer = buffer.mul_(group["momentum"]).add_(grad, alpha=1 - group["dampening"])
+            state["momentum_buffer"] = buffer
+            grad = grad.add(buffer, alpha=group["momentum"]) if group["nesterov"] else buffer
+        param.add_(grad, alpha=-to_float(group["lr"]))
 
     @staticmethod
     def _call(

@@ -37,7 +37,7 @@ def embedding(
         max_norm: rows of larger norm are first scaled down to it, in place.
         norm_type: the p of that norm.
         scale_grad_by_freq: divide each row's gradient by its number of uses.
-        sparse: not available; raises where a gradient is needed.
+        sparse: make the gradient of the table a sparse tensor of the rows used.
 
     Returns:
         `(*, features)`.
@@ -45,6 +45,7 @@ def embedding(
     Raises:
         AssertionError: if `padding_idx` is not a row.
         IndexError: if an index is not a row.
+        RuntimeError: if `sparse` meets `scale_grad_by_freq`.
     """
     if padding_idx is None:
         padding_idx = -1
@@ -55,7 +56,11 @@ def embedding(
     if max_norm is not None:
         input = input.contiguous()
         _C.embedding_renorm_(weight.detach(), input, max_norm, norm_type)
-    return _C.embedding(weight, input, padding_idx, scale_grad_by_freq, sparse)
+    if sparse and weight.requires_grad and _C.is_grad_enabled():
+        from pyrite.sparse.embedding import embedding as sparse_embedding
+
+        return sparse_embedding(weight, input, padding_idx, scale_grad_by_freq)
+    return _C.embedding(weight, input, padding_idx, scale_grad_by_freq)
 
 
 _OLD_ORDER = (
@@ -115,13 +120,26 @@ def embedding_bag(
     mode_number = _bag_mode(mode, scale_grad_by_freq, sparse, per_sample_weights is not None)
     if max_norm is not None:
         _C.embedding_renorm_(weight.detach(), input, max_norm, norm_type)
+    if sparse and weight.requires_grad and _C.is_grad_enabled():
+        from pyrite.sparse.embedding import embedding_bag as sparse_bags
+
+        return sparse_bags(
+            weight,
+            input,
+            offsets,
+            per_sample_weights,
+            by_frequency=scale_grad_by_freq,
+            is_mean=mode == "mean",
+            include_last=include_last_offset,
+            padding=padding_idx,
+        )
     bags, _, _, _ = _C.embedding_bag(
         weight,
         input,
         offsets,
         scale_grad_by_freq,
         mode_number,
-        sparse,
+        False,
         per_sample_weights,
         include_last_offset,
         padding_idx,
