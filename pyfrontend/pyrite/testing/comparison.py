@@ -212,14 +212,59 @@ def _compare_tensors(pair: _Pair, rules: _Rules) -> None:
     if actual.dtype != expected.dtype:
         dtype = _C.promote_types(actual.dtype, expected.dtype)
         actual, expected = actual.to(dtype), expected.to(dtype)
+    if actual.layout != expected.layout:
+        actual, expected = actual.to_dense(), expected.to_dense()
+    if actual.layout != _C.strided:
+        for left, right, subject in _sparse_parts(pair, rules, actual, expected):
+            tolerances = (rtol, atol) if subject.endswith("values") else (0.0, 0.0)
+            _compare_values(left, right, *tolerances, pair, rules, subject)
+        return
+    _compare_values(actual, expected, rtol, atol, pair, rules)
+
+
+def _compare_values(
+    actual: _C.Tensor,
+    expected: _C.Tensor,
+    rtol: float,
+    atol: float,
+    pair: _Pair,
+    rules: _Rules,
+    subject: str = "Tensor-likes",
+) -> None:
     matches = _C.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=rules.equal_nan)
     if matches.all():
         return
     if actual.dim() == 0:
         text = scalar_mismatch(actual.item(), expected.item(), rtol, atol)
     else:
-        text = tensor_mismatch(actual, expected, matches, rtol, atol)
+        text = tensor_mismatch(actual, expected, matches, rtol, atol, subject)
     rules.fail(text, pair.place)
+
+
+_PARTS = {
+    "sparse_coo": ("_indices", "_values"),
+    "sparse_csr": ("crow_indices", "col_indices", "values"),
+    "sparse_csc": ("ccol_indices", "row_indices", "values"),
+}
+
+
+def _sparse_parts(
+    pair: _Pair, rules: _Rules, actual: _C.Tensor, expected: _C.Tensor
+) -> Iterator[tuple[_C.Tensor, _C.Tensor, str]]:
+    """Indices and values of two sparse tensors of one layout, with what messages call them."""
+    if actual.is_sparse and actual.is_coalesced() != expected.is_coalesced():
+        actual, expected = actual.coalesce(), expected.coalesce()
+    layout = repr(actual.layout).rpartition(".")[2]
+    name = layout.removeprefix("sparse_").upper()
+    if actual._nnz() != expected._nnz():
+        rules.fail(
+            f"The number of specified values in sparse {name} tensors does not match: "
+            f"{actual._nnz()} != {expected._nnz()}",
+            pair.place,
+        )
+    for part in _PARTS[layout]:
+        subject = f"Sparse {name} {part.strip('_')}"
+        yield getattr(actual, part)(), getattr(expected, part)(), subject
 
 
 def _as_tensors(pair: _Pair, rules: _Rules) -> tuple[_C.Tensor, _C.Tensor]:
@@ -256,8 +301,9 @@ def _check_attributes(
         ("layout", rules.check_layout, actual.layout, expected.layout),
         ("device", rules.check_device, actual.device, expected.device),
         ("dtype", rules.check_dtype, actual.dtype, expected.dtype),
-        ("stride()", rules.check_stride, actual.stride(), expected.stride()),
     ]
+    if rules.check_stride:
+        checks.append(("stride()", True, actual.stride(), expected.stride()))
     for name, checked, left, right in checks:
         if checked and left != right:
             rules.fail(f"The values for attribute '{name}' do not match: {left} != {right}.", place)

@@ -17,7 +17,12 @@ def scalar_mismatch(actual: Any, expected: Any, rtol: float, atol: float) -> str
 
 
 def tensor_mismatch(
-    actual: _C.Tensor, expected: _C.Tensor, matches: _C.Tensor, rtol: float, atol: float
+    actual: _C.Tensor,
+    expected: _C.Tensor,
+    matches: _C.Tensor,
+    rtol: float,
+    atol: float,
+    subject: str = "Tensor-likes",
 ) -> str:
     """About two tensors of one shape and dtype; `matches` is True where they are close."""
     total = matches.numel()
@@ -28,7 +33,7 @@ def tensor_mismatch(
     difference = (actual - expected).abs().masked_fill(matches, 0)
     relative = (difference / expected.abs()).masked_fill(matches, 0)
     return _text(
-        "Tensor-likes",
+        subject,
         f"Mismatched elements: {mismatched} / {total} ({share:.1%})",
         rtol,
         atol,
