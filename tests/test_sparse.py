@@ -86,7 +86,7 @@ OPERATIONS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "unsqueeze": (lambda a: a.unsqueeze(1), DENSE[:, None]),
     "row": (lambda a: a[1], DENSE[1]),
     "column": (lambda a: a[:, -1], DENSE[:, -1]),
-    "element": (lambda a: a[1, 2], DENSE[1, 2]),
+    "element": (lambda a: a[1, torch.tensor(2)], DENSE[1, 2]),
     "index_select": (lambda a: a.index_select(0, torch.tensor([1, 0, 1])), DENSE[[1, 0, 1]]),
     "columns": (lambda a: torch.index_select(a, 1, torch.tensor([2, 0])), DENSE[:, [2, 0]]),
     "narrow_copy": (lambda a: a.narrow_copy(1, 1, 2), DENSE[:, 1:3]),
@@ -160,6 +160,7 @@ def test_attributes() -> None:
     assert b.crow_indices().tolist() == [0, 1, 3] and b.col_indices().tolist() == [2, 0, 2]
     assert isinstance(a, Tensor) and torch.is_tensor(a) and a.device.type == "cpu"
     assert a.type() == "torch.sparse.FloatTensor" and isinstance(a, torch.sparse.FloatTensor)
+    assert not isinstance(a, torch.FloatTensor)
 
 
 def test_values_are_shared_and_without_history() -> None:
@@ -208,7 +209,22 @@ def test_sampled_addmm_and_spdiags() -> None:
     np.testing.assert_array_equal(dense(made), expected)
 
 
+REDUCED = {
+    "sum": DENSE @ RIGHT,
+    "mean": DENSE @ RIGHT / [[1], [2]],
+    "amax": np.array([3 * RIGHT[2], np.maximum(3 * RIGHT[0], 5 * RIGHT[2])]),
+    "amin": np.array([3 * RIGHT[2], np.minimum(3 * RIGHT[0], 5 * RIGHT[2])]),
+}
+
+
+@pytest.mark.parametrize("reduce", REDUCED)
+def test_products_are_reduced(reduce: str) -> None:
+    for a in (csr(), coo()):
+        np.testing.assert_allclose(dense(torch.sparse.mm(a, R, reduce)), REDUCED[reduce])
+
+
 GRADIENTS: dict[str, Callable[[Any, Tensor], Any]] = {
+    "mean": lambda a, w: torch.sparse.mm(a, w, "mean"),
     "mm": lambda a, w: a @ w,
     "sparse.mm": lambda a, w: torch.sparse.mm(a, w),
     "dense first": lambda a, w: w.t() @ a.t(),
@@ -450,6 +466,30 @@ def test_errors_are_pytorchs(run: Callable[[], Any], kind: type[Exception], text
     assert str(caught.value).partition("\n")[0] == text
 
 
+CLOSE: list[tuple[Any, Any, str]] = [
+    (([[0, 1]], [1.0, 2.0]), ([[0, 1]], [1.0, 3.0]), "Sparse COO values are not close!"),
+    (([[0, 1]], [1.0, 2.0]), ([[0, 2]], [1.0, 2.0]), "Sparse COO indices are not equal!"),
+    (
+        ([[0, 1]], [1.0, 2.0]),
+        ([[0]], [1.0]),
+        "The number of specified values in sparse COO tensors does not match: 2 != 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "text"), CLOSE)
+def test_assert_close_compares_the_parts(left: Any, right: Any, text: str) -> None:
+    a, b = (torch.sparse_coo_tensor(*parts, (3,)) for parts in (left, right))
+    torch.testing.assert_close(a, a)
+    torch.testing.assert_close(csr(), csr())
+    torch.testing.assert_close(coo(), coo().to_dense(), check_layout=False)
+    with pytest.raises(AssertionError, match="layout"):
+        torch.testing.assert_close(coo(), coo().to_dense())
+    with pytest.raises(AssertionError) as caught:
+        torch.testing.assert_close(a, b)
+    assert str(caught.value).partition("\n")[0] == text
+
+
 def test_no_way_around_reads_the_husk() -> None:
     """What hides the class sees NaN, not zeros."""
     a = coo()
@@ -482,6 +522,17 @@ def test_files_and_modules_hold_sparse_tensors() -> None:
     assert graph.double().adjacency.dtype is torch.float64
     np.testing.assert_array_equal(dense(graph.state_dict()["adjacency"]), DENSE)
     np.testing.assert_array_equal(dense(copy.deepcopy(graph).adjacency), DENSE)
+
+
+def test_a_sparse_leaf_is_optimized() -> None:
+    a = coo().coalesce().requires_grad_()
+    optimizer = torch.optim.SGD([a], lr=0.5)
+    for _ in range(2):
+        optimizer.zero_grad()
+        torch.sparse.mm(a, R).sum().backward()
+        optimizer.step()
+    expected = DENSE - 2 * 0.5 * (RIGHT.sum(1) * (DENSE != 0))
+    np.testing.assert_array_equal(dense(a.detach()), expected)
 
 
 def test_a_function_keeps_sparse_tensors_for_backward() -> None:

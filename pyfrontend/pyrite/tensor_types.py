@@ -42,6 +42,7 @@ class TensorType(type):
         return (
             isinstance(instance, Tensor)
             and instance.dtype is cls.dtype
+            and instance.layout == _C.strided
             and instance.device.type == "cpu"
         )
 

@@ -132,7 +132,8 @@ def _stored(input: SparseTensor, result: Any) -> Any:
     """Write a result into its left operand, whose dtype and layout it keeps."""
     if not isinstance(result, type(input)):
         raise RuntimeError(f"in place: the result of a {input.layout} tensor is not one")
-    if input.requires_grad and input.is_leaf and _C.is_grad_enabled():
+    is_wanted_leaf = input.requires_grad and input.is_leaf
+    if is_wanted_leaf and _C.is_grad_enabled():
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation."
         )
@@ -143,6 +144,8 @@ def _stored(input: SparseTensor, result: Any) -> Any:
                 f"type {input._value.type()[6:-6]}"
             )
         result = result.to(input.dtype)
+    if is_wanted_leaf:  # as an optimizer steps
+        result = result.with_values(result._value.detach().requires_grad_())
     return input.become(result)
 
 

@@ -133,9 +133,19 @@ def select(input: Any, dim: int, index: int) -> Any:
     return make(rest, values, shape, coo._coalesced)
 
 
+def _is_position(part: Any) -> bool:
+    """Whether an index is one integer: a number, or a tensor without dims."""
+    if isinstance(part, Tensor):
+        whole = not (part.is_floating_point() or part.is_complex() or part.dtype == _C.bool)
+        return part.dim() == 0 and whole
+    return hasattr(part, "__index__") and not isinstance(part, bool)
+
+
 @handles("__getitem__")
 def getitem(input: Any, index: Any) -> Any:
     """Positions and new dims; ranges only where they keep everything."""
+    if not isinstance(input, SparseTensor):
+        unsupported("index.Tensor", "Sparse", "indices are dense tensors")
     parts = list(index) if isinstance(index, tuple) else [index]
     if sum(part is Ellipsis for part in parts) == 1:
         at = next(i for i, part in enumerate(parts) if part is Ellipsis)
@@ -145,9 +155,10 @@ def getitem(input: Any, index: Any) -> Any:
     for part in parts:
         if part is None:
             result, dim = unsqueeze(result, dim), dim + 1
-        elif isinstance(part, int) and not isinstance(part, bool):
-            dims = (result, dim, part)
-            result = select(*dims) if isinstance(result, SparseTensor) else result.select(*dims[1:])
+        elif _is_position(part):
+            at = int(part)
+            sparse = isinstance(result, SparseTensor)
+            result = select(result, dim, at) if sparse else result.select(dim, at)
         elif isinstance(part, slice) and part == slice(None):
             dim += 1
         else:

@@ -37,6 +37,9 @@ _ANSWERED_BY_HUSK = (
 ).split()
 
 
+_NEVER_SPARSE = ("out", "alpha", "beta", "value")
+
+
 def handles(*names: str) -> Callable[[_F], _F]:
     """Register a function for calls of these names with a sparse tensor among the arguments."""
 
@@ -124,9 +127,10 @@ class SparseTensor(Tensor):
             return NotImplemented
         name = _name_of(func)
         handler = _HANDLERS.get(name)
-        if handler is None:
-            sparse = _first_sparse(args, kwargs or {})
-            unsupported(name.partition(".")[0], f"{sparse.kind}{sparse.device.type.upper()}")
+        named = [value for key, value in (kwargs or {}).items() if key not in _NEVER_SPARSE]
+        operand = _first_sparse((args, named))
+        if handler is None or operand is None:
+            unsupported(name.partition(".")[0], _backend(operand))
         result = handler(*args, **(kwargs or {}))
         if isinstance(result, SparseTensor) and result._node is None:
             result._node = node_name(name)
@@ -186,12 +190,17 @@ class SparseTensor(Tensor):
         return deepcopy(self, memo)
 
 
-def _first_sparse(args: Any, kwargs: dict[str, Any]) -> SparseTensor:
-    for value in (*args, *kwargs.values()):
+def _first_sparse(values: Any) -> SparseTensor | None:
+    """The first sparse tensor among values and the items of lists."""
+    for value in values:
         if isinstance(value, SparseTensor):
             return value
-        if isinstance(value, (list, tuple)):
-            for item in value:
-                if isinstance(item, SparseTensor):
-                    return item
-    raise RuntimeError("internal error: no sparse tensor among the arguments")
+        if isinstance(value, list | tuple):
+            found = _first_sparse(value)
+            if found is not None:
+                return found
+    return None
+
+
+def _backend(operand: SparseTensor | None) -> str:
+    return "Sparse" if operand is None else f"{operand.kind}{operand.device.type.upper()}"
