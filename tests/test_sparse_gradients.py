@@ -248,6 +248,18 @@ def test_sparse_adam_is_for_dense_parameters_with_sparse_gradients() -> None:
         optim.SparseAdam([sparse])
 
 
+def test_scaled_gradients_are_unscaled() -> None:
+    layer = table()
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    optimizer = optim.SGD(layer.parameters(), lr=0.1)
+    scaler.scale(layer(ROWS).sum()).backward()
+    assert grad_of(layer).to_dense()[0, 0] == 16.0
+    scaler.unscale_(optimizer)
+    assert grad_of(layer).to_dense()[:, 0].tolist() == [2.0, 1.0, 2.0, 0.0, 1.0]
+    scaler.step(optimizer)
+    assert layer.weight[4].tolist() == pytest.approx([0.7, 0.8])
+
+
 def test_norms_are_clipped() -> None:
     layer = table()
     (3 * layer(ROWS)).sum().backward()

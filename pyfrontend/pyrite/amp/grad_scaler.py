@@ -127,7 +127,7 @@ class GradScaler:
                     continue
                 if not allow_fp16 and grad.dtype == _C.float16:
                     raise ValueError("Attempting to unscale FP16 gradients.")
-                by_kind[grad.device, grad.dtype].append(grad)
+                by_kind[grad.device, grad.dtype].append(grad._values() if grad.is_sparse else grad)
         found: dict[Any, Tensor] = {}
         for (device, _), grads in by_kind.items():
             if device not in found:

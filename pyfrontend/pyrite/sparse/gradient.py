@@ -43,8 +43,9 @@ class _Algebra:
 
     @staticmethod
     def detach(value: Any) -> Tensor:
-        """A tensor of its own over the same indices and values."""
-        result: Tensor = value.with_values(value._value.detach())
+        """A tensor of its own: values may be a view of a gradient that others hold."""
+        values = value._value.detach().clone(memory_format=_C.contiguous_format)
+        result: Tensor = value.with_values(values)
         return result
 
     @staticmethod
