@@ -490,6 +490,32 @@ def test_assert_close_compares_the_parts(left: Any, right: Any, text: str) -> No
     assert str(caught.value).partition("\n")[0] == text
 
 
+READERS: dict[str, Callable[[Any], Any]] = {
+    "Tensor": lambda a: torch.Tensor(a),
+    "FloatTensor": lambda a: torch.FloatTensor(a),
+    "tensor": lambda a: torch.tensor(a),
+    "as_tensor": lambda a: torch.as_tensor(a, dtype=torch.float64),
+    "new_tensor": lambda a: torch.ones(1).new_tensor(a),
+    "data": lambda a: setattr(torch.ones(2, 3), "data", a),
+    "set_": lambda a: torch.ones(2, 3).set_(a),
+    "dlpack": lambda a: torch.from_dlpack(a),
+    "out": lambda a: torch.add(D, D, out=a),
+    "index": lambda a: D[a],
+    "copy": lambda a: D.clone().copy_(a),
+    "loss": lambda a: nn.functional.mse_loss(a, D),
+    "layer_norm": lambda a: nn.functional.layer_norm(a, (3,)),
+    "normal_": lambda a: nn.init.normal_(a),
+    "fft": lambda a: torch.fft.fft(a),
+}
+
+
+@pytest.mark.filterwarnings("ignore:To copy construct")
+@pytest.mark.parametrize("name", READERS)
+def test_what_reads_arrays_refuses_sparse_tensors(name: str) -> None:
+    with pytest.raises(RuntimeError, match=r"sparse|Sparse"):
+        READERS[name](coo())
+
+
 def test_no_way_around_reads_the_husk() -> None:
     """What hides the class sees NaN, not zeros."""
     a = coo()

@@ -151,14 +151,13 @@ def getitem(input: Any, index: Any) -> Any:
         at = next(i for i, part in enumerate(parts) if part is Ellipsis)
         named = sum(part is not None and part is not Ellipsis for part in parts)
         parts[at : at + 1] = [slice(None)] * (input.dim() - named)
-    result, dim = input, 0
+    result: Any = input
+    dim = 0
     for part in parts:
         if part is None:
             result, dim = unsqueeze(result, dim), dim + 1
         elif _is_position(part):
-            at = int(part)
-            sparse = isinstance(result, SparseTensor)
-            result = select(result, dim, at) if sparse else result.select(dim, at)
+            result = result.select(dim, int(part))
         elif isinstance(part, slice) and part == slice(None):
             dim += 1
         else:

@@ -81,6 +81,9 @@ struct Memory {
 
 impl Memory {
     fn of(inputs: &[Bound<'_, PyTensor>], outputs: &[Bound<'_, PyTensor>]) -> PyResult<Memory> {
+        for tensor in inputs.iter().chain(outputs) {
+            crate::sparse::refuse(&tensor.get().tensor, "a collective")?;
+        }
         let arrays = |tensors: &[Bound<'_, PyTensor>]| {
             tensors.iter().map(|t| t.get().tensor.array()).collect::<Vec<Array>>()
         };

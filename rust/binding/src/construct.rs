@@ -24,6 +24,7 @@ pub fn build(
     let place = device.unwrap_or_else(create::default_device);
     if let Ok(other) = data.cast::<PyTensor>() {
         let source = &other.get().tensor;
+        crate::sparse::refuse(source, "tensor")?;
         let _off = tape::set_grad_enabled(false);
         return create::to(&source.detach(), dtype, device, copy, None).py();
     }
@@ -104,6 +105,9 @@ fn as_tensor(
 ) -> PyResult<Py<PyAny>> {
     let (dtype, device) = (optional_dtype(dtype, "as_tensor")?, optional_device(device)?);
     if let Ok(other) = data.cast::<PyTensor>() {
+        if dtype.is_some() || device.is_some() {
+            crate::sparse::refuse(&other.get().tensor, "as_tensor")?;
+        }
         return wrap(py, create::to(&other.get().tensor, dtype, device, false, None).py()?);
     }
     wrap(py, build(data, dtype, device, false)?)
@@ -149,6 +153,7 @@ fn asarray(
 /// A tensor over memory the object has: a tensor, an array, anything with DLPack or a buffer.
 fn shared_source(value: Object<'_, '_>, dtype: Option<DType>) -> PyResult<Option<Tensor>> {
     if let Ok(other) = value.cast::<PyTensor>() {
+        crate::sparse::refuse(&other.get().tensor, "asarray")?;
         return Ok(Some(other.get().tensor.clone()));
     }
     if numpy::is_ndarray(value) {

@@ -250,6 +250,9 @@ impl PyTensor {
                 value.get_type().name()?
             )));
         };
+        if !self.tensor.is_sparse() {
+            crate::sparse::refuse(&value.get().tensor, "data")?;
+        }
         let array = value.get().tensor.array();
         if self.tensor.requires_grad() && !array.dtype().is_differentiable() {
             return Err(PyRuntimeError::new_err(

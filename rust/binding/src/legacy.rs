@@ -68,6 +68,7 @@ pub fn legacy(
 
 fn legacy_data(value: &Bound<'_, PyAny>, dtype: DType, place: Device) -> PyResult<Tensor> {
     if let Ok(other) = value.cast::<PyTensor>() {
+        crate::sparse::refuse(&other.get().tensor, "new")?;
         return ops::view::alias(&other.get().tensor).py();
     }
     let kind = value.get_type();

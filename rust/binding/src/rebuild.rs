@@ -66,6 +66,7 @@ struct Place {
 impl Place {
     fn of(source: &Bound<'_, PyAny>, dtype: DType) -> PyResult<Place> {
         if let Ok(other) = source.cast::<PyTensor>() {
+            crate::sparse::refuse(&other.get().tensor, "set_")?;
             let array = other.get().tensor.array();
             if array.dtype() != dtype {
                 return Err(PyRuntimeError::new_err(format!(

@@ -2,7 +2,7 @@
 
 use crate::error::from_python;
 use crate::tensor::{PyTensor, wrap};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use tape::{SparseAlgebra, Tensor};
@@ -42,6 +42,16 @@ impl SparseAlgebra for PySparseAlgebra {
     fn to_dense(&self, value: &Tensor) -> base::Result<Tensor> {
         self.call("to_dense", [value])
     }
+}
+
+/// Refuses a tensor whose elements `op` would look for in its array.
+pub fn refuse(tensor: &Tensor, op: &str) -> PyResult<()> {
+    if !tensor.is_sparse() {
+        return Ok(());
+    }
+    Err(PyNotImplementedError::new_err(format!(
+        "{op}: not available for sparse tensors; use .to_dense() first"
+    )))
 }
 
 /// Installs the object that computes with sparse gradients: `add(a, b)`, `add_assign(into, value)`,

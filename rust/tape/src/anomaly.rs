@@ -57,7 +57,7 @@ pub(crate) fn check(node: &NodeRef, grads: &Grads) -> Result<()> {
     }
     for (i, grad) in grads.iter().enumerate() {
         if let Some(grad) = grad
-            && algebra()?.has_nan(&*sparse::dense(grad)?)?
+            && algebra()?.has_nan(sparse::dense(grad)?.as_ref())?
         {
             bail!(
                 Runtime,
