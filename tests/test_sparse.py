@@ -371,6 +371,32 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "`crow_indices[..., -1] == nnz` is not satisfied.",
     ),
     (
+        lambda: torch.sparse_coo_tensor([[1, 0]], [1.0, 2.0], (2,), is_coalesced=True),
+        RuntimeError,
+        "cannot set is_coalesced to true if indices correspond to uncoalesced COO tensor",
+    ),
+    (
+        lambda: coo() @ R.double(),
+        RuntimeError,
+        "expected scalar type Float but found Double",
+    ),
+    (
+        lambda: torch.sparse.softmax(coo().long(), 1),
+        NotImplementedError,
+        "\"softmax\" not implemented for 'Long'",
+    ),
+    (
+        lambda: torch.ones(3, 3).sparse_mask(coo()),
+        RuntimeError,
+        "sparse_mask(): operands have incompatible sizes; "
+        "self has size [3, 3] but mask has size [2, 3]",
+    ),
+    (
+        lambda: D.to_sparse(3),
+        RuntimeError,
+        "dense_to_sparse: sparse_dim argument must be in [0,2] range, but 3 is given",
+    ),
+    (
         lambda: coo().indices(),
         RuntimeError,
         "Cannot get indices on an uncoalesced tensor, please call .coalesce() first",

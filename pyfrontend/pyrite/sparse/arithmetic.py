@@ -55,7 +55,7 @@ def _add_sparse(input: Any, other: Any, alpha: Any) -> Any:
     a, b = input.to_coo(), other.to_coo()
     if a.sparse_dim() != b.sparse_dim():
         raise RuntimeError(
-            "add: expected 'self' and 'other' to have same number of sparse dimensions, but "
+            "add: expected 'self' and 'other' to have same density, but "
             f"'self' has {a.sparse_dim()} sparse dimensions while 'other' has {b.sparse_dim()} "
             "sparse dimensions"
         )

@@ -14,6 +14,7 @@ from pyrite._C import Tensor
 
 from .compressed import SparseCompressedTensor, SparseCscTensor, SparseCsrTensor
 from .coo import SparseCooTensor, make
+from .indices import is_sorted_unique
 from .tensor import SparseTensor
 
 __all__ = ["sparse_coo_tensor", "sparse_csc_tensor", "sparse_csr_tensor"]
@@ -69,14 +70,15 @@ def sparse_coo_tensor(
         )
     shape = _inferred(index, value) if size is None else _as_size(size)
     _check_coo(index, value, shape)
-    return make(index, value, shape, _known_coalesced(index, is_coalesced), _NODE)
+    made = make(index, value, shape, index.size(1) == 0, _NODE)
+    if is_coalesced and not is_sorted_unique(made.numbers()):
+        raise RuntimeError(
+            "cannot set is_coalesced to true if indices correspond to uncoalesced COO tensor"
+        )
+    return made._coalesced_(bool(is_coalesced) or made._coalesced)
 
 
 _NODE = "sparse_coo_tensor_with_dims_and_tensors"
-
-
-def _known_coalesced(index: Tensor, given: bool | None) -> bool:
-    return bool(given) or index.size(1) == 0
 
 
 def _empty(size: Any, dtype: Any, device: Any, requires_grad: bool) -> SparseCooTensor:

@@ -158,14 +158,26 @@ def storage(input: SparseTensor, *args: Any) -> NoReturn:
 
 @handles("nbytes.__get__")
 def nbytes(input: SparseTensor) -> int:
-    """Bytes of all parts of a compressed matrix; coordinates refuse, as in PyTorch."""
+    """Bytes of the dense form of a compressed matrix; coordinates refuse, as in PyTorch."""
     if isinstance(input, SparseCompressedTensor):
-        return input._compressed.nbytes + input._plain.nbytes + input._value.nbytes
+        return input.numel() * input.element_size()
     raise RuntimeError(
         "nbytes is not defined for sparse tensors.  If you want the size of the constituent "
         "tensors, add the nbytes of the indices and values.  If you want the size of the  "
         "equivalent dense tensor, multiply numel() by element_size()"
     )
+
+
+@handles("output_nr.__get__")
+def output_nr(input: SparseTensor) -> int:
+    """Which output of its values' node it is."""
+    return input._value.output_nr
+
+
+@handles("retains_grad.__get__")
+def retains_grad(input: SparseTensor) -> bool:
+    """Whether a non-leaf keeps its gradient."""
+    return input._value.retains_grad
 
 
 @handles("to_sparse", "to_sparse_coo")
@@ -197,10 +209,13 @@ def to_sparse(
     if isinstance(input, SparseTensor):
         return input.to_coo()
     count = input.dim() - (dense_dim or 0) if sparse_dim is None else sparse_dim
-    if not 0 <= count <= input.dim() or (count == 0 and input.dim() > 0):
+    if not 0 <= count <= input.dim():
         raise RuntimeError(
-            f"sparse_dim argument must be in >{0},{input.dim()}] range, but {count} is given"
+            f"dense_to_sparse: sparse_dim argument must be in [0,{input.dim()}] range, but "
+            f"{count} is given"
         )
+    if count == 0 and input.dim() > 0:
+        raise RuntimeError("dense_to_sparse: sparse_dim argument must be in >0 when self.dim()>0")
     return _nonzero(input, count)
 
 
@@ -250,6 +265,8 @@ def sparse_mask(input: Any, mask: Any) -> Any:
     Raises:
         RuntimeError: the shapes differ.
     """
+    if not isinstance(mask, SparseTensor):
+        raise NotImplementedError("sparse_mask: the mask must be sparse; use .to_sparse() first")
     if tuple(input.shape) != tuple(mask.shape):
         raise RuntimeError(
             f"sparse_mask(): operands have incompatible sizes; self has size {list(input.shape)} "

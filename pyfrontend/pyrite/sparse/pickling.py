@@ -13,7 +13,6 @@ from pyrite._layouts import sparse_csr
 from .compressed import SparseCompressedTensor, SparseCscTensor, SparseCsrTensor
 from .construct import sparse_coo_tensor, sparse_csc_tensor, sparse_csr_tensor
 from .coo import SparseCooTensor
-from .indices import is_sorted_unique
 from .tensor import SparseTensor
 
 __all__ = ["deepcopy", "rebuild", "take_apart"]
@@ -33,10 +32,8 @@ def rebuild(layout: Any, parts: tuple[Any, ...]) -> SparseTensor:
     """Put the parts together again; they are checked, since files may hold anything."""
     if repr(layout).endswith("sparse_coo"):
         indices, values, size, *rest = parts
-        made = sparse_coo_tensor(indices, values, size)
-        if rest and rest[0] and not is_sorted_unique(made.numbers()):
-            raise RuntimeError("a file says that a sparse tensor is coalesced which is not")
-        return made._coalesced_(bool(rest and rest[0]) or made._coalesced)
+        known = bool(rest and rest[0])
+        return sparse_coo_tensor(indices, values, size, is_coalesced=known)
     make = sparse_csr_tensor if layout is sparse_csr else sparse_csc_tensor
     return make(*parts)
 

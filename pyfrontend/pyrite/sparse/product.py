@@ -73,16 +73,14 @@ def _blocks(dense: Tensor, count: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, max(count, 1), max(step, 1))]
 
 
-def _same_dtype(op: str, a: Tensor, b: Tensor) -> None:
+def _same_dtype(a: Tensor, b: Tensor, text: str) -> None:
     if a.dtype is not b.dtype:
-        raise RuntimeError(
-            f"{op}: expected both operands to have the same dtype; got {a.dtype} and {b.dtype}"
-        )
+        raise RuntimeError(text.format(*(str(x.type())[6:-6] for x in (a, b))))
 
 
 def _sparse_dense(a: SparseCooTensor, dense: Tensor) -> Tensor:
     """`(n, m) @ (m, k) -> (n, k)`."""
-    _same_dtype("mm", a._value, dense)
+    _same_dtype(a._value, dense, "expected scalar type {} but found {}")
     rows, columns = a._index[0], a._index[1]
     product: Tensor = _SparseMm.apply(a._value, rows, columns, a.size(0), dense)
     return product
@@ -90,7 +88,7 @@ def _sparse_dense(a: SparseCooTensor, dense: Tensor) -> Tensor:
 
 def _sparse_sparse(a: SparseCooTensor, b: SparseCooTensor) -> SparseCooTensor:
     """`(n, m) @ (m, k) -> (n, k)`, coalesced: each element of `a` meets a row of `b`."""
-    _same_dtype("mm", a._value, b._value)
+    _same_dtype(a._value, b._value, "mat1 dtype {} does not match mat2 dtype {}")
     a, b = a.coalesce(), b.coalesce()
     starts = compress(b._index[0], b.size(0))
     lengths = (starts[1:] - starts[:-1])[a._index[1]]

@@ -83,8 +83,6 @@ def _sum_over(coo: SparseCooTensor, dims: list[int], dtype: Any) -> Any:
     values = values.sum(dense, dtype=dtype) if dense else values
     if dtype is not None:
         values = values.to(dtype)
-    elif not (values.dtype.is_floating_point or values.dtype.is_complex):
-        values = values.to(_C.int64)
     gone = [d for d in dims if d < count]
     shape = [size for d, size in enumerate(coo.shape) if d not in dims]
     if not gone:
@@ -171,6 +169,10 @@ def _normalised(input: Any, dim: int, dtype: Any, kind: str) -> SparseCooTensor:
         unsupported(f"_sparse_{kind}", f"{layout}{input.device.type.upper()}", "use .to_sparse()")
     coo: Any = (input if dtype is None else input.to(dtype)).coalesce()
     (dim,) = _dims(dim, coo.dim())
+    if not coo.is_floating_point():
+        raise NotImplementedError(
+            f"\"{kind}\" not implemented for '{str(coo._value.type())[6:-6]}'"
+        )
     made: SparseCooTensor
     if dim >= coo.sparse_dim():
         function = getattr(_C, kind)

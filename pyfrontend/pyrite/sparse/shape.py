@@ -67,6 +67,12 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     order = list(range(input.dim()))
     a, b = _dim(dim0, input.dim()), _dim(dim1, input.dim())
     order[a], order[b] = order[b], order[a]
+    count = input.sparse_dim()
+    if (a < count) != (b < count):
+        raise RuntimeError(
+            "sparse transpose: transposed dimensions must be sparse "
+            f"Got sparse_dim: {count}, d0: {a}, d1: {b}"
+        )
     return permute(input, order)
 
 
@@ -261,13 +267,13 @@ def cat(tensors: Any, dim: int = 0, **kwargs: Any) -> SparseCooTensor:
             raise RuntimeError(
                 "All tensors must have the same shape: "
                 f"{shape} (except in the concatenating dimension), but found shape: "
-                f"{list(coo.shape)} at position {i}"
+                f"{list(coo.shape)} at position {i}."
             )
         if coo.sparse_dim() != first.sparse_dim():
             raise RuntimeError(
                 "All tensors must have the same sparse_dim and dense_dim: "
                 f"{first.sparse_dim()}, {first.dense_dim()}, but tensor at position {i} has "
-                f"{coo.sparse_dim()}, {coo.dense_dim()}"
+                f"{coo.sparse_dim()}, {coo.dense_dim()}."
             )
     shape[dim] = sum(coo.size(dim) for coo in coos)
     if dim < first.sparse_dim():
