@@ -554,7 +554,10 @@ def test_legacy_constructors() -> None:
     a = torch.sparse.FloatTensor(i, v, torch.Size([2, 3]))
     np.testing.assert_array_equal(dense(a), DENSE)
     assert torch.sparse.LongTensor(i, v.long()).shape == (2, 3)
+    named = torch.sparse.FloatTensor(indices=i, values=v, size=(2, 3))
+    assert torch.equal(named, a) and named.shape == (2, 3)
     assert torch.sparse.FloatTensor(4, 5)._nnz() == 0
+    assert torch.sparse.FloatTensor(torch.Size([4, 5])).shape == (4, 5)
 
 
 def test_files_and_modules_hold_sparse_tensors() -> None:

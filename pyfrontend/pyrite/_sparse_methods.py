@@ -52,13 +52,26 @@ def _maker(name: str, text: str) -> Callable[..., Tensor]:
     return method
 
 
-def _parts_of_none(name: str) -> Callable[..., NoReturn]:
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError(
-            f"Could not run 'aten::{name}' with arguments from the "
-            f"'{self.device.type.upper()}' backend.\n"
-            f"  {name}: of sparse tensors by coordinates only; use .to_sparse() first"
-        )
+def _no_coordinates(self: Tensor, name: str) -> NoReturn:
+    kind = getattr(self, "kind", "")
+    raise NotImplementedError(
+        f"Could not run 'aten::{name}' with arguments from the "
+        f"'{kind}{self.device.type.upper()}' backend.\n"
+        f"  {name}: of sparse tensors by coordinates only; use .to_sparse() first"
+    )
+
+
+def _part(name: str) -> Callable[[Tensor], NoReturn]:
+    def method(self: Tensor) -> NoReturn:
+        _no_coordinates(self, name)
+
+    method.__doc__ = "Of sparse tensors by coordinates only: raises NotImplementedError."
+    return method
+
+
+def _resized(name: str) -> Callable[[Tensor, Any, int, int], NoReturn]:
+    def method(self: Tensor, size: Any, sparse_dim: int, dense_dim: int) -> NoReturn:
+        _no_coordinates(self, name)
 
     method.__doc__ = "Of sparse tensors by coordinates only: raises NotImplementedError."
     return method
@@ -71,9 +84,10 @@ def _smm(self: Tensor, mat: Tensor) -> Tensor:
     return product.smm(self, mat)
 
 
-_PARTS = ("_indices", "_values", "_nnz", "sparse_resize_", "sparse_resize_and_clear_")
-
-add_methods(Tensor, {name: _parts_of_none(name) for name in _PARTS})
+add_methods(Tensor, {name: _part(name) for name in ("_indices", "_values", "_nnz")})
+add_methods(
+    Tensor, {name: _resized(name) for name in ("sparse_resize_", "sparse_resize_and_clear_")}
+)
 add_methods(Tensor, {name: _refused(name, owner) for name, owner in _OWNERS.items()})
 add_methods(Tensor, {name: _maker(name, text) for name, text in _MAKERS.items()})
 add_methods(Tensor, {"to_sparse_coo": _maker("to_sparse", _MAKERS["to_sparse"]), "smm": _smm})

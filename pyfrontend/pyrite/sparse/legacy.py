@@ -37,9 +37,10 @@ class SparseTensorType(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Tensor:
         """`(indices, values[, size])`, or the sizes of a tensor without elements."""
-        if args and isinstance(args[0], Tensor):
+        if "indices" in kwargs or (args and isinstance(args[0], Tensor)):
             return sparse_coo_tensor(*args, **kwargs)
-        size = args[0] if len(args) == 1 and not isinstance(args[0], int) else args or (0,)
+        size = kwargs.pop("size", args or (0,))
+        size = size[0] if len(size) == 1 and not isinstance(size[0], int) else size
         return sparse_coo_tensor(tuple(size), dtype=cls.dtype, **kwargs)
 
     def __instancecheck__(cls, instance: object) -> bool:
