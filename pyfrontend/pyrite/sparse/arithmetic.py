@@ -6,6 +6,7 @@ product is read at the places of the sparse one. What would fill the zeros raise
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pyrite import _C
@@ -265,7 +266,7 @@ _THROUGH_ZERO = (
 ).split()
 
 
-def _elementwise(name: str, linear: bool) -> None:
+def _elementwise(name: str, linear: bool) -> Callable[..., Any]:
     function = getattr(_C, name)
 
     def call(input: SparseTensor, *args: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -274,10 +275,10 @@ def _elementwise(name: str, linear: bool) -> None:
         return _finished(source.with_values(function(source._value, *args, **kwargs)), out)
 
     call.__doc__ = f"`{name}` of the values; zeros stay zeros."
-    handles(name)(call)
+    return handles(name)(call)
 
 
-def _in_place(name: str, function: Any) -> None:
+def _in_place(name: str, function: Callable[..., Any]) -> None:
     def call(input: SparseTensor, *args: Any, **kwargs: Any) -> Any:
         return _stored(input, function(input, *args, **kwargs))
 
@@ -285,21 +286,18 @@ def _in_place(name: str, function: Any) -> None:
     handles(f"{name}_")(call)
 
 
+_OF_TWO: dict[str, Callable[..., Any]] = {
+    "mul": mul,
+    "div": div,
+    "true_divide": div,
+    "floor_divide": floor_divide,
+    "pow": pow,
+}
+
 for _name in (*_LINEAR, *_THROUGH_ZERO):
-    if hasattr(_C, _name):
-        _elementwise(_name, _name in _LINEAR)
-
-
-def _register_in_place() -> None:
-    from .tensor import _HANDLERS
-
-    names = (*_LINEAR, *_THROUGH_ZERO, "mul", "div", "pow", "floor_divide", "true_divide")
-    for name in names:
-        if name in _HANDLERS:
-            _in_place(name, _HANDLERS[name])
-
-
-_register_in_place()
+    _in_place(_name, _elementwise(_name, _name in _LINEAR))
+for _name, _function in _OF_TWO.items():
+    _in_place(_name, _function)
 
 
 @handles("zero_")
