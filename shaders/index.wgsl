@@ -15,7 +15,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let slot = c0 * p.index_strides[0] + c1 * p.index_strides[1] + c2 * p.index_strides[2] + c3 * p.index_strides[3];
   let near = c0 * p.near_strides[0] + c1 * p.near_strides[1] + c2 * p.near_strides[2] + c3 * p.near_strides[3];
   var far = c0 * p.far_strides[0] + c1 * p.far_strides[1] + c2 * p.far_strides[2] + c3 * p.far_strides[3];
-  let given = i64(in0_at(p.index_at + slot));
+  let given = in0_long(p.index_at + slot);
   var index = given;
   if (WRAPS == 1u && index < 0li) { index += i64(p.bound); }
   if (index < 0li || index >= i64(p.bound)) { raise(p.code, slot, given); return; }

@@ -6,7 +6,7 @@ var<immediate> p: Params;
 fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let i = gid.x + gid.y * p.row;
   if (i >= p.n) { return; }
-  let given = i64(in0_at(p.index_at + i));
+  let given = in0_long(p.index_at + i);
   let index = select(given, given + i64(p.bound), given < 0li);
   if (index < 0li || index >= i64(p.bound)) { raise(p.code, i, given); return; }
   out0_put(p.out_at + i, out0_at(p.out_at + i) + index * i64(p.step));

@@ -14,7 +14,7 @@ fn main(@builtin(local_invocation_index) t: u32) {
   var loss = 0.0;
   var total = 0.0;
   for (var i = t; i < p.n; i += 256u) {
-    let label = i64(in1_at(p.target_at + i));
+    let label = in1_long(p.target_at + i);
     var value = 0.0;
     if (!(label == ignored)) {
       if (label < 0li || label >= i64(p.classes)) {

@@ -12,7 +12,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let ignored = long_of(p.ignored_low, p.ignored_high);
   let label = (e / p.positions) % p.classes;
   let i = e / (p.positions * p.classes) * p.positions + e % p.positions;
-  let wanted = i64(in1_at(p.target_at + i));
+  let wanted = in1_long(p.target_at + i);
   var value = 0.0;
   if (wanted == i64(label) && !(wanted == ignored)) {
     var w = 1.0;

@@ -20,7 +20,9 @@ fn relu(v: {{T}}) -> {{T}} { return max(v, {{T}}(0)); }
 
 fn magnitude(v: {{T}}) -> {{T}} { return select(v, {{T}}(0) - v, v < {{T}}(0)); }
 
-fn sign_of(v: {{T}}) -> {{T}} { return {{T}}(select(0, 1, v > {{T}}(0)) - select(0, 1, v < {{T}}(0))); }
+fn sign_of(v: {{T}}) -> {{T}} {
+  return select(select({{T}}(0), {{T}}(-1), v < {{T}}(0)), {{T}}(1), v > {{T}}(0));
+}
 
 fn floor_of(v: {{T}}) -> {{T}} { return v; }
 
@@ -49,4 +51,4 @@ fn clamp_to(x: {{T}}, lo: f32, hi: f32) -> {{T}} { return max(min(x, {{T}}(hi)),
 
 fn threshold_of(x: {{T}}, limit: f32, low: f32) -> {{T}} { return select(x, {{T}}(low), f32(x) <= limit); }
 
-fn heaviside(a: {{T}}, b: {{T}}) -> {{T}} { return select({{T}}(select(0, 1, a > {{T}}(0))), b, a == {{T}}(0)); }
+fn heaviside(a: {{T}}, b: {{T}}) -> {{T}} { return select(select({{T}}(0), {{T}}(1), a > {{T}}(0)), b, a == {{T}}(0)); }

@@ -8,6 +8,9 @@ fn i64_of(v: f32) -> i64 { return select(-9223372036854775807li - 1li, i64(v), a
 // The number of two words. naga takes i64(low) for the conversion of a signed number.
 fn long_of(low: u32, high: u32) -> i64 { return (i64(bitcast<i32>(high)) << 32u) | (i64(low) & 4294967295li); }
 
+// The same number in 64 bits. Of i64(v) Mesa's compiler (22.3) takes comparisons with constants for always false or true.
+fn widened(v: i32) -> i64 { return long_of(bitcast<u32>(v), bitcast<u32>(v >> 31u)); }
+
 fn from_f16(word: u32, at: u32) -> f32 { return unpack2x16float(word >> (at * 16u)).x; }
 
 fn from_bf16(word: u32, at: u32) -> f32 { return bitcast<f32>((word >> (at * 16u)) << 16u); }

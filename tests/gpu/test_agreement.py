@@ -153,3 +153,33 @@ def test_draws_of_long_integers_have_all_their_bits() -> None:
         drawn = torch.randint(low, high, (2000,), device="gpu")
         assert low <= drawn.min().item() <= drawn.max().item() < high
         assert drawn.max().item() - drawn.min().item() > 0.8 * (high - 1 - low)
+
+
+LONGER: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "abs": lambda x: x.abs(),
+    "sign": lambda x: x.sign(),
+    "sign of sign": lambda x: x.sign().sign(),
+    "relu": lambda x: x.relu(),
+    "floor_divide": lambda x: x // 4,
+    "remainder": lambda x: x % 3,
+    "power": lambda x: x**3,
+    "comparisons": lambda x: (x < 0).long() - (x > 0).long() + (x >= 5).long(),
+    "right shift": lambda x: x >> torch.tensor([-6, 0, 8, 70, -8, 1], device=x.device),
+    "left shift": lambda x: x << torch.tensor([-6, 0, 8, 70, -8, 1], device=x.device),
+    "rows": lambda x: torch.arange(300, device=x.device).reshape(150, 2)[x % 150],
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.int8], ids=str)
+@pytest.mark.parametrize("name", LONGER)
+def test_numbers_made_longer_keep_their_sign(name: str, dtype: torch.dtype) -> None:
+    x = torch.tensor([-6, 7, 0, -1, 5, -128], dtype=dtype)
+    same(LONGER[name](x.to("gpu").long()), LONGER[name](x.long()))
+
+
+def test_short_indices_count_from_the_end() -> None:
+    x = torch.randn(5, 3)
+    index = torch.tensor([-1, 0, -5], dtype=torch.int32)
+    same(x.to("gpu")[index.to("gpu")], x[index])
+    with pytest.raises(IndexError, match="index -6 is out of bounds"):
+        x.to("gpu")[torch.tensor([-6], dtype=torch.int32, device="gpu")].cpu()

@@ -153,7 +153,18 @@ impl Variant {
         let mut dtypes = self.slots.iter().flatten().map(|slot| slot.0);
         let float = dtypes.find(|d| d.is_float() || self.file == "random");
         let compute = float.map_or(first, |_| DType::F32);
-        assemble(&self.bindings(), &body, compute)
+        assemble(&(self.bindings() + &self.further_accessors(&body)), &body, compute)
+    }
+
+    /// `in0_long(i)`, where the body uses it.
+    fn further_accessors(&self, body: &str) -> String {
+        let mut text = String::new();
+        for (i, (dtype, _)) in self.slots.iter().flatten().enumerate() {
+            if mentions(body, &format!("in{i}_long")) {
+                text += &long_reader(&format!("in{i}"), *dtype);
+            }
+        }
+        text
     }
 
     fn bindings(&self) -> String {
@@ -390,6 +401,12 @@ pub(crate) fn writer(name: &str, dtype: DType) -> String {
     text
 }
 
+/// `<name>_long(i)`: an element as 64 bits hold it.
+fn long_reader(name: &str, dtype: DType) -> String {
+    let value = convert(&format!("{name}_at(i)"), Yield::Number(dtype), DType::I64);
+    format!("fn {name}_long(i: u32) -> i64 {{ return {value}; }}\n")
+}
+
 /// `<name>_join(i, v)`: combines one element with a value, from any number of threads.
 fn joiner(name: &str, dtype: DType, join: Join) -> String {
     let t = compute_type(dtype);
@@ -437,7 +454,7 @@ fn raise(code: u32, at: u32, index: i64) {
 pub(crate) fn convert(value: &str, from: Yield, to: DType) -> String {
     match (from, to) {
         (Yield::Truth, DType::Bool) => format!("select(0, 1, {value})"),
-        (Yield::Truth, _) => format!("{}(select(0, 1, {value}))", compute_type(to)),
+        (Yield::Truth, to) => format!("select({0}(0), {0}(1), {value})", compute_type(to)),
         (Yield::Number(DType::Bool), DType::Bool) => format!("select(1, 0, {value} == 0)"),
         (Yield::Number(from), DType::Bool) => {
             format!("select(1, 0, {value} == {}(0))", compute_type(from))
@@ -446,6 +463,7 @@ pub(crate) fn convert(value: &str, from: Yield, to: DType) -> String {
         (Yield::Number(from), to) if from.is_float() => {
             format!("{}_of({value})", compute_type(to))
         }
+        (Yield::Number(_), DType::I64) => format!("widened({value})"),
         (Yield::Number(_), to) => format!("{}({value})", compute_type(to)),
     }
 }
