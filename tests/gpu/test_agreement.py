@@ -183,3 +183,25 @@ def test_short_indices_count_from_the_end() -> None:
     same(x.to("gpu")[index.to("gpu")], x[index])
     with pytest.raises(IndexError, match="index -6 is out of bounds"):
         x.to("gpu")[torch.tensor([-6], dtype=torch.int32, device="gpu")].cpu()
+
+
+MANY_DIMS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "copy": lambda x, y: x.contiguous(),
+    "sum of both": lambda x, y: x + y * 2,
+    "sum": lambda x, y: x.sum((0, 2, 4, 6, 8)),
+    "var": lambda x, y: x.var((1, 3, 5, 7, 9)),
+    "repeat": lambda x, y: x[0, 0, 0, 0].repeat(2, 1, 2, 3, 2, 2),
+    "gather": lambda x, y: x.gather(3, (y > 0).long()),
+    "scatter_add": lambda x, y: torch.zeros_like(y).scatter_add(3, (x > 0).long(), x),
+    "index_put": lambda x, y: y.clone().index_put((x[:, 0, 0, 0, 0, 0, 0, 0, 0, 0] > 0,), y[0]),
+    "flip": lambda x, y: x.flip(1, 4),
+}
+
+
+@pytest.mark.parametrize("name", MANY_DIMS)
+def test_dimensions_may_be_more_than_parameters_hold(name: str) -> None:
+    x = torch.randn([2] * 10).permute(9, 1, 8, 2, 7, 3, 6, 4, 5, 0)
+    y = torch.randn([2] * 10).permute(1, 3, 5, 7, 9, 0, 2, 4, 6, 8)
+    before = gpu.fallbacks()
+    same(MANY_DIMS[name](x.to("gpu"), y.to("gpu")), MANY_DIMS[name](x, y))
+    assert gpu.fallbacks() == before

@@ -1,6 +1,7 @@
 //! Row-major copies for kernels that want them: inputs before, outputs after.
 
-use crate::{Buffer, Device, View, map};
+use crate::{Buffer, Device, View, map, window};
+use base::layout::preserved_layout;
 use base::{DType, Layout, Result};
 
 /// Row-major memory for results between kernels.
@@ -18,6 +19,17 @@ impl Room {
     fn in_order(device: &'static Device, layout: Layout, dtype: DType) -> Result<Room> {
         let buffer = device.allocate(layout.end() * dtype.size(), false)?;
         Ok(Room { buffer, layout, dtype })
+    }
+
+    /// Memory of its own for a view, under the same steps, with what lies there.
+    pub fn apart(view: View<'_>) -> Result<Room> {
+        let (low, end) = window::reach(view.layout);
+        let layout = Layout { offset: view.layout.offset - low, ..view.layout.clone() };
+        let room = Room::in_order(view.device(), layout, view.dtype)?;
+        let flat = |offset| Layout { offset, ..Layout::contiguous(&[end - low]) };
+        let all = View { layout: &flat(low), ..view };
+        map::copy(View { layout: &flat(0), ..room.view() }, all)?;
+        Ok(room)
     }
 
     pub fn view(&self) -> View<'_> {

@@ -6,7 +6,7 @@ use crate::launch::Kernel;
 use crate::readback::Check;
 use crate::shader::{Access, Join, Variant};
 use crate::view::{no_kernel, too_many_dims};
-use crate::{View, map};
+use crate::{View, map, window};
 use base::iter::Nest;
 use base::{DType, Dims, IndexRule, Layout, Result, Scalar, Strides};
 
@@ -80,7 +80,7 @@ pub fn indexed(
     }
     let nest = Nest::in_order(&walk.dims, [&walk.index, &walk.near, &walk.far]);
     if nest.dims.len() > 4 {
-        return Err(too_many_dims(op, &walk.dims));
+        return indexed_slices(op, action, out, source, (index, walk));
     }
     let lead = 4 - nest.dims.len();
     let word = |list: &[isize], d: usize| if d < lead { 0 } else { list[d - lead] as usize };
@@ -101,6 +101,38 @@ pub fn indexed(
             .numbers([walk.skipped.map_or(0, |row| row + 1)])
             .threads(n)
     })
+}
+
+/// With too many dimensions for the parameters: slice by slice along the shortest one.
+fn indexed_slices(
+    op: &'static str,
+    action: Action,
+    out: View<'_>,
+    source: View<'_>,
+    (index, walk): (View<'_>, &Walk),
+) -> Result<()> {
+    let sizes = walk.dims.iter().enumerate().filter(|(_, size)| **size > 1);
+    let Some((d, &size)) = sizes.min_by_key(|(_, size)| **size) else {
+        return Err(too_many_dims(op, &walk.dims));
+    };
+    let (to_out, to_source) =
+        if action == Action::Read { (&walk.near, &walk.far) } else { (&walk.far, &walk.near) };
+    let mut rest = walk.clone();
+    rest.dims[d] = 1;
+    for at in 0..size {
+        // The walk alone knows the steps: a view is what lies from a place on.
+        let moved = |view: View<'_>, steps: &Strides| {
+            let offset = view.layout.offset + at * steps[d] as usize;
+            let end = window::reach(view.layout).1;
+            Layout { offset, ..Layout::contiguous(&[end - offset]) }
+        };
+        let layouts = [moved(out, to_out), moved(source, to_source), moved(index, &walk.index)];
+        let [out, source, index] =
+            [(out, &layouts[0]), (source, &layouts[1]), (index, &layouts[2])]
+                .map(|(view, layout)| View { layout, ..view });
+        indexed(op, action, out, source, (index, &rest))?;
+    }
+    Ok(())
 }
 
 /// Dtypes without atomic operations: 16-bit floats by way of f32, small integers of i32, extremes of

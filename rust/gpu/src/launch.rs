@@ -2,9 +2,10 @@
 //! submission would throw away the whole batch.
 
 use crate::adapter::{MAX_BINDINGS, PARAMETER_BYTES};
-use crate::shader::{Access, Join, Slot, Variant};
+use crate::dense::Room;
+use crate::shader::{Access, Join, Variant};
 use crate::window::Window;
-use crate::{Buffer, Device, View, no_kernel};
+use crate::{Buffer, Device, View, map, no_kernel};
 use base::{DType, Result, bail, ensure};
 
 /// Workgroups along one dimension.
@@ -129,16 +130,15 @@ pub(crate) const GROUP: usize = 256;
 /// of its views in the order of their bindings, then numbers of its own.
 pub(crate) struct Kernel<'a> {
     variant: Variant,
-    slots: Vec<Slot>,
-    reads: Vec<Window<'a>>,
-    writes: Vec<Window<'a>>,
-    params: Vec<u32>,
+    views: Vec<(View<'a>, Access)>,
+    flag: Option<(&'a Buffer, u32)>,
+    numbers: Vec<u32>,
 }
 
 impl<'a> Kernel<'a> {
     pub fn new(file: &'static str) -> Kernel<'a> {
         let variant = Variant::new(file, &[]);
-        Kernel { variant, slots: vec![], reads: vec![], writes: vec![], params: vec![0, 0] }
+        Kernel { variant, views: Vec::new(), flag: None, numbers: Vec::new() }
     }
 
     /// Expressions, separated by `#`.
@@ -153,46 +153,36 @@ impl<'a> Kernel<'a> {
     }
 
     /// Reads come before writes.
-    pub fn read(mut self, view: View<'a>) -> Self {
-        let window = self.slot(view, Access::Read);
-        self.reads.push(window);
+    pub fn read(self, view: View<'a>) -> Self {
+        self.bind(view, Access::Read)
+    }
+
+    pub fn write(self, view: View<'a>) -> Self {
+        self.bind(view, Access::Write)
+    }
+
+    pub fn join(self, view: View<'a>, join: Join) -> Self {
+        self.bind(view, Access::Join(join))
+    }
+
+    fn bind(mut self, view: View<'a>, access: Access) -> Self {
+        self.views.push((view, access));
         self
     }
 
-    pub fn write(mut self, view: View<'a>) -> Self {
-        let window = self.slot(view, Access::Write);
-        self.writes.push(window);
-        self
-    }
-
-    pub fn join(mut self, view: View<'a>, join: Join) -> Self {
-        let window = self.slot(view, Access::Join(join));
-        self.writes.push(window);
-        self
-    }
-
-    fn slot(&mut self, view: View<'a>, access: Access) -> Window<'a> {
-        let window = Window::of(&[view]);
-        self.slots.push((view.dtype, access));
-        self.params.push(window.place(&view));
-        window
-    }
-
-    /// Where indices out of range are reported, under a code.
+    /// Where indices out of range are reported, under a code; the last binding.
     pub fn flag(mut self, flag: &'a Buffer, code: u32) -> Self {
-        self.slots.push((DType::I32, Access::Flag));
-        self.writes.push(Window::whole(flag));
-        self.params.push(code);
+        self.flag = Some((flag, code));
         self
     }
 
     pub fn numbers(mut self, numbers: impl IntoIterator<Item = usize>) -> Self {
-        self.params.extend(numbers.into_iter().map(|n| n as u32));
+        self.numbers.extend(numbers.into_iter().map(|n| n as u32));
         self
     }
 
     pub fn floats(mut self, numbers: &[f64]) -> Self {
-        self.params.extend(numbers.iter().map(|&n| (n as f32).to_bits()));
+        self.numbers.extend(numbers.iter().map(|&n| (n as f32).to_bits()));
         self
     }
 
@@ -218,21 +208,53 @@ impl<'a> Kernel<'a> {
         self.launch(n, 1, [1, 1, 1])
     }
 
-    fn launch(mut self, n: usize, row: usize, groups: [usize; 3]) -> Result<()> {
-        if n > u32::MAX as usize {
-            return Err(no_kernel(self.variant.file, format!("{n} elements at once")));
-        }
-        self.params[0] = n as u32;
-        self.params[1] = row as u32;
-        let variant = Variant { slots: Variant::new("", &self.slots).slots, ..self.variant };
-        let launch = Launch {
-            variant,
-            reads: &self.reads,
-            writes: &self.writes,
-            params: &self.params,
-            groups,
+    /// Launches it on views that share no buffer with one that is written: for those that do, copies
+    /// stand in.
+    fn launch(self, n: usize, row: usize, groups: [usize; 3]) -> Result<()> {
+        let Some(at) = (0..self.views.len()).find(|&at| self.clashes(at)) else {
+            return self.launch_apart(n, row, groups);
         };
-        self.writes[0].buffer.device().launch(&launch)
+        let (view, access) = self.views[at];
+        let copy = Room::apart(view)?;
+        let mut views = self.views;
+        views[at].0 = copy.view();
+        Kernel { views, ..self }.launch(n, row, groups)?;
+        if access == Access::Read { Ok(()) } else { map::copy(view, copy.view()) }
+    }
+
+    /// The view shares its buffer with one that is written, and is not the first to be.
+    fn clashes(&self, at: usize) -> bool {
+        let (view, access) = self.views[at];
+        let others = if access == Access::Read { &self.views[..] } else { &self.views[..at] };
+        others.iter().any(|other| other.1 != Access::Read && other.0.buffer == view.buffer)
+    }
+
+    fn launch_apart(self, n: usize, row: usize, groups: [usize; 3]) -> Result<()> {
+        let file = self.variant.file;
+        if n > u32::MAX as usize {
+            return Err(no_kernel(file, format!("{n} elements at once")));
+        }
+        let mut params = vec![n as u32, row as u32];
+        let mut slots = Vec::with_capacity(self.views.len() + 1);
+        let mut windows = Vec::with_capacity(self.views.len() + 1);
+        for (view, access) in &self.views {
+            let window = Window::of(&[*view]);
+            params.push(window.place(view));
+            slots.push((view.dtype, *access));
+            windows.push(window);
+        }
+        if let Some((flag, code)) = self.flag {
+            params.push(code);
+            slots.push((DType::I32, Access::Flag));
+            windows.push(Window::whole(flag));
+        }
+        params.extend(&self.numbers);
+        let reads = slots.iter().take_while(|slot| slot.1 == Access::Read).count();
+        let (reads, writes) = windows.split_at(reads);
+        ensure!(!writes.is_empty(), Runtime, "internal error: {file} writes nothing");
+        let variant = Variant { slots: Variant::new("", &slots).slots, ..self.variant };
+        let device = writes[0].buffer.device();
+        device.launch(&Launch { variant, reads, writes, params: &params, groups })
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) use text::{epilogue, number_fields, text, unary_sample};
 
 use crate::view::{no_kernel, too_many_dims};
 use crate::window;
-use crate::{Buffer, Device, View, check_dtype};
+use crate::{Buffer, Device, View, check_dtype, dense};
 use base::{DType, Layout, Result, Scalar};
 use chain::Chain;
 
@@ -72,6 +72,11 @@ pub fn map(
     if views().any(|v| window::is_large(&[v])) {
         return map_halves(op, out, operands, params);
     }
+    // A binding has one type: an operand of another one in the output's memory is copied first.
+    let differs = |v: View<'_>| v.buffer == out.buffer && v.dtype != out.dtype;
+    if let Some(at) = operands.iter().position(|o| o.view().is_some_and(differs)) {
+        return with_copy(at, operands, |operands| map(op, out, operands, params));
+    }
     let mut pending = out.device().pending();
     if pending.defer(op, &out, operands, params)? {
         return Ok(());
@@ -81,7 +86,7 @@ pub fn map(
     if Chain::of(op, out.dtype, operands, params).launch(out)? {
         return Ok(());
     }
-    map_dense(op, out, operands, params)
+    map_slices(op, out, operands, params)
 }
 
 /// Of more than one binding holds: by halves, as long as it takes.
@@ -91,16 +96,7 @@ fn map_halves(
     operands: &[Operand<'_>],
     params: [f64; 4],
 ) -> Result<()> {
-    let expanded: Vec<Option<Layout>> = operands
-        .iter()
-        .map(|operand| {
-            operand.view().map(|view| Layout {
-                dims: out.layout.dims.clone(),
-                strides: base::layout::broadcast_strides(view.layout, out.dims()),
-                offset: view.layout.offset,
-            })
-        })
-        .collect();
+    let expanded = expanded(operands, out.dims());
     let views = operands
         .iter()
         .zip(&expanded)
@@ -116,50 +112,63 @@ fn map_halves(
             .iter()
             .map(|layout| layout.as_ref().map(|l| window::halves(l, d)[half].clone()))
             .collect();
-        let parts: Vec<Operand<'_>> = operands
-            .iter()
-            .zip(&layouts)
-            .map(|(operand, layout)| match (operand, layout) {
-                (Operand::View(view), Some(layout)) => Operand::View(View { layout, ..*view }),
-                _ => *operand,
-            })
-            .collect();
-        map(op, View { layout: &to, ..out }, &parts, params)?;
+        map(op, View { layout: &to, ..out }, &seen_as(operands, &layouts), params)?;
     }
     Ok(())
 }
 
-/// With too many dimensions for the parameters: first brings operands into the output's order.
-fn map_dense(
+/// Runs `kernel` with a copy of one of the operands, in its order.
+fn with_copy(
+    at: usize,
+    operands: &[Operand<'_>],
+    kernel: impl FnOnce(&[Operand<'_>]) -> Result<()>,
+) -> Result<()> {
+    let Some(view) = operands[at].view() else { return kernel(operands) };
+    let layout = base::layout::preserved_layout(view.layout);
+    dense::retry_as(view, &layout, true, |copy| {
+        let mut list = operands.to_vec();
+        list[at] = Operand::View(copy);
+        kernel(&list)
+    })
+}
+
+/// With too many dimensions for the parameters: slice by slice along the shortest one.
+fn map_slices(
     op: &Expression,
     out: View<'_>,
     operands: &[Operand<'_>],
     params: [f64; 4],
 ) -> Result<()> {
-    let strided = operands
-        .iter()
-        .position(|o| matches!(o, Operand::View(v) if !chain::is_same_order(v.layout, out.layout)));
-    let layout = base::layout::preserved_layout(out.layout);
-    let dtype = match strided.map(|at| &operands[at]) {
-        Some(Operand::View(view)) => view.dtype,
-        _ => out.dtype,
+    let sizes = out.dims().iter().enumerate().filter(|(_, size)| **size > 1);
+    let Some((d, &size)) = sizes.min_by_key(|(_, size)| **size) else {
+        return Err(too_many_dims(op.name, out.dims()));
     };
-    let nbytes = layout.end() * dtype.size();
-    let buffer = out.device().allocate(nbytes, false)?;
-    let dense = View::new(&buffer, dtype, &layout);
-    let Some(at) = strided else {
-        if out.layout.is_dense() {
-            return Err(too_many_dims(op.name, out.dims()));
-        }
-        map(op, dense, operands, params)?;
-        return copy(out, dense);
-    };
-    if let Operand::View(view) = &operands[at] {
-        copy(dense, *view)?;
+    let expanded = expanded(operands, out.dims());
+    for at in 0..size {
+        let slice = |layout: &Layout| layout.slice(d, at, 1, 1);
+        let parts: Vec<Option<Layout>> = expanded.iter().map(|l| l.as_ref().map(slice)).collect();
+        map(op, View { layout: &slice(out.layout), ..out }, &seen_as(operands, &parts), params)?;
     }
-    let mut list = operands.to_vec();
-    list[at] = Operand::View(dense);
-    map(op, out, &list, params)
+    Ok(())
+}
+
+/// The operands' layouts with the dimensions of the output; none of numbers.
+fn expanded(operands: &[Operand<'_>], dims: &[usize]) -> Vec<Option<Layout>> {
+    let layout = |view: View<'_>| Layout {
+        dims: base::Dims::from_slice(dims),
+        strides: base::layout::broadcast_strides(view.layout, dims),
+        offset: view.layout.offset,
+    };
+    operands.iter().map(|operand| operand.view().map(layout)).collect()
+}
+
+/// The operands under other layouts.
+fn seen_as<'a>(operands: &[Operand<'a>], layouts: &'a [Option<Layout>]) -> Vec<Operand<'a>> {
+    let seen = |(operand, layout): (&Operand<'a>, &'a Option<Layout>)| match (operand, layout) {
+        (Operand::View(view), Some(layout)) => Operand::View(View { layout, ..*view }),
+        _ => *operand,
+    };
+    operands.iter().zip(layouts).map(seen).collect()
 }
 
 /// Casts and copies; source and target share no elements.

@@ -102,7 +102,9 @@ pub fn reduce(fold: Fold, out: View<'_>, x: View<'_>, mask: &[bool], number: f64
     }
     dense::output(out, |out| {
         let too_many = part(&x, mask, false).is_none() || part(&x, mask, true).is_none();
-        dense::retry(x, too_many, |x| {
+        let chosen = |folded| (0..mask.len()).filter(move |&d| mask[d] == folded);
+        let order: Vec<usize> = chosen(false).chain(chosen(true)).collect();
+        dense::retry_as(x, &Layout::dense_in_order(x.dims(), &order), too_many, |x| {
             let (Some(kept), Some(folded)) = (part(&x, mask, false), part(&x, mask, true)) else {
                 return Err(too_many_dims(name, x.dims()));
             };

@@ -46,16 +46,22 @@ impl<'a> Window<'a> {
     }
 }
 
-/// First byte and end of a view's elements.
-fn span(view: &View<'_>) -> (u64, u64) {
-    let (mut low, mut high) = (view.layout.offset as isize, view.layout.offset as isize);
-    for (&n, &step) in view.layout.dims.iter().zip(&view.layout.strides) {
+/// The lowest place of a layout's elements and the end of them.
+pub(crate) fn reach(layout: &Layout) -> (usize, usize) {
+    let (mut low, mut high) = (layout.offset as isize, layout.offset as isize);
+    for (&n, &step) in layout.dims.iter().zip(&layout.strides) {
         let reach = step * n.saturating_sub(1) as isize;
         low += reach.min(0);
         high += reach.max(0);
     }
-    let size = view.dtype.size() as u64;
-    (low as u64 * size, (high as u64 + 1) * size)
+    (low as usize, high as usize + 1)
+}
+
+/// First byte and end of a view's elements.
+fn span(view: &View<'_>) -> (u64, u64) {
+    let (low, end) = reach(view.layout);
+    let size = view.dtype.size();
+    ((low * size) as u64, (end * size) as u64)
 }
 
 /// Some view of these spans more than one binding holds.
