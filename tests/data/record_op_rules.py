@@ -13,6 +13,9 @@ VALUES = """\
 torch.linspace(4.3,-3,50,dtype=torch.int64)
 torch.logspace(4.3,0,2,dtype=torch.int64)
 torch.sign(T([math.nan,-0.0,2.0,-math.inf]))
+T([[128.0,128.0],[0.5,-0.5],[0.0,0.0]]).sum(1,dtype=torch.bool)
+T([[256,-256],[1,-1],[0,0]]).sum(1,dtype=torch.bool)
+T([[0.5,2.0],[0.0,2.0]]).prod(1,dtype=torch.bool)
 torch.unique(T([[[1,0],[1,2]],[[0,1],[1,0]]]),dim=2)
 torch.ones(5,5,dtype=torch.bool).sum_to_size(1,1)
 T(True).sum_to_size(()).dtype
@@ -307,6 +310,8 @@ torch.fft.irfft(torch.ones(3,4)).stride()
 """
 
 ERRORS = """\
+torch.ones(2).cumsum(0,dtype=torch.bool)
+torch.ones(2).cumprod(0,dtype=torch.bool)
 torch.maximum(T([1.0]),2)
 torch.logical_or(T([1.0]),2)
 torch.ones(2,2).masked_fill(T(True),1j)

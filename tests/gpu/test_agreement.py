@@ -185,6 +185,22 @@ def test_short_indices_count_from_the_end() -> None:
         x.to("gpu")[torch.tensor([-6], dtype=torch.int32, device="gpu")].cpu()
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int64, torch.bool, torch.float32], ids=str)
+@pytest.mark.parametrize("of", [torch.float32, torch.int16, torch.bool], ids=str)
+def test_terms_are_of_the_sums_dtype(of: torch.dtype, dtype: torch.dtype) -> None:
+    x = torch.tensor([[0.75, 0.75, 0.5], [1.0, -1.0, 2.5], [0.0, 3.75, -3.75]]).to(of)
+    runs = () if dtype == torch.bool else ("cumsum", "cumprod")
+    for name in ("sum", "prod", "nansum", *runs):
+        for dim in (0, 1):
+            actual = getattr(x.to("gpu"), name)(dim, dtype=dtype)
+            same(actual, getattr(x, name)(dim, dtype=dtype))
+    if dtype == torch.bool:
+        found = x.to("gpu").sum(1, dtype=dtype)
+        assert found.view(torch.uint8).tolist() == x.bool().any(1).int().tolist()
+    if dtype.is_floating_point:
+        same(x.to("gpu").mean(0, dtype=dtype), x.mean(0, dtype=dtype))
+
+
 MANY_DIMS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "copy": lambda x, y: x.contiguous(),
     "sum of both": lambda x, y: x + y * 2,

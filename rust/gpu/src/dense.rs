@@ -88,3 +88,18 @@ pub(crate) fn retry_as<R>(
     map::copy(dense.view(), x)?;
     kernel(dense.view())
 }
+
+/// Runs `kernel` with terms of a result of a dtype: of another kind than the result's, they are cast
+/// before they are added.
+pub(crate) fn terms<R>(
+    x: View<'_>,
+    dtype: DType,
+    kernel: impl FnOnce(View<'_>) -> Result<R>,
+) -> Result<R> {
+    if x.dtype.is_float() == dtype.is_float() {
+        return kernel(x);
+    }
+    let cast = Room::in_order(x.device(), preserved_layout(x.layout), dtype)?;
+    map::copy(cast.view(), x)?;
+    kernel(cast.view())
+}

@@ -91,6 +91,20 @@ pub fn reduce(fold: Fold, out: View<'_>, x: View<'_>, mask: &[bool], number: f64
     let name = format!("{fold:?}").to_lowercase();
     check_dtype(&name, x.dtype)?;
     check_dtype(&name, out.dtype)?;
+    if matches!(fold, Fold::Sum | Fold::Mean | Fold::NanSum | Fold::Prod) {
+        return dense::terms(x, out.dtype, |x| reduce_terms(fold, (out, name), x, mask, number));
+    }
+    reduce_terms(fold, (out, name), x, mask, number)
+}
+
+/// [`reduce`] of terms of the result's kind.
+fn reduce_terms(
+    fold: Fold,
+    (out, name): (View<'_>, String),
+    x: View<'_>,
+    mask: &[bool],
+    number: f64,
+) -> Result<()> {
     let Some(parts) = fold.parts(x.dtype, number) else {
         bail!(NotImplemented, "\"{name}\" not implemented for '{}'", x.dtype.type_name());
     };
@@ -101,6 +115,7 @@ pub fn reduce(fold: Fold, out: View<'_>, x: View<'_>, mask: &[bool], number: f64
         return in_halves(fold, out, x, mask, number);
     }
     dense::output(out, |out| {
+        // More dimensions than the parameters hold merge in a copy that has the folded ones last.
         let too_many = part(&x, mask, false).is_none() || part(&x, mask, true).is_none();
         let chosen = |folded| (0..mask.len()).filter(move |&d| mask[d] == folded);
         let order: Vec<usize> = chosen(false).chain(chosen(true)).collect();

@@ -44,13 +44,15 @@ const CARRIED: u32 = 2;
 /// `out[i]` is the fold of `x[0..=i]` along `dim`.
 pub fn scan(fold: Scan, out: View<'_>, x: View<'_>, dim: usize) -> Result<()> {
     check_dtype("cumsum", x.dtype)?;
-    let Some(parts) = fold.parts(x.dtype) else {
-        bail!(NotImplemented, "\"logcumsumexp\" not implemented for '{}'", x.dtype.type_name());
-    };
-    if x.numel() == 0 {
-        return Ok(());
-    }
-    window::in_parts([out, x], dim, &|[out, x]| scan_part(fold, parts, out, x, dim))
+    dense::terms(x, out.dtype, |x| {
+        let Some(parts) = fold.parts(x.dtype) else {
+            bail!(NotImplemented, "\"logcumsumexp\" not implemented for '{}'", x.dtype.type_name());
+        };
+        if x.numel() == 0 {
+            return Ok(());
+        }
+        window::in_parts([out, x], dim, &|[out, x]| scan_part(fold, parts, out, x, dim))
+    })
 }
 
 /// [`scan`] of what bindings hold.

@@ -15,14 +15,20 @@ fn scanned(fold: Scan, x: &Tensor, d: usize, dtype: DType) -> Result<Array> {
     Ok(out)
 }
 
-fn sum_dtype(x: &Tensor, dtype: Option<DType>) -> DType {
-    dtype.unwrap_or_else(|| if x.dtype().is_integral() { DType::I64 } else { x.dtype() })
+fn sum_dtype(op: &str, x: &Tensor, dtype: Option<DType>) -> Result<DType> {
+    ensure!(
+        dtype != Some(DType::Bool),
+        NotImplemented,
+        "\"{op}_out_cpu\" not implemented for 'Bool'"
+    );
+    let own = if x.dtype().is_integral() { DType::I64 } else { x.dtype() };
+    Ok(dtype.unwrap_or(own))
 }
 
 /// The running sum.
 pub fn cumsum(x: &Tensor, dim: i64, dtype: Option<DType>) -> Result<Tensor> {
     let d = shape::wrap_dim(dim, x.rank())?;
-    let out = scanned(Scan::Sum, x, d, sum_dtype(x, dtype))?;
+    let out = scanned(Scan::Sum, x, d, sum_dtype("cumsum", x, dtype)?)?;
     tape::record(out, &[x], |_| {
         Ok(Linear::new("CumsumBackward0", move |g: Var| sum_from_here(g, d as i64)))
     })
@@ -42,7 +48,7 @@ fn sum_from_here(v: Var, d: i64) -> Var {
 /// The running product.
 pub fn cumprod(x: &Tensor, dim: i64, dtype: Option<DType>) -> Result<Tensor> {
     let d = shape::wrap_dim(dim, x.rank())?;
-    let x = &cast::to_dtype(x, sum_dtype(x, dtype))?;
+    let x = &cast::to_dtype(x, sum_dtype("cumprod", x, dtype)?)?;
     let out = scanned(Scan::Prod, x, d, x.dtype())?;
     tape::record(out, &[x], |y| {
         let keeps = [Keep::Input(x), Keep::Output(y, 0)];

@@ -2,7 +2,7 @@
 
 use super::{gpu_view, on_device};
 use crate::Array;
-use base::Result;
+use base::{DType, Result};
 use cpu::reduce as kernels;
 use cpu::{View, ViewMut};
 
@@ -57,6 +57,11 @@ impl Reduction {
 
 /// Folds the dimensions marked in `mask`; `out` has the others.
 pub fn reduce(fold: Reduction, out: &Array, x: &Array, mask: &[bool]) -> Result<()> {
+    let fold = match fold {
+        Reduction::Sum | Reduction::NanSum if out.dtype() == DType::Bool => Reduction::Any,
+        Reduction::Prod if out.dtype() == DType::Bool => Reduction::All,
+        fold => fold,
+    };
     on_device(
         out,
         |host, target| (fold.kernel())(target, host.view(x)?, mask),
