@@ -17,9 +17,10 @@ fn power(base: {{T}}, exponent: {{T}}) -> {{T}} {
 }
 
 fn gcd(x: {{T}}, y: {{T}}) -> {{T}} {
-  var a = magnitude(x); var b = magnitude(y);
-  while (b > {{T}}(0)) { let r = a % b; a = b; b = r; }
-  return a;
+  // Not of magnitudes: the smallest number has none.
+  var a = x; var b = y;
+  while (!(b == {{T}}(0))) { let r = a % b; a = b; b = r; }
+  return magnitude(a);
 }
 
 fn lcm(x: {{T}}, y: {{T}}) -> {{T}} {

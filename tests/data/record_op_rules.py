@@ -13,6 +13,7 @@ VALUES = """\
 torch.linspace(4.3,-3,50,dtype=torch.int64)
 torch.logspace(4.3,0,2,dtype=torch.int64)
 torch.sign(T([math.nan,-0.0,2.0,-math.inf]))
+torch.lcm(T([-2**63,3,6]),T([3,-2**63,4]))
 T([[128.0,128.0],[0.5,-0.5],[0.0,0.0]]).sum(1,dtype=torch.bool)
 T([[256,-256],[1,-1],[0,0]]).sum(1,dtype=torch.bool)
 T([[0.5,2.0],[0.0,2.0]]).prod(1,dtype=torch.bool)

@@ -201,6 +201,27 @@ def test_terms_are_of_the_sums_dtype(of: torch.dtype, dtype: torch.dtype) -> Non
         same(x.to("gpu").mean(0, dtype=dtype), x.mean(0, dtype=dtype))
 
 
+def test_remainders_of_large_quotients_are_exact() -> None:
+    x = torch.tensor([1e10, -3e7, 123456.7, 5.0, -2.5, INF, -INF, NAN, 1e38, 7.0, -0.0])
+    for divisor in (0.3, -1.7, 3.0, INF, -INF, 1e-30, 7.0):
+        for op in (torch.remainder, torch.fmod, torch.floor_divide):
+            same(op(x.to("gpu"), divisor), op(x, divisor))
+            same(op(x.to("gpu"), x.to("gpu") * divisor), op(x, x * divisor))
+
+
+def test_angles_may_be_large() -> None:
+    x = torch.tensor([0.5, 0.8, 1.6, -30.0, 1e3, 12345.6, -1e5, 2.0**31, 3e20, 1e38, INF, NAN])
+    for op in (torch.sin, torch.cos, torch.tan):
+        same(op(x.to("gpu")), op(x), 1e-6)
+    same(torch.lgamma(torch.tensor([1.0, 2.0], device="gpu")), torch.zeros(2))
+
+
+def test_divisors_of_the_smallest_number() -> None:
+    least = torch.iinfo(torch.int64).min
+    x, y = torch.tensor([-3, 6, least, 0, least]), torch.tensor([least, least, 12, least, least])
+    same(torch.gcd(x.to("gpu"), y.to("gpu")), torch.gcd(x, y))
+
+
 MANY_DIMS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "copy": lambda x, y: x.contiguous(),
     "sum of both": lambda x, y: x + y * 2,

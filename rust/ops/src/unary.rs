@@ -51,9 +51,9 @@ crate::unary! { UNARY:
     /// The natural logarithm of 1 + x, accurate near 0.
     log1p { out: Same, unary: [Field => |x| Field::log1p(x)], wgsl: "log1p(x)", vjp: [|g, x| g / (x + 1.0).conj()], sample: -0.5..4.0 }
     /// The sine of each element, in radians.
-    sin { out: Same, unary: [Field => |x| Field::sin(x)], wgsl: "sin(x)", vjp: [|g, x| g * x.cos().conj()], sample: -4.0..4.0 }
+    sin { out: Same, unary: [Field => |x| Field::sin(x)], wgsl: "sin_of(x)", vjp: [|g, x| g * x.cos().conj()], sample: -4.0..4.0 }
     /// The cosine of each element, in radians.
-    cos { out: Same, unary: [Field => |x| Field::cos(x)], wgsl: "cos(x)", vjp: [|g, x| g * -x.sin().conj()], sample: -4.0..4.0 }
+    cos { out: Same, unary: [Field => |x| Field::cos(x)], wgsl: "cos_of(x)", vjp: [|g, x| g * -x.sin().conj()], sample: -4.0..4.0 }
     /// The tangent of each element, in radians.
     tan { out: Same, unary: [Field => |x| Field::tan(x)], wgsl: "tan_of(x)", vjp: [|g, y| g * (y.square() + 1.0).conj()], sample: -1.2..1.2 }
     /// The inverse sine, in radians.

@@ -111,7 +111,11 @@ macro_rules! integer {
             #[inline]
             fn lcm(self, other: Self) -> Self {
                 let divisor = self.gcd(other);
-                if divisor == 0 { 0 } else { self.wrapping_div(divisor).wrapping_mul(other).abs() }
+                if divisor == 0 {
+                    return 0;
+                }
+                let multiple = self.wrapping_div(divisor).wrapping_mul(other);
+                magnitude!(multiple $ty) as $ty
             }
         }
     )*};
