@@ -185,6 +185,15 @@ def test_short_indices_count_from_the_end() -> None:
         x.to("gpu")[torch.tensor([-6], dtype=torch.int32, device="gpu")].cpu()
 
 
+@pytest.mark.parametrize("number", [0.5, -0.5, NAN, 256, 0.0, -0.0])
+def test_a_number_that_is_not_zero_is_true(number: float) -> None:
+    x = torch.tensor([False, True, False])
+    index = torch.tensor([0])
+    same(torch.full((3,), number, dtype=torch.bool, device="gpu"), x.clone().fill_(number))
+    same(x.to("gpu").masked_fill(~x.to("gpu"), number), x.masked_fill(~x, number))
+    same(x.to("gpu").index_fill(0, index.to("gpu"), number), x.index_fill(0, index, number))
+
+
 @pytest.mark.parametrize("dtype", [torch.int8, torch.int64, torch.bool, torch.float32], ids=str)
 @pytest.mark.parametrize("of", [torch.float32, torch.int16, torch.bool], ids=str)
 def test_terms_are_of_the_sums_dtype(of: torch.dtype, dtype: torch.dtype) -> None:

@@ -65,7 +65,7 @@ impl<'a> Chain<'a> {
         let bits = if compute.is_float() {
             u64::from((scalar.to_f64() as f32).to_bits())
         } else {
-            narrowed(scalar.to_i64(), compute) as u64
+            narrowed(scalar, compute) as u64
         };
         let words = [bits as u32, (bits >> 32) as u32];
         self.numbers.extend(&words[..number_words(compute)]);
@@ -168,9 +168,11 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// A whole number as a dtype holds it: what is too large for it wraps around.
-fn narrowed(value: i64, dtype: DType) -> i64 {
+/// A number as a dtype other than a float holds it: what is too large for an integer wraps around.
+fn narrowed(scalar: Scalar, dtype: DType) -> i64 {
+    let value = scalar.to_i64();
     match dtype {
+        DType::Bool => i64::from(scalar.to_bool()),
         DType::U8 => i64::from(value as u8),
         DType::I8 => i64::from(value as i8),
         DType::I16 => i64::from(value as i16),
