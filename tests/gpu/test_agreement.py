@@ -251,3 +251,14 @@ def test_dimensions_may_be_more_than_parameters_hold(name: str) -> None:
     before = gpu.fallbacks()
     same(MANY_DIMS[name](x.to("gpu"), y.to("gpu")), MANY_DIMS[name](x, y))
     assert gpu.fallbacks() == before
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.uint8, torch.int16], ids=str
+)
+def test_of_values_for_one_place_one_stays(dtype: torch.dtype) -> None:
+    values = torch.tensor([1, 2, 4, 8, 16, 32, 64])[torch.randint(0, 7, (20_000,))].to(dtype)
+    x = torch.zeros(4, dtype=dtype, device="gpu")
+    for place in range(4):
+        x[torch.full((20_000,), place, device="gpu")] = values.to("gpu")
+    assert set(x.tolist()) <= {1, 2, 4, 8, 16, 32, 64}

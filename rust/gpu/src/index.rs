@@ -11,7 +11,7 @@ use base::iter::Nest;
 use base::{DType, Dims, IndexRule, Layout, Result, Scalar, Strides};
 
 const READ: &str = "out0_put(p.out_at + near, in1_at(p.source_at + far))";
-const WRITE: &str = "out0_put(p.out_at + far, in1_at(p.source_at + near))";
+const WRITE: &str = "out0_set(p.out_at + far, in1_at(p.source_at + near))";
 const JOIN: &str = "out0_join(p.out_at + far, in1_at(p.source_at + near))";
 
 /// What happens at each indexed place.

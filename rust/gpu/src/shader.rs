@@ -156,7 +156,7 @@ impl Variant {
         assemble(&(self.bindings() + &self.further_accessors(&body)), &body, compute)
     }
 
-    /// `in0_long(i)`, where the body uses it.
+    /// `in0_long(i)` and `out0_set(i, v)`, where the body uses them.
     fn further_accessors(&self, body: &str) -> String {
         let mut text = String::new();
         for (i, (dtype, _)) in self.slots.iter().flatten().enumerate() {
@@ -164,7 +164,11 @@ impl Variant {
                 text += &long_reader(&format!("in{i}"), *dtype);
             }
         }
-        text
+        let written = self.slots.iter().flatten().find(|slot| slot.1 == Access::Write);
+        match written {
+            Some((dtype, _)) if mentions(body, "out0_set") => text + &setter("out0", *dtype),
+            _ => text,
+        }
     }
 
     fn bindings(&self) -> String {
@@ -380,7 +384,7 @@ pub(crate) fn bits(dtype: DType, value: &str) -> String {
     }
 }
 
-/// `<name>_put(i, v)`: writes one element.
+/// `<name>_put(i, v)`: writes one element, to which no other thread writes.
 pub(crate) fn writer(name: &str, dtype: DType) -> String {
     let t = compute_type(dtype);
     let mut text = format!("fn {name}_put(i: u32, v: {t}) {{ ");
@@ -405,6 +409,24 @@ pub(crate) fn writer(name: &str, dtype: DType) -> String {
 fn long_reader(name: &str, dtype: DType) -> String {
     let value = convert(&format!("{name}_at(i)"), Yield::Number(dtype), DType::I64);
     format!("fn {name}_long(i: u32) -> i64 {{ return {value}; }}\n")
+}
+
+/// `<name>_set(i, v)`: writes one element, to which other threads may write as well; one of the
+/// values stays.
+fn setter(name: &str, dtype: DType) -> String {
+    let (t, per) = (compute_type(dtype), per_word(dtype));
+    if per == 1 {
+        return format!("fn {name}_set(i: u32, v: {t}) {{ {name}_put(i, v); }}\n");
+    }
+    let (width, mask) = (32 / per, (1u32 << (32 / per)) - 1);
+    let bits = bits(dtype, "v");
+    format!(
+        "fn {name}_set(i: u32, v: {t}) {{\n  let s = (i % {per}u) * {width}u; let w = i / {per}u;\n  \
+         var old = atomicLoad(&{name}[w]);\n  loop {{\n    \
+         let word = (old & ~({mask}u << s)) | ({bits} << s);\n    \
+         let swap = atomicCompareExchangeWeak(&{name}[w], old, word);\n    \
+         if (swap.exchanged) {{ break; }}\n    old = swap.old_value;\n  }}\n}}\n"
+    )
 }
 
 /// `<name>_join(i, v)`: combines one element with a value, from any number of threads.
