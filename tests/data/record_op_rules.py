@@ -17,6 +17,7 @@ torch.lcm(T([-2**63,3,6]),T([3,-2**63,4]))
 T([[128.0,128.0],[0.5,-0.5],[0.0,0.0]]).sum(1,dtype=torch.bool)
 T([[256,-256],[1,-1],[0,0]]).sum(1,dtype=torch.bool)
 T([[0.5,2.0],[0.0,2.0]]).prod(1,dtype=torch.bool)
+T(5.0).topk(0).values
 torch.unique(T([[[1,0],[1,2]],[[0,1],[1,0]]]),dim=2)
 torch.ones(5,5,dtype=torch.bool).sum_to_size(1,1)
 T(True).sum_to_size(()).dtype

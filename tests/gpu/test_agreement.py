@@ -231,6 +231,14 @@ def test_divisors_of_the_smallest_number() -> None:
     same(torch.gcd(x.to("gpu"), y.to("gpu")), torch.gcd(x, y))
 
 
+def test_a_single_number_is_a_vector_of_one() -> None:
+    for index in (torch.tensor([], dtype=torch.int64), torch.tensor([0, -1])):
+        x = torch.tensor(3.0)
+        same(x.to("gpu").index_fill(0, index.to("gpu"), 5.0), x.index_fill(0, index, 5.0))
+    for device in ("cpu", "gpu"):
+        assert torch.tensor(5.0, device=device).topk(0).values.item() == 5.0
+
+
 MANY_DIMS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "copy": lambda x, y: x.contiguous(),
     "sum of both": lambda x, y: x + y * 2,

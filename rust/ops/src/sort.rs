@@ -47,12 +47,16 @@ pub fn topk(x: &Tensor, k: i64, dim: i64, largest: bool) -> Result<(Tensor, Tens
     let mut dims = x.dims();
     let size = dims.get(d).copied().unwrap_or(1);
     ensure!((0..=size as i64).contains(&k), Runtime, "selected index k out of range");
-    if let Some(n) = dims.get_mut(d) {
+    // A single number has one element in order, whatever is asked for.
+    let k = if let Some(n) = dims.get_mut(d) {
         *n = k as usize;
-    }
+        k as usize
+    } else {
+        1
+    };
     let values = Array::empty_contiguous(&dims, x.dtype(), x.device())?;
     let indices = Array::empty_contiguous(&dims, DType::I64, x.device())?;
-    kernels::topk(&values, &indices, &x.array(), d, k as usize, largest)?;
+    kernels::topk(&values, &indices, &x.array(), d, k, largest)?;
     picked_at("TopkBackward0", x, values, indices, d)
 }
 

@@ -111,6 +111,9 @@ pub fn index_fill(out: &Array, dim: usize, index: &Array, value: Scalar) -> Resu
         out,
         |host, target| kernels::index_fill(target, dim, host.view(index)?, value),
         |_| {
+            // A single number is a vector of one: there may be any number of indices into it.
+            let single = || out.view(out.layout().unsqueeze(0));
+            let out = if out.dims().is_empty() { single() } else { out.clone() };
             let mut dims = Dims::from_slice(out.dims());
             if let Some(size) = dims.get_mut(dim) {
                 *size = index.numel();
