@@ -36,6 +36,10 @@ def test_values_and_gradients_are_the_cpus() -> None:
     compare(torch.linalg.cholesky, positive, tol=1e-4)
 
 
+def test_exponentials_of_matrices_need_no_double_precision() -> None:
+    compare(torch.linalg.matrix_exp, torch.randn(2, 3, 3), tol=1e-4)
+
+
 def test_results_stay_on_the_gpu() -> None:
     x = torch.randn(4, 5, device="cuda")
     mantissa, exponent = torch.frexp(x)

@@ -260,3 +260,21 @@ def test_attention(kind: str, keys: int) -> None:
         return F.scaled_dot_product_attention(q, k, v, **moved)
 
     compare(attend, q, k, v, tol=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+def test_images_keep_their_layout_when_resampled(mode: str) -> None:
+    compare(
+        lambda x: F.interpolate(x, size=(3, 9), mode=mode),
+        torch.randn(2, 3, 5, 4),
+        layout=lambda x: x.contiguous(memory_format=torch.channels_last),
+        tol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_margins_of_several_classes(reduction: str) -> None:
+    target = torch.tensor([[3, 0, -1, 1], [1, -1, 0, 2]])
+    compare(
+        lambda x, t: F.multilabel_margin_loss(x, t, reduction=reduction), torch.randn(2, 4), target
+    )

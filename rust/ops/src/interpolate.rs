@@ -5,7 +5,7 @@ use crate::node::Linear;
 use crate::{Var, cast, fused};
 use array::Array;
 use array::dispatch::{self, Interpolation};
-use base::{DType, Dims, Layout, Result, Scalar, ensure, shape};
+use base::{DType, Dims, Layout, MemoryFormat, Result, Scalar, ensure, shape};
 use std::sync::Arc;
 use tape::Tensor;
 
@@ -66,7 +66,10 @@ fn by_taps(x: &Tensor, by: &Resampling) -> Result<Tensor> {
             y = sum.tensor()?;
         }
     }
-    cast::to_dtype(&y, x.dtype())
+    match x.layout().suggested_format() {
+        MemoryFormat::Contiguous => cast::to_dtype(&y, x.dtype()),
+        format => cast::to_copy(&y, x.dtype(), x.device(), Some(format)),
+    }
 }
 
 fn vector(values: Vec<Scalar>, dtype: DType, like: &Tensor, dims: &[usize]) -> Result<Tensor> {

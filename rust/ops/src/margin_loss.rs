@@ -206,7 +206,7 @@ fn check_classes(target: &Tensor, from: i64, classes: usize, text: &str) -> Resu
 }
 
 /// Marks the classes of each row that its targets name, up to the first -1.
-fn members(target: &Tensor, [n, classes]: [usize; 2]) -> Result<(Tensor, Tensor)> {
+fn members(target: &Tensor, [n, classes]: [usize; 2], dtype: DType) -> Result<(Tensor, Tensor)> {
     let values = dispatch::scalars(&target.array())?;
     let mut marks = vec![Scalar::Bool(false); n * classes];
     let mut counts = vec![Scalar::Float(0.0); n * classes];
@@ -223,7 +223,7 @@ fn members(target: &Tensor, [n, classes]: [usize; 2]) -> Result<(Tensor, Tensor)
         dispatch::store(&out, values)?;
         Ok(Tensor::new(out))
     };
-    Ok((stored(&marks, DType::Bool)?, stored(&counts, DType::F64)?))
+    Ok((stored(&marks, DType::Bool)?, stored(&counts, dtype)?))
 }
 
 /// Sums `max(0, 1 - x_target + x_other)` over targets and the classes that are none, over classes.
@@ -238,9 +238,8 @@ fn multilabel_margin_loss(x: &Tensor, target: &Tensor, reduction: i64) -> Result
         shape::show(&x.dims())
     );
     check_classes(target, -1, classes, "target out of range")?;
-    let (marks, counts) = members(target, shape)?;
+    let (marks, counts) = members(target, shape, x.dtype())?;
     let batched: Dims = if x.rank() > 1 { Dims::from_slice(&[n]) } else { Dims::new() };
-    let counts = crate::cast::to_dtype(&counts, x.dtype())?;
     fused::composite("MultilabelMarginLossBackward0", &[x], move |inputs| {
         let x = view::reshape_to(&inputs[0], &shape)?;
         let own = Var::from(view::unsqueeze(&x, 2)?);

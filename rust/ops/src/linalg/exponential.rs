@@ -4,7 +4,7 @@ use super::{Sizes, check_float, check_kernel, check_square, identity, inverse};
 use crate::node::{Formula, Keep};
 use crate::{Var, cast, create, join};
 use array::dispatch;
-use base::{DType, Result};
+use base::{DType, DeviceKind, Result};
 use tape::Tensor;
 
 /// The 1-norm up to which the approximant is exact in double precision (Higham 2005, table 2.3).
@@ -57,10 +57,14 @@ fn derivative(a: &Var, g: &Var) -> Var {
     block.then(matrix_exp).narrow(-2, 0, n).narrow(-1, n, n)
 }
 
-/// Scaling and squaring (Higham 2005), in double precision.
+/// Scaling and squaring (Higham 2005), in double precision where the device has it.
 fn exponential(a: &Tensor) -> Result<Tensor> {
     check_kernel(a, "linalg_solve_cpu")?;
-    let wide = if a.dtype().is_complex() { DType::C128 } else { DType::F64 };
+    let wide = match a.dtype() {
+        dtype if dtype.is_complex() => DType::C128,
+        dtype if a.device().kind == DeviceKind::Gpu => dtype,
+        _ => DType::F64,
+    };
     let n = Sizes::of(a).rows;
     if a.numel() == 0 {
         return create::clone(a, None);
