@@ -220,6 +220,7 @@ INDEXING: dict[str, Op] = {
     "negative": lambda x, i: x[-1 - i % 4],
     "embedding": lambda x, i: F.embedding(i % 4, x),
     "embedding_grid": lambda x, i: F.embedding((i % 4).reshape(2, -1), x),
+    "embedding_by_frequency": lambda x, i: F.embedding(i % 4, x, scale_grad_by_freq=True),
     "scatter": lambda x, i: torch.zeros_like(x).scatter(1, i[:4].reshape(4, 1).expand(4, 5), x),
     "scatter_add": lambda x, i: x.scatter_add(1, i[:4].reshape(4, 1).expand(4, 5), x),
     "index_add": lambda x, i: x.index_add(0, i[:3] % 4, x[:3]),

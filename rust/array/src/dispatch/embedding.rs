@@ -1,8 +1,8 @@
 //! Rows of a table by index.
 
-use super::{fill, gpu_view, not_on_gpu, on_device};
+use super::{fill, gpu_view, index::shares, on_device};
 use crate::Array;
-use base::{Dims, IndexRule, Result, Scalar, Strides};
+use base::{DType, Dims, IndexRule, Result, Scalar, Strides};
 use cpu::embedding as kernels;
 use gpu::index::{Action, Walk, indexed};
 
@@ -41,16 +41,26 @@ pub fn embedding_backward(
             )
         },
         |target| {
-            if by_frequency {
-                return not_on_gpu("embedding_dense_backward (by frequency)", grad_weight.device());
-            }
             fill(grad_weight, Scalar::Int(0))?;
             let (indices, walk) = (indices.contiguous()?, rows(grad_weight, indices, padding));
             let grad = grad.contiguous()?;
             let at = (gpu_view(&indices)?, &walk);
-            indexed("embedding_backward", Action::Add, target, gpu_view(&grad)?, at)
+            indexed("embedding_backward", Action::Add, target, gpu_view(&grad)?, at)?;
+            if by_frequency { divide_by_frequency(grad_weight, &indices) } else { Ok(()) }
         },
     )
+}
+
+/// Divides the rows of a table on the GPU by how many of the row-major indices name them.
+fn divide_by_frequency(table: &Array, indices: &Array) -> Result<()> {
+    let count =
+        |dims: &[usize], value| Array::full(dims, Scalar::Int(value), DType::I32, table.device());
+    let (counts, ones) = (count(&[table.dims()[0], 1], 0)?, count(&[1, 1], 1)?);
+    let ones = ones.view(ones.layout().expand(&[indices.numel(), 1]));
+    let walk = Walk { near: ones.layout().strides.clone(), ..rows(&counts, indices, None) };
+    let at = (gpu_view(indices)?, &walk);
+    indexed("embedding_backward", Action::Add, gpu_view(&counts)?, gpu_view(&ones)?, at)?;
+    shares(table, &counts)
 }
 
 /// The walk over row-major indices and the columns of a row-major table.

@@ -115,12 +115,10 @@ pub fn index_fill(out: &Array, dim: usize, index: &Array, value: Scalar) -> Resu
             let single = || out.view(out.layout().unsqueeze(0));
             let out = if out.dims().is_empty() { single() } else { out.clone() };
             let mut dims = Dims::from_slice(out.dims());
-            if let Some(size) = dims.get_mut(dim) {
-                *size = index.numel();
-            }
+            dims[dim] = index.numel();
             let index = spread(index, &dims, dim);
             let named = ("index_fill", IndexRule::FILL);
-            scatter_on_gpu(named, Action::Write, out, (&index, dim), Operand::Scalar(value))
+            scatter_on_gpu(named, Action::Write, &out, (&index, dim), Operand::Scalar(value))
         },
     )
 }
@@ -386,16 +384,20 @@ fn reduce_on_gpu(
     let own = Scalar::Int(i64::from(include_self));
     let counts = Array::full(out.dims(), own, DType::I32, out.device())?;
     scatter_on_gpu(named, Action::Add, &counts, at, Operand::Scalar(Scalar::Int(1)))?;
-    let compute = out.dtype().compute();
+    shares(out, &counts)
+}
+
+/// `sums / counts`, in place on the GPU; a sum of nothing stays.
+pub(super) fn shares(sums: &Array, counts: &Array) -> Result<()> {
+    let compute = sums.dtype().compute();
     let wgsl = if compute.is_float() {
         "a / max(b, 1.0)"
     } else {
         "select(div_floor(a, b), a, is_zero(b))"
     };
-    let op = Expression { name: named.0, wgsl, compute, truth: false };
-    let operands = [out, &counts].map(|a| gpu_view(a).map(gpu::map::Operand::View));
-    let [sums, counts] = operands;
-    gpu::map::map(&op, gpu_view(out)?, &[sums?, counts?], [0.0; 4])
+    let op = Expression { name: "mean", wgsl, compute, truth: false };
+    let operands = [gpu::map::Operand::View(gpu_view(sums)?), gpu_operand(Operand::Array(counts))?];
+    gpu::map::map(&op, gpu_view(sums)?, &operands, [0.0; 4])
 }
 
 fn scatter_on_gpu(
