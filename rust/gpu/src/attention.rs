@@ -119,16 +119,19 @@ pub fn attention_backward(
     let logsumexp = Matrix::new(&q, queries, 1)?;
     let weights = weights([q, k], logsumexp.view(), by)?;
     turned_times(to_v, weights.view(), grad)?;
-    let towards_weights = Matrix::new(&q, queries, keys)?;
-    times_turned(towards_weights.view(), grad, v)?;
-    let towards_scores = Matrix::new(&q, queries, keys)?;
-    let (from, to) = (towards_weights.view(), towards_scores.view());
-    softmax::softmax_backward(false, to, from, weights.view(), rank - 1)?;
+    // All that follows is linear in the gradient, the smallest of it to be scaled.
+    let scaled = Matrix::new(&q, queries, grad.dims()[rank - 1])?;
     let op = map::Expression { name: "mul", wgsl: "a * b", compute: DType::F32, truth: false };
-    let operands = [map::Operand::View(to), map::Operand::Scalar(Scalar::Float(by.scale))];
-    map::map(&op, from, &operands, [0.0; 4])?;
-    matmul::matmul(to_q, from, k, None)?;
-    turned_times(to_k, from, q)
+    let operands = [map::Operand::View(grad), map::Operand::Scalar(Scalar::Float(by.scale))];
+    map::map(&op, scaled.view(), &operands, [0.0; 4])?;
+    let towards_weights = Matrix::new(&q, queries, keys)?;
+    times_turned(towards_weights.view(), scaled.view(), v)?;
+    let towards_scores = Matrix::new(&q, queries, keys)?;
+    let to = towards_scores.view();
+    softmax::softmax_backward(false, to, towards_weights.view(), weights.view(), rank - 1)?;
+    drop((weights, towards_weights));
+    matmul::matmul(to_q, to, k, None)?;
+    turned_times(to_k, to, q)
 }
 
 /// Variants for tests.
