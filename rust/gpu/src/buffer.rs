@@ -6,6 +6,7 @@
 use crate::Device;
 use crate::fork;
 use crate::pipeline::Map;
+use crate::window::ALIGNMENT;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -119,8 +120,9 @@ impl Block {
 }
 
 /// The size that a request is rounded up to: powers of two up to 4 KiB, then eight steps a doubling.
+/// All are multiples of what bindings begin at.
 pub(crate) fn size_class(nbytes: usize) -> u64 {
-    let bytes = (nbytes as u64).max(256);
+    let bytes = (nbytes as u64).max(ALIGNMENT);
     if bytes <= 4096 {
         bytes.next_power_of_two()
     } else {
@@ -157,13 +159,13 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
-    use super::size_class;
+    use super::{ALIGNMENT, size_class};
 
     #[test]
     fn classes_hold_their_requests_and_waste_an_eighth_at_most() {
         for n in [0, 1, 255, 256, 257, 4095, 4096, 4097, 100_000, 1 << 20, (1 << 20) + 1] {
             let class = size_class(n);
-            assert!(class >= n as u64 && class.is_multiple_of(4));
+            assert!(class >= n as u64 && class.is_multiple_of(ALIGNMENT));
             assert!(n < 4096 || class - n as u64 <= n as u64 / 8 + 1);
             assert_eq!(size_class(class as usize), class);
         }

@@ -3,7 +3,7 @@
 
 use crate::adapter::PARAMETER_BYTES;
 use crate::shader::Variant;
-use crate::window::Window;
+use crate::window::{ALIGNMENT, Window};
 use base::{Error, Kind, Result};
 use rustc_hash::FxHasher;
 use std::collections::HashMap;
@@ -102,7 +102,8 @@ impl Pipelines {
                     ty: BindingType::Buffer {
                         ty: BufferBindingType::Storage { read_only: i < reads },
                         has_dynamic_offset: false,
-                        min_binding_size: None,
+                        // With a size, wgpu need not compare those of buffers and shaders each time.
+                        min_binding_size: NonZero::new(ALIGNMENT),
                     },
                     count: None,
                 })

@@ -5,8 +5,9 @@
 use crate::{Buffer, View};
 use base::{DType, Layout, Result};
 
-/// Bindings start at multiples of this many bytes; every dtype's size divides it.
-const ALIGNMENT: u64 = 256;
+/// Bindings start at multiples of this many bytes, and have as many at least; every dtype's size
+/// divides it.
+pub(crate) const ALIGNMENT: u64 = 256;
 
 /// A part of a buffer, in bytes.
 #[derive(Clone, Copy)]
@@ -31,9 +32,10 @@ impl<'a> Window<'a> {
         let spans = || views.iter().map(span);
         let start = spans().map(|s| s.0).min().unwrap_or(0);
         let end = spans().map(|s| s.1).max().unwrap_or(whole.size);
-        let start = start / ALIGNMENT * ALIGNMENT;
+        // An empty view may begin at the end.
+        let start = (start / ALIGNMENT * ALIGNMENT).min(whole.size - ALIGNMENT);
         let end = end.next_multiple_of(ALIGNMENT).min(whole.size);
-        Window { start, size: end.saturating_sub(start).max(4), ..whole }
+        Window { start, size: end.saturating_sub(start).max(ALIGNMENT), ..whole }
     }
 
     pub fn is_whole(&self) -> bool {
