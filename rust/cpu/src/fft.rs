@@ -1,144 +1,215 @@
-//! Discrete Fourier transforms of lines: Cooley and Tukey's recursion over the prime factors of the
-//! length, Bluestein's convolution where a factor is large. Computed in complex128.
+//! Discrete Fourier transforms of lines, by the crates `rustfft` and `realfft`, in the precision of
+//! the operands. A thread keeps the plans it used last; its pool shares them while a call lasts.
 
 use crate::room::Room;
 use crate::rows::Rows;
-use crate::{View, ViewMut};
-use base::{Complex64, Result, ensure};
-use std::f64::consts::PI;
+use crate::{Buffer, Operand, View, ViewMut};
+use base::{DType, Element, Layout, Result, ensure};
+use num_complex::Complex;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::thread::LocalKey;
 
-/// The largest prime factor that is transformed by its definition.
-const DIRECT: usize = 64;
+/// Plans of each kind that a thread keeps.
+const KEPT: usize = 16;
 
 /// `out[k] = scale * sum_j x[j] exp(sign 2 pi i j k / n)` along `dim`, sign -1 for a forward
-/// transform and 1 for an inverse one. Both are complex.
+/// transform and 1 for an inverse one. Both are complex, of one dtype.
 pub fn fft(out: ViewMut<'_>, x: View<'_>, dim: usize, inverse: bool, scale: f64) -> Result<()> {
-    ensure!(out.dims() == x.dims(), Runtime, "internal error: fft of {:?}", x.dims());
-    let length = x.dims().get(dim).copied().unwrap_or(1);
-    let plan = Plan::new(length, inverse);
-    let rows = Rows::new([x, out.as_view()], dim)?;
-    rows.for_each(
-        || (Room::new(), Room::<Complex64>::new(), vec![Complex64::ZERO; length]),
-        |(raw, line, result), [x, out]| {
-            x.read(raw, line);
-            plan.run(line, result);
-            for v in result.iter_mut() {
-                *v *= scale;
-            }
+    check(out, x, x.dtype(), out.dims() == x.dims())?;
+    let way = if inverse { FftDirection::Inverse } else { FftDirection::Forward };
+    along(out, x, dim, |out, x| match out.dtype() {
+        DType::C64 => complex::<f32>(out, x, dim, way, scale as f32),
+        _ => complex::<f64>(out, x, dim, way, scale),
+    })
+}
+
+/// The first `n / 2 + 1` numbers of the forward transform of `n` real ones along `dim`.
+pub fn rfft(out: ViewMut<'_>, x: View<'_>, dim: usize, scale: f64) -> Result<()> {
+    check(out, x, x.dtype().to_complex(), length(out.as_view(), dim) == length(x, dim) / 2 + 1)?;
+    along(out, x, dim, |out, x| match out.dtype() {
+        DType::C64 => to_complex::<f32>(out, x, dim, scale as f32),
+        _ => to_complex::<f64>(out, x, dim, scale),
+    })
+}
+
+/// The inverse transform to `n` real numbers of the first `n / 2 + 1` complex ones along `dim`.
+pub fn irfft(out: ViewMut<'_>, x: View<'_>, dim: usize, scale: f64) -> Result<()> {
+    check(out, x, x.dtype().to_real(), length(x, dim) == length(out.as_view(), dim) / 2 + 1)?;
+    along(out, x, dim, |out, x| match out.dtype() {
+        DType::F32 => to_real::<f32>(out, x, dim, scale as f32),
+        _ => to_real::<f64>(out, x, dim, scale),
+    })
+}
+
+/// Transforms lines that lie across memory in copies in which they lie along it.
+fn along(
+    out: ViewMut<'_>,
+    x: View<'_>,
+    dim: usize,
+    transform: impl FnOnce(ViewMut<'_>, View<'_>) -> Result<()>,
+) -> Result<()> {
+    if out.numel() == 0 {
+        return Ok(());
+    }
+    if x.strides().get(dim).is_none_or(|&step| step == 1) {
+        return transform(out, x);
+    }
+    let turned = |dims: &[usize]| {
+        let (mut dims, last) = (dims.to_vec(), dims.len() - 1);
+        dims.swap(dim, last);
+        Layout::contiguous(&dims).transpose(dim, last)
+    };
+    let (from, to) = (turned(x.dims()), turned(out.dims()));
+    let signal = Buffer::uninit(x.numel() * x.dtype().size())?;
+    let spectrum = Buffer::uninit(out.numel() * out.dtype().size())?;
+    crate::copy(signal.view_mut(x.dtype(), &from)?, Operand::View(x))?;
+    transform(spectrum.view_mut(out.dtype(), &to)?, signal.view(x.dtype(), &from)?)?;
+    crate::copy(out, Operand::View(spectrum.view(out.dtype(), &to)?))?;
+    Ok(())
+}
+
+fn length(x: View<'_>, dim: usize) -> usize {
+    x.dims().get(dim).copied().unwrap_or(1)
+}
+
+fn check(out: ViewMut<'_>, x: View<'_>, dtype: DType, fits: bool) -> Result<()> {
+    let (from, to) = (x.dims(), out.dims());
+    ensure!(fits, Runtime, "internal error: fft of {from:?} to {to:?}");
+    let known = matches!(dtype.to_complex(), DType::C64 | DType::C128);
+    ensure!(known, Runtime, "Unsupported dtype {}", x.dtype().type_name());
+    ensure!(out.dtype() == dtype, Runtime, "internal error: fft to {}", out.dtype());
+    Ok(())
+}
+
+fn complex<T: Part>(
+    out: ViewMut<'_>,
+    x: View<'_>,
+    dim: usize,
+    way: FftDirection,
+    scale: T,
+) -> Result<()>
+where
+    Complex<T>: Element,
+{
+    let plan = T::complex(length(x, dim), way);
+    let scratch = plan.get_inplace_scratch_len();
+    Rows::new([x, out.as_view()], dim)?.for_each(
+        || (Room::new(), Room::new(), vec![Complex::new(T::zero(), T::zero()); scratch]),
+        |(raw, line, scratch), [x, out]| {
+            x.read::<Complex<T>>(raw, line);
+            plan.process_with_scratch(line, scratch);
+            line.iter_mut().for_each(|v| *v = v.scale(scale));
             // SAFETY: `out` is a view for writing; each line is visited once.
-            unsafe { out.write(result, raw) };
+            unsafe { out.write(line, raw) };
         },
     );
     Ok(())
 }
 
-/// What a length needs to know once.
-struct Plan {
-    /// `exp(sign 2 pi i k / n)`.
-    roots: Vec<Complex64>,
-    factors: Vec<usize>,
-    chirp: Option<Box<Chirp>>,
+fn to_complex<T: Part>(out: ViewMut<'_>, x: View<'_>, dim: usize, scale: T) -> Result<()>
+where
+    Complex<T>: Element,
+{
+    let plan = T::to_complex(length(x, dim));
+    Rows::new([x, out.as_view()], dim)?.for_each(
+        || (Room::new(), Room::new(), plan.make_output_vec(), plan.make_scratch_vec()),
+        |(raw, line, half, scratch), [x, out]| {
+            x.read::<T>(raw, line);
+            let done = plan.process_with_scratch(line, half, scratch);
+            debug_assert!(done.is_ok(), "lengths are the plan's");
+            half.iter_mut().for_each(|v| *v = v.scale(scale));
+            // SAFETY: `out` is a view for writing; each line is visited once.
+            unsafe { out.write(half, raw) };
+        },
+    );
+    Ok(())
 }
 
-/// Bluestein: `j k = (j^2 + k^2 - (k - j)^2) / 2` makes a convolution of a transform.
-struct Chirp {
-    /// `exp(sign pi i j^2 / n)`.
-    turns: Vec<Complex64>,
-    /// The transform of the conjugate turns, wrapped around.
-    kernel: Vec<Complex64>,
-    forward: Plan,
-    backward: Plan,
-}
-
-impl Plan {
-    fn new(n: usize, inverse: bool) -> Plan {
-        let sign = if inverse { 1.0 } else { -1.0 };
-        let root = |k: usize| Complex64::from_polar(1.0, sign * 2.0 * PI * k as f64 / n as f64);
-        let factors = prime_factors(n);
-        let direct = factors.iter().all(|&f| f <= DIRECT);
-        let chirp = (!direct).then(|| Box::new(Chirp::new(n, sign)));
-        Plan { roots: (0..n).map(root).collect(), factors, chirp }
-    }
-
-    fn run(&self, x: &[Complex64], out: &mut [Complex64]) {
-        match &self.chirp {
-            Some(chirp) => chirp.run(x, out),
-            None => self.split(x, 1, out, &self.factors),
-        }
-    }
-
-    /// The transform of every `step`-th number of `x`: that of each residue class, and then theirs.
-    fn split(&self, x: &[Complex64], step: usize, out: &mut [Complex64], factors: &[usize]) {
-        let [factor, rest @ ..] = factors else {
-            if let (Some(out), Some(&x)) = (out.first_mut(), x.first()) {
-                *out = x;
+fn to_real<T: Part>(out: ViewMut<'_>, x: View<'_>, dim: usize, scale: T) -> Result<()>
+where
+    Complex<T>: Element,
+{
+    let plan = T::to_real(length(out.as_view(), dim));
+    let even = length(out.as_view(), dim).is_multiple_of(2);
+    Rows::new([x, out.as_view()], dim)?.for_each(
+        || (Room::new(), Room::new(), plan.make_output_vec(), plan.make_scratch_vec()),
+        |(raw, half, line, scratch), [x, out]| {
+            x.read::<Complex<T>>(raw, half);
+            // Of a Hermitian spectrum these are real: what else they hold does not count.
+            let last = half.len() - 1;
+            half[0].im = T::zero();
+            if even {
+                half[last].im = T::zero();
             }
-            return;
-        };
-        let (n, part) = (out.len(), out.len() / factor);
-        for (r, part) in out.chunks_exact_mut(part).enumerate() {
-            self.split(&x[r * step..], step * factor, part, rest);
-        }
-        let turn = self.roots.len() / n;
-        let mut column = [Complex64::ZERO; DIRECT];
-        let column = &mut column[..*factor];
-        for k in 0..part {
-            for (r, c) in column.iter_mut().enumerate() {
-                *c = out[r * part + k] * self.roots[r * k * turn];
+            let done = plan.process_with_scratch(half, line, scratch);
+            debug_assert!(done.is_ok(), "lengths are the plan's");
+            line.iter_mut().for_each(|v| *v = *v * scale);
+            // SAFETY: `out` is a view for writing; each line is visited once.
+            unsafe { out.write(line, raw) };
+        },
+    );
+    Ok(())
+}
+
+/// The plans used last, newest first, by length and direction.
+struct Plans<T: Part> {
+    complex: Vec<((usize, FftDirection), Arc<dyn Fft<T>>)>,
+    to_complex: Vec<(usize, Arc<dyn RealToComplex<T>>)>,
+    to_real: Vec<(usize, Arc<dyn ComplexToReal<T>>)>,
+}
+
+impl<T: Part> Plans<T> {
+    const NONE: Plans<T> =
+        Plans { complex: Vec::new(), to_complex: Vec::new(), to_real: Vec::new() };
+}
+
+/// The plan of `key`, made if it is not among those kept.
+fn plan<K: PartialEq, P: Clone>(kept: &mut Vec<(K, P)>, key: K, make: impl FnOnce() -> P) -> P {
+    let entry = match kept.iter().position(|(k, _)| *k == key) {
+        Some(at) => kept.remove(at),
+        None => (key, make()),
+    };
+    let plan = entry.1.clone();
+    kept.insert(0, entry);
+    kept.truncate(KEPT);
+    plan
+}
+
+/// A real number that transforms are computed in.
+trait Part: Element + FftNum {
+    /// This thread's plans: no lock that a forked child could find held.
+    fn plans() -> &'static LocalKey<RefCell<Plans<Self>>>;
+
+    fn complex(n: usize, way: FftDirection) -> Arc<dyn Fft<Self>> {
+        let make = || FftPlanner::new().plan_fft(n, way);
+        Self::plans().with_borrow_mut(|plans| plan(&mut plans.complex, (n, way), make))
+    }
+
+    fn to_complex(n: usize) -> Arc<dyn RealToComplex<Self>> {
+        let make = || RealFftPlanner::new().plan_fft_forward(n);
+        Self::plans().with_borrow_mut(|plans| plan(&mut plans.to_complex, n, make))
+    }
+
+    fn to_real(n: usize) -> Arc<dyn ComplexToReal<Self>> {
+        let make = || RealFftPlanner::new().plan_fft_inverse(n);
+        Self::plans().with_borrow_mut(|plans| plan(&mut plans.to_real, n, make))
+    }
+}
+
+macro_rules! part {
+    ($T:ty) => {
+        impl Part for $T {
+            fn plans() -> &'static LocalKey<RefCell<Plans<$T>>> {
+                thread_local! {
+                    static PLANS: RefCell<Plans<$T>> = const { RefCell::new(Plans::NONE) };
+                }
+                &PLANS
             }
-            for q in 0..*factor {
-                let root = |r: usize| self.roots[(r * q % factor) * part * turn];
-                out[q * part + k] = column.iter().enumerate().map(|(r, &c)| c * root(r)).sum();
-            }
         }
-    }
+    };
 }
-
-impl Chirp {
-    fn new(n: usize, sign: f64) -> Chirp {
-        let wide = (2 * n - 1).next_power_of_two();
-        // j^2 modulo 2n keeps the angle small, and exact.
-        let turn = |j: usize| {
-            let square = (j as u128 * j as u128 % (2 * n) as u128) as f64;
-            Complex64::from_polar(1.0, sign * PI * square / n as f64)
-        };
-        let turns: Vec<Complex64> = (0..n).map(turn).collect();
-        let mut wrapped = vec![Complex64::ZERO; wide];
-        for (j, turn) in turns.iter().enumerate() {
-            wrapped[j] = turn.conj();
-            wrapped[(wide - j) % wide] = turn.conj();
-        }
-        let (forward, backward) = (Plan::new(wide, false), Plan::new(wide, true));
-        let mut kernel = vec![Complex64::ZERO; wide];
-        forward.run(&wrapped, &mut kernel);
-        Chirp { turns, kernel, forward, backward }
-    }
-
-    fn run(&self, x: &[Complex64], out: &mut [Complex64]) {
-        let wide = self.kernel.len();
-        let mut padded = vec![Complex64::ZERO; wide];
-        for ((p, x), turn) in padded.iter_mut().zip(x).zip(&self.turns) {
-            *p = x * turn;
-        }
-        let mut spectrum = vec![Complex64::ZERO; wide];
-        self.forward.run(&padded, &mut spectrum);
-        spectrum.iter_mut().zip(&self.kernel).for_each(|(s, k)| *s *= k / wide as f64);
-        self.backward.run(&spectrum, &mut padded);
-        for ((out, p), turn) in out.iter_mut().zip(&padded).zip(&self.turns) {
-            *out = p * turn;
-        }
-    }
-}
-
-/// Prime factors in ascending order.
-fn prime_factors(mut n: usize) -> Vec<usize> {
-    let (mut factors, mut f) = (Vec::new(), 2);
-    while n > 1 {
-        while n.is_multiple_of(f) {
-            factors.push(f);
-            n /= f;
-        }
-        f = if f * f > n { n.max(f + 1) } else { f + 1 };
-    }
-    factors
-}
+part!(f32);
+part!(f64);

@@ -1,12 +1,12 @@
-//! Discrete Fourier transforms. One complex transform has a kernel; real and Hermitian signals are
-//! reduced to it, so that all gradients are transforms again.
+//! Discrete Fourier transforms. Three have kernels: complex numbers, real ones to half their
+//! spectrum, and back; all gradients are transforms again.
 
 use crate::node::{Linear, linear};
 use crate::options::Options;
 use crate::reduce::float_of;
 use crate::{Var, cast, create, join, pad, rearrange, view};
 use array::{Array, dispatch};
-use base::{DType, Device, Result, bail, ensure, shape};
+use base::{DType, Device, Dims, Result, bail, ensure, shape};
 use tape::Tensor;
 
 /// Which way.
@@ -154,15 +154,23 @@ impl Axes {
 }
 
 /// The transform of real numbers along `dims`, of the last one the half that says all or all.
-fn real_to_complex(x: &Tensor, dims: &[usize], half: bool, scale: f64) -> Result<Tensor> {
-    let Some(&last) = dims.last() else {
+pub(crate) fn real_to_complex(
+    x: &Tensor,
+    dims: &[usize],
+    half: bool,
+    scale: f64,
+) -> Result<Tensor> {
+    let Some((&last, rest)) = dims.split_last() else {
         return complexified(x);
     };
     let n = x.dims()[last];
     let spectrum = || {
-        let whole = complex(&complexified(x)?, dims, Way::Forward, scale)?;
-        let part = if half { n / 2 + 1 } else { n } as i64;
-        create::contiguous(&view::narrow(&whole, last as i64, 0, part)?)
+        let sizes = sized(x, last, n / 2 + 1);
+        let out = Array::empty_contiguous(&sizes, x.dtype().to_complex(), x.device())?;
+        dispatch::rfft(&out, &x.array(), last, scale)?;
+        let one = Tensor::new(out);
+        let one = if half { one } else { whole(&one, last, n)? };
+        if rest.is_empty() { Ok(one) } else { complex(&one, rest, Way::Forward, 1.0) }
     };
     let dims = dims.to_vec();
     linear("FftR2CBackward0", x, spectrum, move |g| {
@@ -177,10 +185,10 @@ fn complex_to_real(half: &Tensor, dims: &[usize], n: usize, scale: f64) -> Resul
     };
     let signal = || {
         let half = if rest.is_empty() { half } else { &complex(half, rest, Way::Inverse, 1.0)? };
-        let whole = join::cat(&[half.clone(), mirror(half, last, n)?], last as i64)?;
-        create::contiguous(
-            &Var::from(complex(&whole, &[last], Way::Inverse, scale)?).real().tensor()?,
-        )
+        let out =
+            Array::empty_contiguous(&sized(half, last, n), half.dtype().to_real(), half.device())?;
+        dispatch::irfft(&out, &half.array(), last, scale)?;
+        Ok(Tensor::new(out))
     };
     let dims = dims.to_vec();
     linear("FftC2RBackward0", half, signal, move |g| {
@@ -188,10 +196,16 @@ fn complex_to_real(half: &Tensor, dims: &[usize], n: usize, scale: f64) -> Resul
     })
 }
 
-/// The conjugates, in reverse, that half a spectrum of `n` numbers along dimension `d` leaves out.
-fn mirror(half: &Tensor, d: usize, n: usize) -> Result<Tensor> {
+/// The sizes of `x` with `n` along dimension `d`.
+fn sized(x: &Tensor, d: usize, n: usize) -> Dims {
+    x.dims().iter().enumerate().map(|(i, &size)| if i == d { n } else { size }).collect()
+}
+
+/// Half a spectrum of `n` numbers along dimension `d`, and the rest: its conjugates in reverse.
+fn whole(half: &Tensor, d: usize, n: usize) -> Result<Tensor> {
     let rest = view::narrow(half, d as i64, 1, (n - n / 2 - 1) as i64)?;
-    rearrange::flip(&crate::complex::conj(&rest)?, &[d as i64])
+    let rest = rearrange::flip(&crate::complex::conj(&rest)?, &[d as i64])?;
+    join::cat(&[half.clone(), rest], d as i64)
 }
 
 /// Half a spectrum of `n` numbers in which those that stand for two count twice.

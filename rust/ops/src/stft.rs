@@ -1,9 +1,9 @@
 //! Short-time Fourier transforms: windows of a signal, each transformed; and the signal back.
 
 use crate::call::Dest;
-use crate::fft::{Way, complex, half_to_real};
+use crate::fft::{Way, complex, half_to_real, real_to_complex};
 use crate::index::index_add;
-use crate::{Var, cast, create, pad, view};
+use crate::{Var, create, pad, view};
 use array::dispatch;
 use base::{DType, Result, Scalar, bail, ensure};
 use tape::Tensor;
@@ -106,10 +106,13 @@ fn stft(
     by.check("stft")?;
     let frames = Var::from(view::unfold(&signal, -1, by.size, by.hop)?);
     let frames = frames * Var::from(by.padded_window(x.dtype().to_real(), x)?);
-    let frames = frames.then(|t| cast::to_dtype(t, t.dtype().to_complex())).tensor()?;
-    let spectra = complex(&frames, &[2], Way::Forward, by.scale(1.0))?;
-    let count = if onesided { by.size / 2 + 1 } else { by.size };
-    let out = view::transpose(&view::narrow(&spectra, -1, 0, count)?, 1, 2)?;
+    let (frames, scale) = (frames.tensor()?, by.scale(1.0));
+    let spectra = if frames.dtype().is_complex() {
+        complex(&frames, &[2], Way::Forward, scale)?
+    } else {
+        real_to_complex(&frames, &[2], onesided, scale)?
+    };
+    let out = view::transpose(&spectra, 1, 2)?;
     let out = if x.rank() == 1 { view::squeeze(&out, Some(&[0]))? } else { out };
     if return_complex.unwrap_or(true) { Ok(out) } else { crate::complex::view_as_real(&out) }
 }

@@ -26,7 +26,7 @@ mod transfer;
 pub use attention::{Attention, attention, attention_backward};
 pub use conv::{ConvGeometry, conv, conv_input, conv_weight};
 pub use embedding::{embedding, embedding_backward};
-pub use fft::fft;
+pub use fft::{fft, irfft, rfft};
 pub use fractional::fractional_max_pool;
 pub use interpolate::{Interpolation, interpolate, interpolate_backward, is_sum_of_taps, taps};
 pub use loss::{LossReduction, NllLoss, nll_loss, nll_loss_backward};
