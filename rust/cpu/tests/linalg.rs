@@ -35,9 +35,15 @@ fn largest(a: &Matrix) -> f64 {
     a.iter().flatten().map(|v| v.norm()).fold(0.0, f64::max)
 }
 
+/// Mostly small ones, some of several blocks.
+fn sizes() -> impl Strategy<Value = usize> {
+    prop_oneof![9 => 1..7usize, 1 => 30..70usize]
+}
+
 #[track_caller]
 fn near(found: &Matrix, expected: &Matrix, tolerance: f64) {
     assert_eq!(found.len(), expected.len());
+    let tolerance = tolerance * (found.len() as f64 / 7.0).max(1.0);
     for (row, wanted) in found.iter().zip(expected) {
         assert_eq!(row.len(), wanted.len());
         for (a, b) in row.iter().zip(wanted) {
@@ -121,7 +127,7 @@ fn hermitian(a: &Matrix) -> Matrix {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
-    fn qr(at in (0..3usize, 0..4usize, 1..3usize), m in 1..7usize, n in 1..7usize, flip: bool,
+    fn qr(at in (0..3usize, 0..4usize, 1..3usize), m in sizes(), n in sizes(), flip: bool,
           seed: u64) {
         let mut case = Case::new(at, flip, seed);
         let k = m.min(n);
@@ -138,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn lu(at in (0..3usize, 0..4usize, 1..3usize), m in 1..7usize, n in 1..7usize, flip: bool,
+    fn lu(at in (0..3usize, 0..4usize, 1..3usize), m in sizes(), n in sizes(), flip: bool,
           seed: u64) {
         let mut case = Case::new(at, flip, seed);
         let k = m.min(n);
@@ -158,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn cholesky(at in (0..3usize, 0..4usize, 1..3usize), n in 1..7usize, flip: bool, seed: u64) {
+    fn cholesky(at in (0..3usize, 0..4usize, 1..3usize), n in sizes(), flip: bool, seed: u64) {
         let mut case = Case::new(at, flip, seed);
         let square = |g: &Matrix| {
             let product = multiply(g, &adjoint(g, n));
@@ -176,7 +182,7 @@ proptest! {
 
     #[test]
     fn triangular_systems(
-        at in (0..3usize, 0..4usize, 1..3usize), n in 1..7usize, r in 1..4usize, upper: bool,
+        at in (0..3usize, 0..4usize, 1..3usize), n in sizes(), r in 1..4usize, upper: bool,
         unit_diagonal: bool, flip: bool, seed: u64,
     ) {
         let mut case = Case::new(at, flip, seed);
@@ -199,7 +205,7 @@ proptest! {
 
     #[test]
     fn symmetric_indefinite_systems(
-        at in (0..3usize, 0..4usize, 1..3usize), n in 1..7usize, r in 1..4usize, conjugate: bool,
+        at in (0..3usize, 0..4usize, 1..3usize), n in sizes(), r in 1..4usize, conjugate: bool,
         flip: bool, seed: u64,
     ) {
         let mut case = Case::new(at, flip, seed);
@@ -221,7 +227,7 @@ proptest! {
 
     #[test]
     fn hermitian_eigenvalues(
-        at in (0..3usize, 0..4usize, 1..3usize), n in 1..7usize, flip: bool, seed: u64,
+        at in (0..3usize, 0..4usize, 1..3usize), n in sizes(), flip: bool, seed: u64,
     ) {
         let mut case = Case::new(at, flip, seed);
         let a: Vec<_> = case.draw(n, n).iter().map(hermitian).collect();
@@ -237,7 +243,7 @@ proptest! {
 
     #[test]
     fn singular_values(
-        at in (0..3usize, 0..4usize, 1..3usize), m in 1..7usize, n in 1..7usize, flip: bool,
+        at in (0..3usize, 0..4usize, 1..3usize), m in sizes(), n in sizes(), flip: bool,
         seed: u64,
     ) {
         let mut case = Case::new(at, flip, seed);
@@ -257,7 +263,7 @@ proptest! {
     }
 
     #[test]
-    fn eigenvalues(at in (0..3usize, 2..4usize, 1..3usize), n in 1..7usize, flip: bool, seed: u64) {
+    fn eigenvalues(at in (0..3usize, 2..4usize, 1..3usize), n in sizes(), flip: bool, seed: u64) {
         let mut case = Case::new(at, flip, seed);
         let a = case.draw(n, n);
         let (w, v) = (case.vector(case.dtype, n), case.out(n, n));

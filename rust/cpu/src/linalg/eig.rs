@@ -39,7 +39,7 @@ fn hessenberg<T: Scalar>(a: &Matrix<T>) -> (Matrix<T>, Matrix<T>) {
         let mut x: Vec<T> = (k + 1..n).map(|i| h[(i, k)]).collect();
         let factor = reflect(&mut x);
         let head = std::mem::replace(&mut x[0], T::ONE);
-        apply(&mut h, (k + 1, k + 1), factor.conj(), &x[1..]);
+        apply(&mut h, (k + 1, k + 1..n), factor.conj(), &x[1..]);
         let conjugate: Vec<T> = x.iter().map(|v| v.conj()).collect();
         for target in [&mut h, &mut z] {
             for i in 0..n {

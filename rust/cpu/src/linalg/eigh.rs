@@ -2,8 +2,8 @@
 //! (Golub and Van Loan, 8.3).
 
 use super::Scalar;
-use super::householder::{apply, reflect};
-use super::matrix::{Matrix, inner};
+use super::householder::{column, product, reflect};
+use super::matrix::{Matrix, add_scaled, add_two_scaled, inner, rotate};
 use base::{Result, bail};
 
 /// QL steps an eigenvalue may take.
@@ -21,7 +21,7 @@ pub(crate) fn decompose<T: Scalar>(a: &Matrix<T>) -> Result<Vec<Matrix<T>>> {
     let n = a.rows;
     let (mut tridiagonal, q) = tridiagonal(a);
     // Rotations mix columns of Q: as rows they lie together.
-    let mut vectors = transpose(&q);
+    let mut vectors = q.transpose();
     for l in 0..n {
         settle(&mut tridiagonal, l, &mut vectors)?;
     }
@@ -33,15 +33,7 @@ pub(crate) fn decompose<T: Scalar>(a: &Matrix<T>) -> Result<Vec<Matrix<T>>> {
         sorted.row_mut(to).copy_from_slice(vectors.row(from));
     }
     let values = order.iter().map(|&i| T::real(values[i])).collect();
-    Ok(vec![Matrix::vector(values), transpose(&sorted)])
-}
-
-pub(super) fn transpose<T: Scalar>(a: &Matrix<T>) -> Matrix<T> {
-    let mut out = Matrix::zeros(a.columns, a.rows);
-    for i in 0..a.rows {
-        a.row(i).iter().enumerate().for_each(|(j, &v)| out[(j, i)] = v);
-    }
-    out
+    Ok(vec![Matrix::vector(values), sorted.transpose()])
 }
 
 /// `a = Q T Q^H`, reading the lower triangle.
@@ -52,32 +44,39 @@ fn tridiagonal<T: Scalar>(a: &Matrix<T>) -> (Tridiagonal, Matrix<T>) {
         a[(i, i)] = T::real(a[(i, i)].re());
         (0..i).for_each(|j| a[(j, i)] = a[(i, j)].conj());
     }
-    let mut reflectors = Vec::with_capacity(n);
+    let mut factors = Vec::with_capacity(n);
     for k in 0..n.saturating_sub(1) {
-        let mut x: Vec<T> = (k + 1..n).map(|i| a[(i, k)]).collect();
+        let mut x = column(&a, k + 1, k);
         let factor = reflect(&mut x);
-        let side = std::mem::replace(&mut x[0], T::ONE);
+        x.iter().enumerate().for_each(|(i, &v)| a[(k + 1 + i, k)] = v);
+        x[0] = T::ONE;
         similar(&mut a, k + 1, factor, &x);
-        a[(k + 1, k)] = side;
-        reflectors.push((factor, x));
+        factors.push(factor);
     }
     let mut q = Matrix::identity(n, n);
-    for (k, (factor, v)) in reflectors.iter().enumerate().rev() {
-        apply(&mut q, (k + 1, k + 1), *factor, &v[1..]);
+    if n > 1 {
+        let below = product(&a.part(1..n, 0..n - 1), &factors, n - 1);
+        (1..n).for_each(|i| q.row_mut(i)[1..].copy_from_slice(below.row(i - 1)));
     }
     let diagonal = (0..n).map(|i| a[(i, i)].re()).collect();
     let side = (0..n).map(|i| if i + 1 < n { a[(i + 1, i)].re() } else { 0.0 }).collect();
     (Tridiagonal { diagonal, side }, q)
 }
 
-/// `H^H a H` on the rows and columns from `first` on, `H = I - factor v v^H`.
+/// `H^H a H` on the rows and columns from `first` on, `H = I - factor v v^H`: as a is Hermitian,
+/// `a - w v^H - v w^H` with `p = factor a v`, `w = p - conj(factor) (v^H p) v / 2`.
 fn similar<T: Scalar>(a: &mut Matrix<T>, first: usize, factor: T, v: &[T]) {
-    apply(a, (first, first), factor.conj(), &v[1..]);
-    let conjugate: Vec<T> = v.iter().map(|v| v.conj()).collect();
-    for i in first..a.rows {
-        let row = &mut a.row_mut(i)[first..];
-        let sum = factor * inner(row, &conjugate);
-        super::matrix::add_scaled(row, -sum, &conjugate);
+    if factor == T::ZERO {
+        return;
+    }
+    let conjugates = |x: &[T]| x.iter().map(|v| v.conj()).collect::<Vec<T>>();
+    let vc = conjugates(v);
+    let mut w: Vec<T> = (first..a.rows).map(|i| factor * inner(&a.row(i)[first..], &vc)).collect();
+    let along = factor.conj() * inner(&w, v) * T::real(0.5);
+    add_scaled(&mut w, -along, v);
+    let wc = conjugates(&w);
+    for (i, (&w, &v)) in (first..a.rows).zip(w.iter().zip(v)) {
+        add_two_scaled(&mut a.row_mut(i)[first..], (-w, &vc), (-v, &wc));
     }
 }
 
@@ -132,13 +131,4 @@ fn step<T: Scalar>(t: &mut Tridiagonal, range: std::ops::Range<usize>, vectors: 
     d[l] -= p;
     e[l] = g;
     e[m] = 0.0;
-}
-
-/// `(x, y)` becomes `(c x - s y, s x + c y)`.
-#[inline]
-pub(super) fn rotate<T: Scalar>(x: &mut [T], y: &mut [T], c: f64, s: f64) {
-    let (c, s) = (T::real(c), T::real(s));
-    for (x, y) in x.iter_mut().zip(y) {
-        (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
-    }
 }

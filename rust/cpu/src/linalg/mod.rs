@@ -15,11 +15,15 @@ mod svd;
 mod triangular;
 
 use crate::math::Field;
+use crate::matmul::{Matrix as Strided, Product, Start};
 use crate::stage::{In, Input, Output};
 use crate::{View, ViewMut, parallel_chunks};
 use base::{Complex64, Result, ensure};
 use matrix::Matrix;
 use std::sync::Mutex;
+
+/// Rows or columns that are worked on at once, so that most of the work is a matrix product.
+const BLOCK: usize = 32;
 
 /// The two types everything is computed in.
 pub(crate) trait Scalar: Field<Part = f64> {
@@ -34,9 +38,39 @@ pub(crate) trait Scalar: Field<Part = f64> {
     fn real(re: f64) -> Self {
         Self::from_parts(re, 0.0)
     }
+
+    /// Adds `factor * a * b` to the block that `c` starts with, of rows `step` apart.
+    fn add_product(c: &mut [Self], step: usize, factor: f64, ab: (&Matrix<Self>, &Matrix<Self>));
 }
-impl Scalar for f64 {}
-impl Scalar for Complex64 {}
+
+impl Scalar for f64 {
+    fn add_product(c: &mut [f64], step: usize, alpha: f64, (a, b): (&Matrix<f64>, &Matrix<f64>)) {
+        let (m, n, k) = (a.rows, b.columns, a.columns);
+        assert!(c.len() >= (m - 1) * step + n && b.rows == k);
+        let strided = |ptr: *const f64, row: usize| Strided { ptr, row: row as isize, col: 1 };
+        let (c, c_row) = (c.as_mut_ptr(), step as isize);
+        let start = Start::Scaled(1.0, strided(c, step));
+        let (left, right) = (strided(a.values().as_ptr(), k), strided(b.values().as_ptr(), n));
+        let product = Product { m, n, k, a: left, b: right, c, c_row, alpha, start };
+        // SAFETY: the matrices have these sizes and `c` holds its block, by the assertion.
+        unsafe { product.run() }
+    }
+}
+
+impl Scalar for Complex64 {
+    fn add_product(
+        c: &mut [Complex64],
+        step: usize,
+        factor: f64,
+        (a, b): (&Matrix<Complex64>, &Matrix<Complex64>),
+    ) {
+        for (i, row) in c.chunks_mut(step).take(a.rows).enumerate() {
+            for (k, &left) in a.row(i).iter().enumerate() {
+                matrix::add_scaled(&mut row[..b.columns], left * factor, b.row(k));
+            }
+        }
+    }
+}
 
 /// What is computed, from which matrices (m, n) to which; k = min(m, n). Pivots count from 1, as
 /// in LAPACK; `info` is 0, or the number of the first pivot that failed.
@@ -91,7 +125,7 @@ fn kernel<T: Scalar>(kind: Decomposition, ins: &[Matrix<T>]) -> Result<Vec<Matri
     Ok(match (kind, rest) {
         (D::Reflectors, []) => householder::reflectors(a),
         (D::ReflectorProduct { columns }, [factors]) => {
-            vec![householder::product(a, factors, columns)]
+            vec![householder::product(a, factors.values(), columns)]
         }
         (D::Lu, []) => lu::decompose(a),
         (D::RowOrder { rows }, []) => vec![lu::row_order(a, rows)],

@@ -1,102 +1,181 @@
-//! Singular values by one-sided Jacobi rotations (Golub and Van Loan, 8.6.3): columns are rotated in
-//! pairs until all are orthogonal; their lengths are the singular values.
+//! Singular values: Householder bidiagonalisation, then implicit QR steps (Golub and Van Loan, 5.4
+//! and 8.6).
 
 use super::Scalar;
-use super::eigh::{rotate, transpose};
-use super::householder;
-use super::matrix::{Matrix, inner, length};
+use super::householder::{column, product, reflect, reflectors};
+use super::matrix::{Matrix, add_scaled, inner, rotate};
 use base::{Result, bail, ensure};
 
-/// Rounds over all pairs; convergence is quadratic, ten are many.
-const SWEEPS: usize = 60;
+/// QR steps a singular value may take.
+const STEPS: usize = 60;
+
+/// `a = U B V^H` with a real upper bidiagonal B. Columns of U and V are rows here: rotations mix
+/// them.
+struct Bidiagonal<T> {
+    left: Matrix<T>,
+    diagonal: Vec<f64>,
+    /// Above the diagonal of each column: of the first, 0.
+    above: Vec<f64>,
+    right: Matrix<T>,
+    /// Smaller entries are rounding.
+    floor: f64,
+}
 
 /// U, the singular values in descending order, V^H.
 pub(crate) fn decompose<T: Scalar>(a: &Matrix<T>) -> Result<Vec<Matrix<T>>> {
-    if a.rows >= a.columns {
-        let (u, values, v) = tall(a)?;
-        return Ok(vec![u, values, v.adjoint()]);
-    }
-    let (u, values, v) = tall(&a.adjoint())?;
-    Ok(vec![v, values, u.adjoint()])
+    let finite = a.values().iter().all(|v| v.is_finite());
+    ensure!(finite, LinAlg, "failed to converge {}", a.rows.min(a.columns));
+    // The steps multiply four entries: a power of 2 keeps them from overflow, exactly.
+    let size = a.values().iter().fold(0.0, |m: f64, v| m.max(v.re().abs()).max(v.im().abs()));
+    let unit = T::real(if size == 0.0 { 1.0 } else { size.log2().floor().exp2() });
+    let scaled = a.values().iter().map(|&v| v.quotient(unit)).collect();
+    let a = Matrix::new(a.rows, a.columns, scaled);
+    let flat = a.rows < a.columns;
+    let (u, values, v) = tall(&if flat { a.adjoint() } else { a })?;
+    let values = Matrix::vector(values.into_iter().map(|v| T::real(v) * unit).collect());
+    Ok(if flat { vec![v, values, u.adjoint()] } else { vec![u, values, v.adjoint()] })
 }
 
 /// U, values, V of a matrix with at least as many rows as columns.
-fn tall<T: Scalar>(a: &Matrix<T>) -> Result<(Matrix<T>, Matrix<T>, Matrix<T>)> {
-    let finite = a.values().iter().all(|v| v.is_finite());
-    ensure!(finite, LinAlg, "failed to converge {}", a.columns);
+fn tall<T: Scalar>(a: &Matrix<T>) -> Result<(Matrix<T>, Vec<f64>, Matrix<T>)> {
     let n = a.columns;
-    // Columns as rows, so that they lie together.
-    let (mut columns, mut v) = (transpose(a), Matrix::identity(n, n));
-    let mut sweeps = 0;
-    // Shorter columns are rounding: no rotation makes them orthogonal to the others.
-    let floor = f64::EPSILON * length(a.values());
-    while sweep(&mut columns, &mut v, floor) {
-        sweeps += 1;
-        if sweeps == SWEEPS {
-            bail!(LinAlg, "failed to converge {n}");
-        }
+    if n > 0 && a.rows > 2 * n {
+        let packed = reflectors(a);
+        let mut r = packed[0].part(0..n, 0..n);
+        (0..n).for_each(|i| r.row_mut(i)[..i].fill(T::ZERO));
+        let (u, values, v) = tall(&r)?;
+        return Ok((product(&packed[0], packed[1].values(), n).times(&u), values, v));
     }
-    let lengths: Vec<f64> = (0..n).map(|i| length(columns.row(i))).collect();
+    let mut b = bidiagonal(a);
+    (0..n).rev().try_for_each(|k| settle(&mut b, k))?;
     let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&i, &j| lengths[j].total_cmp(&lengths[i]));
-    let (mut left, mut right) = (Matrix::zeros(n, a.rows), Matrix::zeros(n, n));
-    for (to, &from) in order.iter().enumerate() {
-        right.row_mut(to).copy_from_slice(v.row(from));
-        if lengths[from] > floor {
-            let length = T::real(lengths[from]);
-            for (u, &x) in left.row_mut(to).iter_mut().zip(columns.row(from)) {
-                *u = x.quotient(length);
-            }
+    order.sort_by(|&i, &j| b.diagonal[j].total_cmp(&b.diagonal[i]));
+    let values = order.iter().map(|&i| b.diagonal[i]).collect();
+    let sorted = |rows: &Matrix<T>| {
+        let mut out = Matrix::zeros(n, rows.columns);
+        for (to, &from) in order.iter().enumerate() {
+            out.row_mut(to).copy_from_slice(rows.row(from));
         }
-    }
-    let rank = lengths.iter().filter(|&&l| l > floor).count();
-    let values = order.iter().map(|&i| T::real(lengths[i])).collect();
-    Ok((completed(&transpose(&left), rank), Matrix::vector(values), transpose(&right)))
+        out.transpose()
+    };
+    Ok((sorted(&b.left), values, sorted(&b.right)))
 }
 
-/// Rotates each pair of rows that is not orthogonal yet; whether there was one.
-fn sweep<T: Scalar>(columns: &mut Matrix<T>, v: &mut Matrix<T>, floor: f64) -> bool {
-    let n = columns.rows;
-    let mut rotated = false;
-    for p in 0..n {
-        for q in p + 1..n {
-            let (x, y) = columns.two_rows(p, q);
-            let square = |x: &[T]| x.iter().map(|v| v.norm_squared()).sum::<f64>();
-            let (alpha, beta, gamma) = (square(x), square(y), inner(y, x));
-            let size = gamma.magnitude();
-            if alpha.min(beta) <= floor * floor {
-                continue;
+fn bidiagonal<T: Scalar>(a: &Matrix<T>) -> Bidiagonal<T> {
+    let (mut a, m, n) = (a.clone(), a.rows, a.columns);
+    let (mut lefts, mut rights) = (Vec::with_capacity(n), Vec::with_capacity(n));
+    for k in 0..n {
+        let mut v = column(&a, k, k);
+        let left = reflect(&mut v);
+        v.iter().enumerate().for_each(|(i, &v)| a[(k + i, k)] = v);
+        lefts.push(left);
+        v[0] = T::ONE;
+        if k + 1 == n {
+            break;
+        }
+        // The row of the left reflection that v multiplies, and row k after it.
+        let mut sums = vec![T::ZERO; n - k - 1];
+        for (i, v) in v.iter().enumerate() {
+            add_scaled(&mut sums, v.conj(), &a.row(k + i)[k + 1..]);
+        }
+        add_scaled(&mut a.row_mut(k)[k + 1..], -left.conj(), &sums);
+        let mut u: Vec<T> = a.row(k)[k + 1..].iter().map(|v| v.conj()).collect();
+        let right = reflect(&mut u);
+        a.row_mut(k)[k + 1..].copy_from_slice(&u);
+        rights.push(right);
+        u[0] = T::ONE;
+        u.iter_mut().for_each(|v| *v = v.conj());
+        for (i, &v) in v.iter().enumerate().skip(1) {
+            let row = &mut a.row_mut(k + i)[k + 1..];
+            add_scaled(row, -(left.conj() * v), &sums);
+            let along = right * inner(row, &u);
+            add_scaled(row, -along, &u);
+        }
+    }
+    let diagonal: Vec<f64> = (0..n).map(|i| a[(i, i)].re()).collect();
+    let above: Vec<f64> = (0..n).map(|i| if i > 0 { a[(i - 1, i)].re() } else { 0.0 }).collect();
+    let size = diagonal.iter().chain(&above).fold(0.0, |m: f64, v| m.max(v.abs()));
+    let left = product(&a, &lefts, n).transpose();
+    let mut right = Matrix::identity(n, n);
+    if n > 1 && m > 0 {
+        let v = product(&a.part(0..n - 1, 1..n).transpose(), &rights, n - 1).transpose();
+        (1..n).for_each(|i| right.row_mut(i)[1..].copy_from_slice(v.row(i - 1)));
+    }
+    Bidiagonal { left, diagonal, above, right, floor: f64::EPSILON * size }
+}
+
+/// QR steps until the entry above diagonal entry `k` is negligible, and that one is not negative.
+fn settle<T: Scalar>(b: &mut Bidiagonal<T>, k: usize) -> Result<()> {
+    for _ in 0..STEPS {
+        let l = split(b, k);
+        if l == k {
+            if b.diagonal[k] < 0.0 {
+                b.diagonal[k] = -b.diagonal[k];
+                b.right.row_mut(k).iter_mut().for_each(|v| *v = -*v);
             }
-            // Below this the inner product is rounding, which no rotation removes.
-            if size <= 4.0 * x.len() as f64 * f64::EPSILON * (alpha * beta).sqrt() {
-                continue;
-            }
-            rotated = true;
-            let zeta = (beta - alpha) / (2.0 * size);
-            let tangent = 1f64.copysign(zeta) / (zeta.abs() + zeta.hypot(1.0));
-            let cosine = 1.0 / tangent.hypot(1.0);
-            // The second column turned so that the inner product of both is real.
-            let phase = gamma.conj() * T::real(1.0 / size);
-            for (x, y) in [(x, y), v.two_rows(p, q)] {
-                for value in y.iter_mut() {
-                    *value = *value * phase;
+            return Ok(());
+        }
+        step(b, l, k);
+    }
+    bail!(LinAlg, "failed to converge {}", k + 1)
+}
+
+/// The first index of the block that ends with `k`; above it is a negligible entry, or one that
+/// rotations remove because the diagonal entry beside it is negligible.
+fn split<T: Scalar>(b: &mut Bidiagonal<T>, k: usize) -> usize {
+    let floor = b.floor;
+    let small = |v: f64| v.abs() <= floor;
+    for l in (1..=k).rev() {
+        if small(b.above[l]) {
+            return l;
+        }
+        if small(b.diagonal[l - 1]) {
+            let (mut c, mut s) = (0.0, 1.0);
+            for i in l..=k {
+                let f = s * b.above[i];
+                b.above[i] *= c;
+                if small(f) {
+                    break;
                 }
-                rotate(x, y, cosine, cosine * tangent);
+                let g = b.diagonal[i];
+                let h = f.hypot(g);
+                b.diagonal[i] = h;
+                (c, s) = (g / h, -f / h);
+                let (x, y) = b.left.two_rows(l - 1, i);
+                rotate(x, y, c, -s);
             }
+            return l;
         }
     }
-    rotated
+    0
 }
 
-/// `u` with its columns from `rank` on (those of singular values 0) made orthonormal to the others.
-fn completed<T: Scalar>(u: &Matrix<T>, rank: usize) -> Matrix<T> {
-    if rank == u.columns {
-        return u.clone();
+/// One implicit QR step on the block from `l` to `k`, with the shift of its last 2 x 2 block.
+fn step<T: Scalar>(b: &mut Bidiagonal<T>, l: usize, k: usize) {
+    let Bidiagonal { left, diagonal: d, above: e, right, .. } = b;
+    let (mut x, y, z, g, h) = (d[l], d[k - 1], d[k], e[k - 1], e[k]);
+    let slope = ((y - z) * (y + z) + (g - h) * (g + h)) / (2.0 * h * y);
+    let root = slope + slope.hypot(1.0).copysign(slope);
+    let mut f = ((x - z) * (x + z) + h * (y / root - h)) / x;
+    let (mut c, mut s) = (1.0, 1.0);
+    for j in l..k {
+        let i = j + 1;
+        let (h, g, y) = (s * e[i], c * e[i], d[i]);
+        let z = f.hypot(h);
+        e[j] = z;
+        (c, s) = if z == 0.0 { (1.0, 0.0) } else { (f / z, h / z) };
+        let (low, high) = right.two_rows(j, i);
+        rotate(low, high, c, -s);
+        f = x * c + g * s;
+        let (g, h, y) = (g * c - x * s, y * s, y * c);
+        let z = f.hypot(h);
+        d[j] = z;
+        (c, s) = if z == 0.0 { (c, s) } else { (f / z, h / z) };
+        let (low, high) = left.two_rows(j, i);
+        rotate(low, high, c, -s);
+        (f, x) = (c * g + s * y, c * y - s * g);
     }
-    let mut known = Matrix::zeros(u.rows, rank);
-    (0..u.rows).for_each(|i| known.row_mut(i).copy_from_slice(&u.row(i)[..rank]));
-    let packed = householder::reflectors(&known);
-    let mut basis = householder::product(&packed[0], &packed[1], u.columns);
-    (0..u.rows).for_each(|i| basis.row_mut(i)[..rank].copy_from_slice(&u.row(i)[..rank]));
-    basis
+    e[l] = 0.0;
+    e[k] = f;
+    d[k] = x;
 }

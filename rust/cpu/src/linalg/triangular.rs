@@ -1,13 +1,35 @@
-//! Triangular systems by substitution.
+//! Triangular systems by substitution, a block of rows at a time.
 
-use super::Scalar;
 use super::matrix::{Matrix, add_scaled};
+use super::{BLOCK, Scalar};
+use std::ops::Range;
 
 /// x with `a x = b`; only one triangle of `a` is read.
 pub(crate) fn solve<T: Scalar>(a: &Matrix<T>, b: &Matrix<T>, upper: bool, unit: bool) -> Matrix<T> {
-    let n = a.rows;
-    let mut x = b.clone();
-    let mut step = |i: usize, known: std::ops::Range<usize>| {
+    let (n, mut x) = (a.rows, b.clone());
+    let blocks = n.div_ceil(BLOCK);
+    for at in 0..blocks {
+        let start = if upper { blocks - 1 - at } else { at } * BLOCK;
+        let block = start..(start + BLOCK).min(n);
+        substitute(a, &mut x, block.clone(), upper, unit);
+        let rest = if upper { 0..start } else { block.end..n };
+        if !rest.is_empty() {
+            let (left, known) = (a.part(rest.clone(), block.clone()), x.part(block, 0..b.columns));
+            x.add_product((rest.start, 0), -1.0, &left, &known);
+        }
+    }
+    x
+}
+
+/// The rows of x in `block`, from which those known before are already subtracted.
+fn substitute<T: Scalar>(
+    a: &Matrix<T>,
+    x: &mut Matrix<T>,
+    block: Range<usize>,
+    upper: bool,
+    unit: bool,
+) {
+    let mut step = |i: usize, known: Range<usize>| {
         for j in known {
             let factor = a[(i, j)];
             if factor != T::ZERO {
@@ -21,9 +43,8 @@ pub(crate) fn solve<T: Scalar>(a: &Matrix<T>, b: &Matrix<T>, upper: bool, unit: 
         }
     };
     if upper {
-        (0..n).rev().for_each(|i| step(i, i + 1..n));
+        block.clone().rev().for_each(|i| step(i, i + 1..block.end));
     } else {
-        (0..n).for_each(|i| step(i, 0..i));
+        block.clone().for_each(|i| step(i, block.start..i));
     }
-    x
 }
