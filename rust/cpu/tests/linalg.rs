@@ -226,6 +226,26 @@ proptest! {
     }
 
     #[test]
+    fn least_squares(
+        at in (0..3usize, 0..4usize, 1..3usize), m in sizes(), n in sizes(), r in 1..4usize,
+        flip: bool, seed: u64,
+    ) {
+        let mut case = Case::new(at, flip, seed);
+        let (a, b) = (case.draw(m, n), case.draw(m, r));
+        let (x, rank) = (case.out(n, r), case.vector(DType::I64, 1));
+        let kind = Decomposition::LeastSquares { rcond: 1e-10 };
+        run(kind, &[&case.tensor(&a, m, n), &case.tensor(&b, m, r)], &[&x, &rank]);
+        for ((a, b), x) in a.iter().zip(&b).zip(matrices(&x)) {
+            let product = multiply(a, &x);
+            let rest = build(m, r, |i, j| product[i][j] - b[i][j]);
+            let along = multiply(&adjoint(a, n), &rest);
+            let scale = (m.max(n) as f64) * (1.0 + largest(&x));
+            near(&along, &build(n, r, |_, _| Complex64::ZERO), 30.0 * scale * case.tolerance());
+        }
+        prop_assert!(rank.values().iter().all(|&v| 0.0 <= v && v <= m.min(n) as f64));
+    }
+
+    #[test]
     fn hermitian_eigenvalues(
         at in (0..3usize, 0..4usize, 1..3usize), n in sizes(), flip: bool, seed: u64,
     ) {

@@ -4,7 +4,8 @@
 
 use crate::node::{Formula, Keep, Saved};
 use crate::{Var, view};
-use base::Result;
+use array::Array;
+use base::{Result, bail};
 use tape::{Request, Tensor};
 
 /// Gradients towards the inputs of an op.
@@ -109,6 +110,16 @@ pub fn composite_many<const N: usize>(
     let values = meaning(&owned)?;
     drop(silent);
     let arrays = values.iter().map(Tensor::array).collect();
+    computed(name, inputs, arrays, meaning)
+}
+
+/// As [`composite_many`], where a kernel has computed the results.
+pub fn computed<const N: usize>(
+    name: &'static str,
+    inputs: &[&Tensor],
+    arrays: Vec<Array>,
+    meaning: impl Fn(&[Tensor]) -> Result<[Tensor; N]> + Send + Sync + 'static,
+) -> Result<[Tensor; N]> {
     let recorded = tape::record_many(arrays, inputs, |_| {
         let count = inputs.len();
         let keeps: Vec<Keep<'_>> = inputs.iter().map(|x| Keep::Input(x)).collect();
@@ -118,6 +129,6 @@ pub fn composite_many<const N: usize>(
         })
         .map(Formula::joint)
     })?;
-    let mut recorded = recorded.into_iter();
-    Ok(values.map(|value| recorded.next().unwrap_or(value)))
+    let count = recorded.len();
+    recorded.try_into().or_else(|_| bail!(Runtime, "internal error: {count} results for {N}"))
 }

@@ -16,6 +16,7 @@ fn name(kind: Decomposition) -> &'static str {
         Decomposition::Cholesky => "linalg_cholesky_ex",
         Decomposition::Ldl { .. } => "linalg_ldl_factor_ex",
         Decomposition::LdlSolve { .. } => "linalg_ldl_solve",
+        Decomposition::LeastSquares { .. } => "linalg_lstsq",
         Decomposition::Eigh => "linalg_eigh",
         Decomposition::Svd => "linalg_svd",
         Decomposition::Eig => "linalg_eig",

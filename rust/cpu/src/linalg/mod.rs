@@ -9,6 +9,7 @@ mod eig;
 mod eigh;
 mod householder;
 mod ldl;
+mod least_squares;
 mod lu;
 mod matrix;
 mod svd;
@@ -74,7 +75,7 @@ impl Scalar for Complex64 {
 
 /// What is computed, from which matrices (m, n) to which; k = min(m, n). Pivots count from 1, as
 /// in LAPACK; `info` is 0, or the number of the first pivot that failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Decomposition {
     /// a -> reflectors below R, factors (k).
     Reflectors,
@@ -109,6 +110,11 @@ pub enum Decomposition {
         /// Complex a is Hermitian, else symmetric.
         hermitian: bool,
     },
+    /// a, b (m, r) -> the shortest x (n, r) with the smallest `|a x - b|`, the rank of a.
+    LeastSquares {
+        /// Relative size of what does not count towards the rank.
+        rcond: f64,
+    },
     /// Hermitian a (its lower triangle) -> eigenvalues in ascending order, eigenvectors.
     Eigh,
     /// a -> U (m, k), singular values in descending order (k), V^H (k, n).
@@ -133,6 +139,7 @@ fn kernel<T: Scalar>(kind: Decomposition, ins: &[Matrix<T>]) -> Result<Vec<Matri
         (D::Cholesky, []) => cholesky::decompose(a),
         (D::Ldl { hermitian }, []) => ldl::decompose(a, hermitian),
         (D::LdlSolve { hermitian }, [pivots, b]) => vec![ldl::solve((a, pivots), b, hermitian)],
+        (D::LeastSquares { rcond }, [b]) => least_squares::solve(a, b, rcond),
         (D::Eigh, []) => eigh::decompose(a)?,
         (D::Svd, []) => svd::decompose(a)?,
         (D::Eig, []) => eig::decompose(a)?,

@@ -1,15 +1,17 @@
 //! Least squares.
 
+use super::eigen::all_finite;
 use super::norms::Tolerance;
-use super::{Sizes, check_kernel, check_matrix, inverse};
+use super::{Sizes, check_kernel, check_matrix, decompose, exactly, inverse, same_batch};
 use crate::{Var, create, fused, reduce, view};
+use array::dispatch::linalg::Decomposition;
 use base::{DType, Result, ensure};
 use tape::Tensor;
 
 const DRIVERS: [&str; 4] = ["gels", "gelsy", "gelsd", "gelss"];
 
-/// The shortest x with the smallest `|a x - b|`, by the pseudo-inverse whatever the driver; it says
-/// which of the other results are given.
+/// The shortest x with the smallest `|a x - b|`, by singular values or by QR with column
+/// pivoting; the driver also says which of the other results are given.
 fn lstsq(
     a: &Tensor,
     b: &Tensor,
@@ -54,18 +56,46 @@ fn solution(
         if a.dtype().to_real() == DType::F32 { f64::from(f32::EPSILON) } else { f64::EPSILON };
     let rtol =
         if driver == "gels" { 0.0 } else { rcond.unwrap_or(eps * s.rows.max(s.columns) as f64) };
-    let by = || Tolerance { atol: Some(Var::from(0.0)), rtol: Some(Var::from(rtol)) };
+    let by = move || Tolerance { atol: Some(Var::from(0.0)), rtol: Some(Var::from(rtol)) };
     let columns = if vector { view::unsqueeze(b, -1)? } else { b.clone() };
-    let x = Var::from(fused::composite("LinalgLstsqBackward0", &[a, &columns], move |inputs| {
-        let rtol = Tolerance { atol: Some(Var::from(0.0)), rtol: Some(Var::from(rtol)) };
-        Var::from(inverse::pinv(&inputs[0], rtol, false)?).mm(&Var::from(&inputs[1])).tensor()
-    })?);
+    // The solution is that of the pseudo-inverse, however it is computed.
+    let meaning = move |inputs: &[Tensor]| -> Result<[Tensor; 1]> {
+        let inverse = inverse::pinv(&inputs[0], by(), false)?;
+        Ok([Var::from(inverse).mm(&Var::from(&inputs[1])).tensor()?])
+    };
+    let inputs = [a, &columns];
     let none = |dtype| create::zeros(&[0], dtype, a.device());
-    let values = super::svd::svdvals(&a.detach(), None)?;
-    let rank = super::norms::matrix_rank(&a.detach(), by(), false)?;
-    let full =
-        array::dispatch::scalars(&rank.array())?.iter().all(|r| r.to_i64() == s.columns as i64);
-    let residuals = if s.rows > s.columns && driver != "gelsy" && (full || driver == "gels") {
+    let by_values = matches!(driver, "gelsd" | "gelss");
+    ensure!(
+        all_finite(a)?,
+        LinAlg,
+        "torch.linalg.lstsq: The algorithm failed to converge because the input matrix contained non-finite values."
+    );
+    let ([x], rank, values) = if by_values {
+        let values = super::svd::svdvals(&a.detach(), None)?;
+        let rank = super::norms::matrix_rank(&a.detach(), by(), false)?;
+        (fused::composite_many("LinalgLstsqBackward0", &inputs, meaning)?, rank, values)
+    } else {
+        let (wide, right) = same_batch(a, &columns)?;
+        let batch = Sizes::of(&wide);
+        let shape = batch.with(&[s.columns, Sizes::of(&right).columns]);
+        let outs = [(shape, a.dtype()), (batch.batch, DType::I64)];
+        let kind = Decomposition::LeastSquares { rcond: rtol };
+        let [x, rank] = exactly(decompose(kind, &[&wide, &right], &outs)?)?;
+        let [x] = fused::computed("LinalgLstsqBackward0", &inputs, vec![x], meaning)?;
+        let rank = if wide.dims() == a.dims() {
+            Tensor::new(rank)
+        } else {
+            super::norms::matrix_rank(&a.detach(), by(), false)?
+        };
+        ([x], rank, none(a.dtype().to_real())?)
+    };
+    let x = Var::T(x);
+    let full = || -> Result<bool> {
+        let ranks = array::dispatch::scalars(&rank.array())?;
+        Ok(ranks.iter().all(|r| r.to_i64() == s.columns as i64))
+    };
+    let residuals = if s.rows > s.columns && (driver == "gels" || by_values && full()?) {
         let rest = (Var::from(a).mm(&x) - Var::from(&columns)).abs().square();
         let total = rest.then(|t| reduce::sum(t, Some(&[-2]), false, None)).tensor()?;
         if vector { view::squeeze(&total, Some(&[-1]))? } else { total }
@@ -75,8 +105,6 @@ fn solution(
         x.then(|x| view::reshape_to(x, &[0])).tensor()?
     };
     let rank = if driver == "gels" { none(DType::I64)? } else { rank };
-    let values =
-        if matches!(driver, "gelsd" | "gelss") { values } else { none(a.dtype().to_real())? };
     let x = x.tensor()?;
     Ok((if vector { view::squeeze(&x, Some(&[-1]))? } else { x }, residuals, rank, values))
 }
