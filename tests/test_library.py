@@ -61,3 +61,27 @@ def test_ops_of_the_core_by_internal_names() -> None:
     assert torch.ops.aten._to_copy.default(x, dtype=torch.float64).dtype == torch.float64
     with pytest.raises(NotImplementedError, match=r"ops\.aten\.no_such"):
         torch.ops.aten.no_such.default(x)
+
+
+def test_a_shape_rule_may_come_before_its_operator() -> None:
+    torch.library.register_fake("tests::later")(lambda x: x.new_empty(7))
+    op = torch.library.custom_op("tests::later", lambda x: x + 1, mutates_args=())
+    assert op(torch.ones(2, device="meta")).shape == (7,)
+    with pytest.raises(RuntimeError, match="operator tests::never does not exist"):
+        torch.library.register_kernel("tests::never", "cpu")
+
+
+def test_libraries_of_operators_in_cpp_are_refused() -> None:
+    with pytest.raises(OSError, match=r"Could not load this library: /some\.so"):
+        torch.ops.load_library("/some.so")
+    assert torch.ops.loaded_libraries == set()
+
+
+def test_sets_of_dispatch_keys() -> None:
+    key, keys = torch._C.DispatchKey, torch._C.DispatchKeySet
+    both = keys(key.AutocastCUDA) | keys(key.AutocastCPU)
+    assert repr(both) == "DispatchKeySet(AutocastCPU, AutocastCUDA)"
+    assert both.has(key.AutocastCPU) and not both.has(key.CPU)
+    assert both - keys(key.AutocastCPU) == keys(key.AutocastCUDA) == both.remove(key.AutocastCPU)
+    assert both & keys(key.CPU) == keys() and keys().add(key.CPU) == keys(key.CPU)
+    assert str(key.CPU) == "DispatchKey.CPU" and len({both, both | both}) == 1

@@ -38,6 +38,8 @@ impl = door_function("library.impl", _MISSING)
 opcheck = door_function("library.opcheck", "checks of operators")
 triton_op = door_function("library.triton_op", "Triton compiler")
 
+_FAKES: dict[str, Callable[..., Any]] = {}  # shape rules that came before their operators
+
 
 class _Call(autograd.Function):
     """A call that gradients flow through."""
@@ -69,7 +71,7 @@ class CustomOpDef:
         self._signature = inspect.signature(fn)
         self._kernels: dict[str, Callable[..., Any]] = {}
         self._default = fn
-        self._fake: Callable[..., Any] | None = None
+        self._fake = _FAKES.pop(f"{namespace}::{name}", None)
         self.backward: Callable[..., Any] | None = None
         self.setup_context: Callable[..., Any] | None = None
         space = ops.namespace(namespace)
@@ -171,18 +173,35 @@ def custom_op(
     return define_op if fn is None else define_op(fn)
 
 
+def _is_defined(name: str) -> bool:
+    namespace, _, short = name.partition("::")
+    return hasattr(ops.namespace(namespace), short)
+
+
 def _found(op: str | CustomOpDef) -> CustomOpDef:
     if isinstance(op, CustomOpDef):
         return op
+    if not _is_defined(op):
+        raise RuntimeError(f"operator {op} does not exist")
     namespace, _, name = op.partition("::")
     found: CustomOpDef = getattr(ops.namespace(namespace), name)
     return found
 
 
 def register_fake(op: str | CustomOpDef, func: Callable[..., Any] | None = None, /) -> Any:
-    """`CustomOpDef.register_fake` of an operator given by name; a decorator without `func`."""
-    registered = _found(op).register_fake
-    return registered if func is None else registered(func)
+    """`CustomOpDef.register_fake` of an operator given by name; a decorator without `func`.
+
+    The rule of an operator that is not defined waits for it: packages register rules for operators
+    of a library that `ops.load_library` has refused.
+    """
+
+    def register(fn: Callable[..., Any]) -> Callable[..., Any]:
+        if isinstance(op, str) and not _is_defined(op):
+            _FAKES[op] = fn
+            return fn
+        return _found(op).register_fake(fn)
+
+    return register if func is None else register(func)
 
 
 def register_kernel(

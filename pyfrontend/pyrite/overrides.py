@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from pyrite import _C
 from pyrite._C import Tensor
+from pyrite._dispatch_keys import DispatchKey, DispatchKeySet
 from pyrite._doors import door_class
 
 __all__ = [
@@ -158,7 +159,13 @@ def _are_functorch_transforms_active() -> bool:
     return False
 
 
-for _native in (_log_api_usage_once, _get_tracing_state, _are_functorch_transforms_active):
+for _native in (
+    _log_api_usage_once,
+    _get_tracing_state,
+    _are_functorch_transforms_active,
+    DispatchKey,
+    DispatchKeySet,
+):
     setattr(_C, _native.__name__, _native)
 for _name in ("Block", "Graph", "Value"):  # parts of TorchScript programs, named in annotations
     setattr(_C, _name, door_class(f"_C.{_name}", "TorchScript compiler"))

@@ -232,3 +232,14 @@ def test_a_long_program_is_pickled_and_copied():
     traced = fx.symbolic_trace(long)
     for twin in (pickle.loads(pickle.dumps(traced)), copy.deepcopy(traced)):
         assert twin(0) == 3000
+
+
+def test_a_module_takes_what_another_has_under_a_name():
+    from pyrite.fx.graph_module import _CodeOnlyModule, _copy_attr
+
+    source, target = nn.Module(), nn.Module()
+    source.part = nn.Linear(2, 2)
+    _copy_attr(source, target, "part")
+    _copy_attr(source, target, "part.weight")
+    assert target.part is source.part and isinstance(target.part.weight, nn.Parameter)
+    assert _CodeOnlyModule(dict(source.__dict__)).part is source.part

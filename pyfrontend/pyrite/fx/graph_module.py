@@ -28,6 +28,7 @@ from pyrite.nn import Module, Parameter
 __all__ = ["GraphModule"]
 
 _NUMBERS = itertools.count()
+_USER_PRESERVED_ATTRIBUTES_KEY = "_user_preserved_attributes"
 _REFERENCES = ("get_attr", "call_module")
 
 
@@ -41,6 +42,14 @@ def _compiled(code: PythonCode) -> Callable[..., Any]:
     linecache.cache[name] = (len(code.src), None, lines, name)
     weakref.finalize(function, linecache.cache.pop, name, None)
     return function
+
+
+class _CodeOnlyModule(Module):
+    """A module with given attributes, for packages that make graph modules of their own kind."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        super().__init__()
+        self.__dict__ = body
 
 
 class GraphModule(Module):
@@ -74,7 +83,7 @@ class GraphModule(Module):
         if isinstance(root, Module):
             self.training = getattr(root, "training", self.training)
             for name in _references(graph):
-                _copy_attribute(root, self, name)
+                _copy_attr(root, self, name)
         elif isinstance(root, dict):
             self._take(root, graph)
         else:
@@ -277,12 +286,15 @@ def _references(graph: Graph) -> list[str]:
     return list(dict.fromkeys(str(n.target) for n in graph.nodes if n.op in _REFERENCES))
 
 
-def _copy_attribute(source: Module, target: Module, name: str) -> None:
+def _copy_attr(source: Module, target: Module, name: str) -> None:
     """Let `target` have what `source` has under a dotted name; nothing if it has not."""
     *path, last = name.split(".")
     holder: Any = source
+    taker: Any = target
     for part in path:
-        holder = getattr(holder, part)
+        holder, taker = getattr(holder, part), getattr(taker, part, None)
+        if holder is taker:
+            return  # `target` has it already, with what is around it
     if hasattr(holder, last):
         _assign(getattr(holder, last), target, name)
 

@@ -9,3 +9,15 @@ from typing import Union as Union
 Dict: Any = dict
 List: Any = list
 Tuple: Any = tuple
+
+
+class BroadcastingListCls:
+    """In an annotation: so many numbers, or one for all of them."""
+
+    def __getitem__(self, types: Any) -> None:
+        """Nothing: no compiler reads the annotation."""
+
+
+BroadcastingList1 = BroadcastingListCls()
+BroadcastingList2 = BroadcastingList3 = BroadcastingList4 = BroadcastingList1
+BroadcastingList5 = BroadcastingList6 = BroadcastingList1

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, NoReturn
 
 from pyrite.ops import aten, profiler
 
-__all__ = ["aten", "namespace", "profiler"]
+__all__ = ["aten", "load_library", "loaded_libraries", "namespace", "profiler"]
+
+loaded_libraries: set[str] = set()
+"""The paths of loaded libraries: none, see `load_library`."""
 
 
 class _OpNamespace:
@@ -25,6 +29,20 @@ class _OpNamespace:
 def namespace(name: str) -> Any:
     """The namespace of that name, made on first use."""
     return globals().setdefault(name, _OpNamespace(name))
+
+
+def load_library(path: str | os.PathLike[str]) -> NoReturn:
+    """Not available: a library of operators in C++ calls PyTorch's own functions.
+
+    Packages that do without such a library (torchvision) catch the error.
+
+    Raises:
+        OSError: always, as PyTorch's where a library cannot be loaded.
+    """
+    raise OSError(
+        f"Could not load this library: {os.fspath(path)}\n"
+        "  load_library: operators in C++ are compiled for PyTorch's core, which is not Pyrite's"
+    )
 
 
 def __getattr__(name: str) -> Any:
