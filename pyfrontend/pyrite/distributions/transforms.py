@@ -23,6 +23,9 @@ from ._transform import (
     Transform,
     identity_transform,
 )
+from ._transform import (
+    _InverseTransform as _InverseTransform,  # zuko renames it
+)
 from .distribution import Distribution
 
 __all__ = [

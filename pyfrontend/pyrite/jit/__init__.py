@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from pyrite._doors import door_class, door_function
+from pyrite.jit._isinstance import isinstance
 
 __all__ = [
     "Final",
@@ -25,6 +26,7 @@ __all__ = [
     "interface",
     "is_scripting",
     "is_tracing",
+    "isinstance",
     "load",
     "optimize_for_inference",
     "save",
@@ -58,6 +60,9 @@ def trace_module(mod: _Value, *args: Any, **kwargs: Any) -> _Value:
 def script_if_tracing(fn: _Value) -> _Value:
     """Scripts the function when it is traced, which never happens: returns it."""
     return fn
+
+
+_script_if_tracing = script_if_tracing  # torchvision's spelling
 
 
 def export(fn: _Value) -> _Value:
