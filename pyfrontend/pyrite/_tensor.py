@@ -46,6 +46,11 @@ def _contains(self: Tensor, element: object) -> bool:
     )
 
 
+def _polygamma(self: Tensor, n: int) -> Tensor:
+    """`pyrite.polygamma(n, self)`: the n-th derivative of the digamma function."""
+    return _C.polygamma(n, self)
+
+
 def _register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Any:
     """Call `hook` with the gradient of this tensor; it may return a replacement."""
     from pyrite.autograd._handles import NativeHandle
@@ -101,6 +106,7 @@ _METHODS: dict[str, Any] = {
     "__iter__": _iter,
     "__reversed__": _reversed,
     "__contains__": _contains,
+    "polygamma": _polygamma,
     "register_hook": _register_hook,
     "register_post_accumulate_grad_hook": _register_post_accumulate_grad_hook,
     "__module__": "pyrite",

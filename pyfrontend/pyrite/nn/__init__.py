@@ -1,5 +1,8 @@
 """Neural networks: modules, their functional twins, initialisation and tools around them."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from pyrite.nn import functional, init, modules, parallel, parameter, utils
 from pyrite.nn._factory import factory_kwargs
 from pyrite.nn.activation import (
@@ -329,3 +332,13 @@ __all__ = [
     "parameter",
     "utils",
 ]
+
+if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
+    from pyrite.nn import attention as attention
+else:  # with it any name would pass
+
+    def __getattr__(name: str) -> Any:
+        """Loads `attention`, which looks at the backends, on first use."""
+        if name == "attention":
+            return importlib.import_module("pyrite.nn.attention")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
