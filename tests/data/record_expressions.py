@@ -287,6 +287,8 @@ X.solve(X)
 X.lstsq(X)
 X.eig()
 X.symeig(eigenvectors=True)
+torch.jit.isinstance([1, 2], list[int]), torch.jit.isinstance([1, 'a'], list[int]), torch.jit.isinstance({'a': X}, dict[str, torch.Tensor]), torch.jit.isinstance((1, 2.), tuple[int, float]), torch.jit.isinstance((1,), tuple[int, float]), torch.jit.isinstance(None, int | None), torch.jit.isinstance(1., (int, str)), torch.jit.isinstance([], list[int])
+torch.jit.isinstance([1], list)
 """
 
 

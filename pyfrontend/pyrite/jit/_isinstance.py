@@ -29,11 +29,12 @@ def isinstance(obj: Any, target_type: Any) -> bool:
     if kind in (Union, types.UnionType):
         return any(isinstance(obj, one) for one in parts)
     if target_type in _KINDS or (kind in _KINDS and not parts):
-        name = (kind or target_type).__name__.capitalize()
-        raise RuntimeError(
-            f"Attempted to use {name} without a contained type. Please add a contained type, e.g. "
-            + {"List": "List[int]", "Dict": "Dict[int, int]", "Tuple": "Tuple[int]"}[name]
-        )
+        name = target_type.__name__ if kind is None else kind.__name__.capitalize()
+        if name.lower() == "dict":
+            told = "contained types. Please add contained type, e.g. {}[int, int]"
+        else:
+            told = "a contained type. Please add a contained type, e.g. {}[int]"
+        raise RuntimeError(f"Attempted to use {name} without " + told.format(name))
     if kind not in _KINDS:
         return builtins.isinstance(obj, type(None) if target_type is None else target_type)
     return builtins.isinstance(obj, kind) and _holds(obj, parts)
