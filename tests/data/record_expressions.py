@@ -287,6 +287,10 @@ X.solve(X)
 X.lstsq(X)
 X.eig()
 X.symeig(eigenvectors=True)
+grad(lambda x: F.dropout((x * 2).view(3, 2), 0., True, True), [[1., 2., 3.], [4., 5., 6.]])
+grad(lambda x: F.alpha_dropout((x * 2).view(3, 2), .3, True, True), [[1., 2., 3.], [4., 5., 6.]])
+grad(lambda x: F.feature_alpha_dropout((x * 2).view(3, 2), .3, True, True), [[1., 2., 3.], [4., 5., 6.]])
+F.dropout((leaf() * 2).view(4), 0., True, True)._version
 torch.jit.isinstance([1, 2], list[int]), torch.jit.isinstance([1, 'a'], list[int]), torch.jit.isinstance({'a': X}, dict[str, torch.Tensor]), torch.jit.isinstance((1, 2.), tuple[int, float]), torch.jit.isinstance((1,), tuple[int, float]), torch.jit.isinstance(None, int | None), torch.jit.isinstance(1., (int, str)), torch.jit.isinstance([], list[int])
 torch.jit.isinstance([1], list)
 """

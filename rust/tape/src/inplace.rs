@@ -45,9 +45,15 @@ pub fn rebase_history(target: &Tensor, edge: Edge) -> Result<()> {
         target.set_gradient_edge(edge);
         return Ok(());
     };
-    let Some(inner) = edge.node().cloned() else {
+    let Some(mut inner) = edge.node().cloned() else {
         return Ok(());
     };
+    let own = target.gradient_edge()?;
+    if !inner.edges.first().is_some_and(|first| first.arrives_with(&own)) {
+        // Several nodes lead from the old values to the new ones: the last writes them.
+        let outputs = smallvec![target.with_array(OutputMeta::of)];
+        inner = Node::create(smallvec![Edge::default(), edge], outputs, Overwrite);
+    }
     let mut edges: SmallVec<[Edge; 2]> = smallvec![base.gradient_edge()?];
     edges.extend(inner.edges.iter().skip(1).cloned());
     let meta = base.with_array(OutputMeta::of);
@@ -64,6 +70,23 @@ pub fn rebase_history(target: &Tensor, edge: Edge) -> Result<()> {
         }
     });
     target.refresh_view()
+}
+
+/// Values made elsewhere replace those of the target, to which nothing flows.
+struct Overwrite;
+
+impl Backward for Overwrite {
+    fn name(&self) -> &'static str {
+        "CopyBackwards"
+    }
+
+    fn vjp(&self, grads: &[Option<Tensor>], _: &Context<'_>) -> Result<Grads> {
+        Ok(smallvec![None, grads.first().cloned().flatten()])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
 
 /// A write through a view, seen from the base: the gradient of the written part passes through the

@@ -180,6 +180,15 @@ impl Edge {
     pub fn leads_somewhere(&self) -> bool {
         self.node.0.is_some()
     }
+
+    /// Whether both bring a gradient to the same output of the same node, or both nowhere.
+    pub(crate) fn arrives_with(&self, other: &Edge) -> bool {
+        match (self.node(), other.node()) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) && self.output == other.output,
+            (None, None) => true,
+            _ => false,
+        }
+    }
 }
 
 /// An owning pointer to a node whose drop never recurses: while one node is being dropped on a
