@@ -154,6 +154,9 @@ pub fn map(
     params: &Params,
 ) -> Result<()> {
     overlap::check_output(out)?;
+    if ins.iter().any(|input| meets(out, input)) {
+        return map_copies(op, compute, out, ins, params);
+    }
     let Some(kernel) = &op.cpu[compute.compute() as usize] else {
         bail!(NotImplemented, "\"{}\" not implemented for '{}'", op.name, compute.type_name());
     };
@@ -164,33 +167,59 @@ pub fn map(
             ensure!(ins.len() <= list.len(), Runtime, "{}: too many operands", op.name);
             for (slot, input) in list.iter_mut().zip(ins) {
                 *slot = match input {
-                    Operand::Array(array) => {
-                        overlap::check_input(out, array)?;
-                        cpu::Operand::View(host.view(array)?)
-                    }
+                    Operand::Array(array) => cpu::Operand::View(host.view(array)?),
                     Operand::Scalar(scalar) => cpu::Operand::Scalar(*scalar),
                 };
             }
             cpu::map(kernel, target, &list[..ins.len()], params)
         },
-        |target| map_on_gpu(op, compute, (out, target), ins, params),
+        |target| map_on_gpu(op, compute, target, ins, params),
     )
+}
+
+/// Whether an input may share some memory with the output without being the same elements.
+fn meets(out: &Array, input: &Operand<'_>) -> bool {
+    matches!(input, Operand::Array(array) if overlap::partial(out, array))
+}
+
+/// `map` of inputs in memory that is written to: each is read before the first write.
+#[cold]
+fn map_copies(
+    op: &MapOp,
+    compute: base::DType,
+    out: &Array,
+    ins: &[Operand<'_>],
+    params: &Params,
+) -> Result<()> {
+    let mut copies = Vec::with_capacity(ins.len());
+    for input in ins {
+        copies.push(match input {
+            Operand::Array(array) if overlap::partial(out, array) => {
+                overlap::check_input(out, array)?;
+                Some(array.copied()?)
+            }
+            _ => None,
+        });
+    }
+    let apart: Vec<Operand<'_>> = ins
+        .iter()
+        .zip(&copies)
+        .map(|(&own, copy)| copy.as_ref().map_or(own, Operand::Array))
+        .collect();
+    map(op, compute, out, &apart, params)
 }
 
 #[cold]
 fn map_on_gpu(
     op: &MapOp,
     compute: base::DType,
-    (out, target): (&Array, gpu::View<'_>),
+    target: gpu::View<'_>,
     ins: &[Operand<'_>],
     params: &Params,
 ) -> Result<()> {
     let expression = op.expression(compute);
     let mut operands = Vec::with_capacity(ins.len());
     for input in ins {
-        if let Operand::Array(array) = input {
-            overlap::check_input(out, array)?;
-        }
         operands.push(gpu_operand(*input)?);
     }
     gpu::map::map(&expression, target, &operands, *params)
