@@ -295,6 +295,8 @@ grad(lambda x: F.dropout((x * 2).view(3, 2), 0., True, True), [[1., 2., 3.], [4.
 grad(lambda x: F.alpha_dropout((x * 2).view(3, 2), .3, True, True), [[1., 2., 3.], [4., 5., 6.]])
 grad(lambda x: F.feature_alpha_dropout((x * 2).view(3, 2), .3, True, True), [[1., 2., 3.], [4., 5., 6.]])
 F.dropout((leaf() * 2).view(4), 0., True, True)._version
+[F.scaled_dot_product_attention(q, torch.ones(2, 3, 5, 8), torch.ones(2, 3, 5, 8), is_causal=causal).stride() for causal in (False, True) for q in (torch.ones(2, 5, 3, 8).transpose(1, 2), torch.ones(5, 2, 3, 8).permute(1, 2, 0, 3), torch.ones(2, 3, 8, 5).mT, torch.ones(2, 3, 5, 16)[..., :8], torch.ones(2, 5, 9, 8)[:, :, ::3].transpose(1, 2))]
+F.scaled_dot_product_attention(torch.ones(2, 5, 3, 8).transpose(1, 2), torch.ones(2, 3, 5, 8), torch.ones(2, 3, 5, 6)).stride()
 torch.jit.isinstance([1, 2], list[int]), torch.jit.isinstance([1, 'a'], list[int]), torch.jit.isinstance({'a': X}, dict[str, torch.Tensor]), torch.jit.isinstance((1, 2.), tuple[int, float]), torch.jit.isinstance((1,), tuple[int, float]), torch.jit.isinstance(None, int | None), torch.jit.isinstance(1., (int, str)), torch.jit.isinstance([], list[int])
 torch.jit.isinstance([1], list)
 """

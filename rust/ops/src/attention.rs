@@ -1,10 +1,10 @@
 //! Scaled dot-product attention: `softmax(scale q k^T + mask) v`.
 
 use crate::node::Keep;
-use crate::{Var, dropout, fused, matmul, range, softmax, view};
+use crate::{Var, create, dropout, fused, matmul, range, softmax, view};
 use array::Array;
 use array::dispatch::{self, Attention};
-use base::{DType, Dims, Result, ensure, shape};
+use base::{DType, Dims, Layout, Result, ensure, shape};
 use tape::Tensor;
 
 /// What attention is told beside query, key and value.
@@ -144,7 +144,7 @@ fn fused_attention(
     let by = Attention { mask: mask.as_ref().map(Tensor::array), causal, scale };
     let mut dims = qd.clone();
     dims[rank - 1] = vd[rank - 1];
-    let out = Array::empty_contiguous(&dims, q.dtype(), q.device())?;
+    let out = Array::empty(result_layout(dims, [q, k, v])?, q.dtype(), q.device())?;
     let saved_dtype = if q.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
     let logsumexp = Array::empty_contiguous(&qd[..rank - 1], saved_dtype, q.device())?;
     dispatch::attention(&out, &logsumexp, [&q.array(), &k.array(), &v.array()], &by)?;
@@ -172,6 +172,17 @@ fn fused_attention(
             },
         )
     })
+}
+
+/// On the CPU the query's own order of dimensions where PyTorch's kernel for heads takes over.
+fn result_layout(dims: Dims, qkv: [&Tensor; 3]) -> Result<Layout> {
+    let like = qkv[0].layout();
+    let is_rows = |t: &Tensor| t.rank() == 4 && t.layout().strides[3] == 1;
+    let on_gpu = qkv[0].device().kind == base::DeviceKind::Gpu;
+    if !on_gpu && qkv.iter().all(|t| is_rows(t)) && like.dims == dims {
+        return create::like_layout(&like, None);
+    }
+    Ok(Layout::contiguous(&dims))
 }
 
 fn expanded_mask(mask: &Tensor, scores: &Dims) -> Result<Tensor> {
