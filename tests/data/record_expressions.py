@@ -299,6 +299,8 @@ F.dropout((leaf() * 2).view(4), 0., True, True)._version
 F.scaled_dot_product_attention(torch.ones(2, 5, 3, 8).transpose(1, 2), torch.ones(2, 3, 5, 8), torch.ones(2, 3, 5, 6)).stride()
 torch.jit.isinstance([1, 2], list[int]), torch.jit.isinstance([1, 'a'], list[int]), torch.jit.isinstance({'a': X}, dict[str, torch.Tensor]), torch.jit.isinstance((1, 2.), tuple[int, float]), torch.jit.isinstance((1,), tuple[int, float]), torch.jit.isinstance(None, int | None), torch.jit.isinstance(1., (int, str)), torch.jit.isinstance([], list[int])
 torch.jit.isinstance([1], list)
+(lambda y: (y.add_(1), y.sum().backward()))(leaf().exp())
+torch.autograd.grad(leaf().sum(), leaf())
 """
 
 

@@ -39,11 +39,12 @@ pub fn gradients(
     request: Request,
 ) -> Result<Vec<Option<Tensor>>> {
     let captured = walk(roots, seeds, Some(inputs), true, request)?;
-    ensure!(
-        request.allow_unused || captured.iter().all(Option::is_some),
-        Runtime,
-        "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
-    );
+    if let Some(i) = captured.iter().position(Option::is_none).filter(|_| !request.allow_unused) {
+        bail!(
+            Runtime,
+            "The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
+        );
+    }
     Ok(captured)
 }
 

@@ -125,6 +125,12 @@ fn unpack(packed: &dyn Unpack, edge: &Edge) -> Result<Tensor> {
     Ok(tensor)
 }
 
+/// A node's name without "Backward" and the number behind it.
+fn op_of(node: &str) -> &str {
+    let bare = node.trim_end_matches(|c: char| c.is_ascii_digit());
+    bare.strip_suffix("Backward").unwrap_or(node)
+}
+
 fn check(
     array: &Array,
     now: u64,
@@ -137,11 +143,16 @@ fn check(
     }
     let dims: Vec<String> = array.layout().dims.iter().map(ToString::to_string).collect();
     let origin = producer().map_or_else(String::new, |(node, index)| {
-        format!(", which is output {index} of {},", node.body.name())
+        format!(", which is output {index} of {},", op_of(node.body.name()))
     });
+    let hint = if crate::anomaly_mode().0 {
+        "the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in there or anywhere later. Good luck!"
+    } else {
+        "enable anomaly detection to find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
+    };
     bail!(
         Runtime,
-        "one of the variables needed for gradient computation has been modified by an inplace operation: [torch.{}Tensor [{}]]{origin} is at version {now}; expected version {then} instead. Hint: the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in there or anywhere later. Good luck!\n  {op}: saved the tensor at version {then}; it was written {} time(s) since",
+        "one of the variables needed for gradient computation has been modified by an inplace operation: [torch.{}Tensor [{}]]{origin} is at version {now}; expected version {then} instead. Hint: {hint}\n  {op}: saved the tensor at version {then}; it was written {} time(s) since",
         array.dtype().type_name(),
         dims.join(", "),
         now - then
