@@ -47,11 +47,6 @@ def test_unknown_and_missing_arguments(call, text):
     assert str(caught.value).split("\n")[0] == text
 
 
-def test_what_is_not_there_is_refused():
-    with pytest.raises(NotImplementedError, match="antialias"):
-        nn.functional.interpolate(pyrite.ones(1, 1, 4, 4), size=2, mode="bilinear", antialias=True)
-
-
 FAR = 2**63 - 1
 rows = pyrite.arange(6.0).reshape(2, 3)
 query = pyrite.ones(1, 2, 3, 4)

@@ -297,6 +297,16 @@ grad(lambda x: F.feature_alpha_dropout((x * 2).view(3, 2), .3, True, True), [[1.
 F.dropout((leaf() * 2).view(4), 0., True, True)._version
 [F.scaled_dot_product_attention(q, torch.ones(2, 3, 5, 8), torch.ones(2, 3, 5, 8), is_causal=causal).stride() for causal in (False, True) for q in (torch.ones(2, 5, 3, 8).transpose(1, 2), torch.ones(5, 2, 3, 8).permute(1, 2, 0, 3), torch.ones(2, 3, 8, 5).mT, torch.ones(2, 3, 5, 16)[..., :8], torch.ones(2, 5, 9, 8)[:, :, ::3].transpose(1, 2))]
 F.scaled_dot_product_attention(torch.ones(2, 5, 3, 8).transpose(1, 2), torch.ones(2, 3, 5, 8), torch.ones(2, 3, 5, 6)).stride()
+[F.interpolate(torch.arange(48., dtype=torch.float64).view(1, 2, 4, 6) ** 2, mode=mode, antialias=True, **to) for mode, to in (("bilinear", {"size": (3, 2)}), ("bicubic", {"scale_factor": .6}), ("lanczos", {"size": (2, 9)}))]
+grad(lambda x: F.interpolate(x[None, None], size=(3, 2), mode='bicubic', antialias=True), [[1., 2., 3., 5.], [3., 4., 5., 6.]]), F.interpolate(leaf()[None, None], size=1, mode='bicubic', antialias=True).grad_fn.name()
+F.interpolate(torch.ones(1, 2, 4, 6).contiguous(memory_format=torch.channels_last), size=(3, 2), mode='bilinear', antialias=True).stride()
+F.interpolate(torch.ones(1, 2, 4, 6, dtype=torch.int32), size=(3, 2), mode='bilinear', antialias=True)
+[F.interpolate((torch.rand(1, 2, 7, 9) * 255).to(torch.uint8), size=(4, 5), mode=mode, antialias=wide) for mode in ('bilinear', 'bicubic') for wide in (False, True)]
+[F.interpolate((torch.rand(1, 1, 4, 5) * 255).to(torch.uint8), size=(7, 9), mode=mode, antialias=wide) for mode in ('bilinear', 'bicubic') for wide in (False, True)]
+F.interpolate((torch.rand(1, 1, 6, 5) * 255).to(torch.uint8), scale_factor=.5, mode='bilinear', align_corners=True)
+[F.interpolate((torch.rand(1, 2, 7, 9) * 255).to(torch.uint8), mode=mode, **to) for mode in ('nearest', 'nearest-exact') for to in ({'size': (4, 5)}, {'scale_factor': 1.7})]
+F.interpolate((torch.rand(1, 2, 7, 9) * 255).to(torch.uint8).contiguous(memory_format=torch.channels_last), size=(4, 5)).stride()
+F.interpolate(torch.ones(1, 2, 4, dtype=torch.uint8), size=3, mode='linear')
 torch.jit.isinstance([1, 2], list[int]), torch.jit.isinstance([1, 'a'], list[int]), torch.jit.isinstance({'a': X}, dict[str, torch.Tensor]), torch.jit.isinstance((1, 2.), tuple[int, float]), torch.jit.isinstance((1,), tuple[int, float]), torch.jit.isinstance(None, int | None), torch.jit.isinstance(1., (int, str)), torch.jit.isinstance([], list[int])
 torch.jit.isinstance([1], list)
 (lambda y: (y.add_(1), y.sum().backward()))(leaf().exp())

@@ -9,7 +9,7 @@ use crate::dispatch::dispatch;
 use crate::float::{Float, rows_per_task};
 use crate::stage::{In, Input, Out, Output};
 use crate::{View, ViewMut, parallel_chunks};
-use base::{Result, ensure};
+use base::{DType, Result, ensure};
 
 /// How values between input positions are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,18 +129,28 @@ impl<T: Float> Axis<T> {
     fn at(&self, o: usize) -> &[(usize, T)] {
         &self.taps[o * self.count..(o + 1) * self.count]
     }
+
+    /// The positions and the weights of each tap.
+    fn lists(&self) -> Vec<(Vec<usize>, Vec<f64>)> {
+        let of = |i: usize| self.taps.iter().skip(i).step_by(self.count);
+        (0..self.count)
+            .map(|i| (of(i).map(|tap| tap.0).collect(), of(i).map(|tap| tap.1.to_f64()).collect()))
+            .collect()
+    }
 }
 
-/// Where each output coordinate of a dim reads, and with which weights: one list of positions and one
-/// of weights for each of its taps.
+/// Where each output coordinate of a dim reads, and with which weights, worked out in float32 or
+/// float64: one list of positions and one of weights for each of its taps.
 pub fn taps(
     mode: Interpolation,
-    (input, output): (usize, usize),
+    sizes: (usize, usize),
     factor: Option<f64>,
-) -> Vec<(Vec<usize>, Vec<f32>)> {
-    let axis = Axis::<f32>::new(mode, input, output, factor);
-    let each = |k: usize| axis.taps.iter().skip(k).step_by(axis.count).copied().unzip();
-    (0..axis.count).map(each).collect()
+    compute: DType,
+) -> Vec<(Vec<usize>, Vec<f64>)> {
+    match compute {
+        DType::F64 => Axis::<f64>::new(mode, sizes.0, sizes.1, factor).lists(),
+        _ => Axis::<f32>::new(mode, sizes.0, sizes.1, factor).lists(),
+    }
 }
 
 /// Source of output position `o`, in f32 for every dtype.

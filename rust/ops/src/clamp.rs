@@ -40,7 +40,7 @@ fn finite_of<T: Real>(x: T, [nan, above, below, _]: &Params) -> T {
 }
 
 /// A bound as numbers and tensors give it.
-fn bounded(x: &Tensor, low: Option<&Var>, high: Option<&Var>) -> Result<Tensor> {
+pub(crate) fn bounded(x: &Tensor, low: Option<&Var>, high: Option<&Var>) -> Result<Tensor> {
     let _off = tape::set_grad_enabled(false);
     // Two numbers are one kernel, where they are what the dtype computes in.
     if let (Some(Var::S(low)), Some(Var::S(high)), DType::F32 | DType::F64) = (low, high, x.dtype())

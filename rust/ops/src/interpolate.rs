@@ -2,7 +2,7 @@
 
 use crate::index::index_select;
 use crate::node::Linear;
-use crate::{Var, cast, fused};
+use crate::{Var, bytes, cast, create, fused};
 use array::Array;
 use array::dispatch::{self, Interpolation};
 use base::{DType, Dims, Layout, MemoryFormat, Result, Scalar, ensure, shape};
@@ -43,17 +43,19 @@ impl Resampling {
 
 /// The meaning: along one dimension after the other, a weighted sum of selected slices.
 fn by_taps(x: &Tensor, by: &Resampling) -> Result<Tensor> {
-    let mut y = cast::to_dtype(x, x.dtype().compute())?;
+    let mut y = if by.is_nearest() { x.clone() } else { cast::to_dtype(x, x.dtype().compute())? };
     for (i, &factor) in by.factors.iter().enumerate() {
         let d = 2 + i;
         let mut shape = Dims::filled(1, by.to.len());
         shape[d] = by.to[d];
         let mut sum = None;
-        for (positions, weights) in dispatch::taps(by.mode, (by.from[d], by.to[d]), factor) {
+        for (positions, weights) in
+            dispatch::taps(by.mode, (by.from[d], by.to[d]), factor, DType::F32)
+        {
             let positions = positions.into_iter().map(|p| Scalar::Int(p as i64)).collect();
             let slices =
                 index_select(&y, d as i64, &vector(positions, DType::I64, x, &[by.to[d]])?)?;
-            let weights = weights.into_iter().map(|w| Scalar::Float(f64::from(w))).collect();
+            let weights = weights.into_iter().map(Scalar::Float).collect();
             let term = Var::from(slices);
             let term = if by.is_nearest() {
                 term
@@ -144,6 +146,28 @@ pub(crate) fn output_dims(
     Ok((to, factors))
 }
 
+/// Images of bytes, in whole numbers.
+fn between_bytes(
+    x: &Tensor,
+    mode: Interpolation,
+    to: &Dims,
+    factors: &[Option<f64>],
+) -> Result<Tensor> {
+    let from = x.dims();
+    let weights = |d: usize| {
+        let mut matrix = vec![0.0; from[d] * to[d]];
+        for (positions, weights) in
+            dispatch::taps(mode, (from[d], to[d]), factors[d - 2], DType::F64)
+        {
+            for (row, (at, weight)) in positions.into_iter().zip(weights).enumerate() {
+                matrix[row * from[d] + at] += weight;
+            }
+        }
+        matrix
+    };
+    bytes::resample(x, weights(3), weights(2))
+}
+
 fn upsample(
     x: &Tensor,
     (mode, node): (Interpolation, &'static str),
@@ -151,15 +175,23 @@ fn upsample(
     size: Option<&[i64]>,
     factors: Option<&[Scalar]>,
 ) -> Result<Tensor> {
+    let is_nearest = matches!(mode, Nearest | NearestExact);
     ensure!(
-        x.dtype().is_float() || x.dtype() == base::DType::U8,
+        x.dtype().is_float() || (x.dtype() == DType::U8 && (rank == 2 || is_nearest)),
         NotImplemented,
         "\"compute_indices_weights_{}\" not implemented for '{}'",
         if matches!(mode, Interpolation::Cubic { .. }) { "cubic" } else { "linear" },
         x.dtype().type_name()
     );
     let (to, factors) = output_dims(x, rank, size, factors)?;
-    resample(x, &Arc::new(Resampling { mode, factors, from: x.dims(), to, node }))
+    if x.dtype() == DType::U8 && !is_nearest {
+        return between_bytes(x, mode, &to, &factors);
+    }
+    let by = Arc::new(Resampling { mode, factors, from: x.dims(), to, node });
+    if x.dtype() == DType::U8 {
+        return create::clone(&by_taps(x, &by)?, Some(x.layout().suggested_format()));
+    }
+    resample(x, &by)
 }
 
 use Interpolation::{Cubic, Linear as Lines, Nearest, NearestExact};

@@ -16,6 +16,7 @@ pub mod autocast;
 pub mod bessel;
 pub mod binary;
 pub mod blend;
+pub(crate) mod bytes;
 pub mod calculus;
 pub mod call;
 pub mod cast;

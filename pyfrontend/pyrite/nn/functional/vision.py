@@ -64,7 +64,11 @@ _LINEAR = {
     ("bicubic", 4): _C.upsample_bicubic2d,
     ("trilinear", 5): _C.upsample_trilinear3d,
 }
-_ANTIALIASED = ("bilinear", "bicubic", "lanczos")
+_ANTIALIASED = {
+    "bilinear": _C._upsample_bilinear2d_aa,
+    "bicubic": _C._upsample_bicubic2d_aa,
+    "lanczos": _C._upsample_lanczos2d_aa,
+}
 _AREA: dict[int, Callable[..., Tensor]] = {
     3: pool.adaptive_avg_pool1d,
     4: pool.adaptive_avg_pool2d,
@@ -173,11 +177,11 @@ def interpolate(
             (4-D), "trilinear" (5-D), "lanczos" (4-D, with antialias).
         align_corners: the outer pixels' centres coincide; only for the linear modes and bicubic.
         recompute_scale_factor: derive the ratio again from the rounded output size.
-        antialias: widen the filter when shrinking; not built yet.
+        antialias: widen the filter when shrinking.
 
     Raises:
         ValueError: if the arguments contradict each other.
-        NotImplementedError: if the mode does not fit the input's rank, or for `antialias`.
+        NotImplementedError: if the mode does not fit the input's rank.
     """
     unaligned = mode in ("nearest", "area", "nearest-exact")
     if unaligned and align_corners is not None:
@@ -203,7 +207,7 @@ def interpolate(
         if not antialias:
             raise ValueError("Lanczos mode requires antialias=True")
     if antialias:
-        raise NotImplementedError("interpolate: resampling with antialias=True is not built yet")
+        return _ANTIALIASED[mode](input, output_size, bool(align_corners), scales)
     if (mode, rank) not in _LINEAR:
         raise _rank_error(mode, rank)
     return _LINEAR[mode, rank](input, output_size, bool(align_corners), scales)
