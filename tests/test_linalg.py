@@ -154,3 +154,13 @@ def test_derivatives_that_do_not_exist_say_so() -> None:
 def test_meta_tensors_have_shapes_only() -> None:
     a = torch.empty(5, 4, 3, device="meta")
     assert L.svd(a).U.shape == (5, 4, 4) and L.qr(a).R.shape == (5, 3, 3)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 5, 19])
+def test_eigenvalues_of_matrices_of_low_rank(rank: int) -> None:
+    torch.manual_seed(rank)
+    factor = torch.randn(80, rank, dtype=torch.float64)
+    matrix = factor @ factor.mT
+    values, vectors = L.eigh(matrix)
+    assert torch.allclose((vectors * values) @ vectors.mT, matrix, atol=1e-11)
+    assert int((values > 1e-9).sum()) == rank

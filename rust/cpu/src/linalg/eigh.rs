@@ -14,6 +14,8 @@ struct Tridiagonal {
     diagonal: Vec<f64>,
     /// Beside the diagonal, and a last 0.
     side: Vec<f64>,
+    /// Smaller entries are rounding.
+    floor: f64,
 }
 
 /// Ascending eigenvalues, and eigenvectors as columns.
@@ -58,9 +60,10 @@ fn tridiagonal<T: Scalar>(a: &Matrix<T>) -> (Tridiagonal, Matrix<T>) {
         let below = product(&a.part(1..n, 0..n - 1), &factors, n - 1);
         (1..n).for_each(|i| q.row_mut(i)[1..].copy_from_slice(below.row(i - 1)));
     }
-    let diagonal = (0..n).map(|i| a[(i, i)].re()).collect();
-    let side = (0..n).map(|i| if i + 1 < n { a[(i + 1, i)].re() } else { 0.0 }).collect();
-    (Tridiagonal { diagonal, side }, q)
+    let diagonal: Vec<f64> = (0..n).map(|i| a[(i, i)].re()).collect();
+    let side: Vec<f64> = (0..n).map(|i| if i + 1 < n { a[(i + 1, i)].re() } else { 0.0 }).collect();
+    let size = diagonal.iter().chain(&side).fold(0.0, |m: f64, v| m.max(v.abs()));
+    (Tridiagonal { diagonal, side, floor: f64::EPSILON * size }, q)
 }
 
 /// `H^H a H` on the rows and columns from `first` on, `H = I - factor v v^H`: as a is Hermitian,
@@ -97,15 +100,15 @@ fn split(t: &Tridiagonal, l: usize) -> usize {
     let last = t.diagonal.len() - 1;
     (l..last)
         .find(|&m| {
-            let around = t.diagonal[m].abs() + t.diagonal[m + 1].abs();
-            t.side[m].abs() <= f64::EPSILON * around
+            // Beside eigenvalues of 0, as those of a matrix of low rank, all is rounding.
+            t.side[m].abs() <= t.floor
         })
         .unwrap_or(last)
 }
 
 /// One implicit QL step with Wilkinson's shift on the block of `range` and the row after it.
 fn step<T: Scalar>(t: &mut Tridiagonal, range: std::ops::Range<usize>, vectors: &mut Matrix<T>) {
-    let Tridiagonal { diagonal: d, side: e } = t;
+    let Tridiagonal { diagonal: d, side: e, .. } = t;
     let (l, m) = (range.start, range.end);
     let slope = (d[l + 1] - d[l]) / (2.0 * e[l]);
     let mut g = d[m] - d[l] + e[l] / (slope + slope.hypot(1.0).copysign(slope));
