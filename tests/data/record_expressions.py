@@ -311,6 +311,7 @@ torch.jit.isinstance([1, 2], list[int]), torch.jit.isinstance([1, 'a'], list[int
 torch.jit.isinstance([1], list)
 (lambda y: (y.add_(1), y.sum().backward()))(leaf().exp())
 torch.autograd.grad(leaf().sum(), leaf())
+[torch.einsum(equation, torch.arange(18.).view(3, 3, 2)) for equation in ('iij', 'aab', 'iij->ij', 'ijk')], torch.einsum('ii', torch.arange(9.).view(3, 3)), torch.einsum('...ii', torch.ones(2, 3, 3)), torch.einsum('ii,j', torch.eye(2), torch.ones(3)), torch.einsum(torch.eye(2), [0, 0])
 """
 
 

@@ -91,17 +91,19 @@ pub fn einsum(equation: &str, tensors: &[Tensor]) -> Result<Tensor> {
         if texts.len() > tensors.len() { "fewer" } else { "more" }
     );
     let mut operands = Vec::with_capacity(tensors.len());
+    let mut all = Vec::new();
     for (number, (text, tensor)) in texts.iter().zip(tensors).enumerate() {
         let letters = letters(text, Some(tensor.rank()), number)?;
+        all.extend_from_slice(&letters);
         operands.push(diagonals(Labelled { tensor: tensor.clone(), letters }, number)?);
     }
-    let output = output_letters(right, &operands)?;
+    let output = output_letters(right, &all, operands.len())?;
     check_sizes(&operands)?;
     contract_all(&operands, &output)
 }
 
-fn output_letters(right: Option<&str>, operands: &[Labelled]) -> Result<Vec<u32>> {
-    let all: Vec<u32> = operands.iter().flat_map(|o| o.letters.iter().copied()).collect();
+/// The letters of the result; without a right side those that come once among `all` of the left.
+fn output_letters(right: Option<&str>, all: &[u32], operands: usize) -> Result<Vec<u32>> {
     let dots = all.iter().filter(|&&l| l >= DOTS).max().map_or(0, |&l| l - DOTS + 1);
     let Some(right) = right else {
         let mut once: Vec<u32> = all
@@ -114,7 +116,7 @@ fn output_letters(right: Option<&str>, operands: &[Labelled]) -> Result<Vec<u32>
     };
     let named = right.chars().filter(char::is_ascii_alphabetic).count();
     let rank = if right.contains("...") { named + dots as usize } else { named };
-    let list = letters(right, Some(rank), operands.len())?;
+    let list = letters(right, Some(rank), operands)?;
     for (i, l) in list.iter().enumerate() {
         let shown = char::from_u32(*l).unwrap_or('.');
         ensure!(
