@@ -312,6 +312,7 @@ torch.jit.isinstance([1], list)
 (lambda y: (y.add_(1), y.sum().backward()))(leaf().exp())
 torch.autograd.grad(leaf().sum(), leaf())
 [torch.einsum(equation, torch.arange(18.).view(3, 3, 2)) for equation in ('iij', 'aab', 'iij->ij', 'ijk')], torch.einsum('ii', torch.arange(9.).view(3, 3)), torch.einsum('...ii', torch.ones(2, 3, 3)), torch.einsum('ii,j', torch.eye(2), torch.ones(3)), torch.einsum(torch.eye(2), [0, 0])
+[torch.equal(T([3]), other) for other in (T([3.]), T([3.5]), T([3 + 0j]), T([True]), T([3.], dtype=torch.float64), T([3., 3]))], torch.equal(T([.1]), T([.1], dtype=torch.float64))
 """
 
 

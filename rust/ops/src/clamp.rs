@@ -287,7 +287,7 @@ fn truth(x: &Tensor) -> Result<bool> {
     Ok(array::dispatch::item(&x.array())?.to_bool())
 }
 
-/// Same shape and same elements.
+/// Same shape and same elements, compared in the dtype that holds both.
 fn equal(a: &Tensor, b: &Tensor) -> Result<bool> {
     ensure!(
         a.device() == b.device(),
@@ -295,13 +295,6 @@ fn equal(a: &Tensor, b: &Tensor) -> Result<bool> {
         "Cannot compare two tensors on different devices. Got: {} and {}",
         a.device(),
         b.device()
-    );
-    ensure!(
-        a.dtype() == b.dtype() || a.dims() != b.dims(),
-        Runtime,
-        "Expected object of data type {} but got data type {} for argument #2 'other' in call to equal",
-        a.dtype().type_name(),
-        b.dtype().type_name()
     );
     if a.dims() != b.dims() {
         return Ok(false);
