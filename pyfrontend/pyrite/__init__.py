@@ -85,6 +85,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
         distributions as distributions,
         fft as fft,
         func as func,
+        futures as futures,
         fx as fx,
         gpu as gpu,
         hub as hub,
@@ -133,10 +134,10 @@ if TYPE_CHECKING:  # what `__getattr__` loads, for type checkers and completion
 
 _LAZY = frozenset(
     """
-    __config__ _dynamo _ops accelerator amp ao autograd backends compat compiler cpu cuda datasets
-    distributed distributions fft func fx gpu hub jit library linalg masked mps multiprocessing nn
-    onnx ops optim profiler quantization serialization signal sparse special testing types utils
-    version xpu
+    __config__ _dynamo _ops accelerator amp ao autograd backends compat compiler cpu cuda
+    datasets distributed distributions fft func futures fx gpu hub jit library linalg masked mps
+    multiprocessing nn onnx ops optim profiler quantization serialization signal sparse special
+    testing types utils version xpu
     """.split()
 )
 _FROM = {

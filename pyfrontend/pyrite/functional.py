@@ -34,6 +34,7 @@ __all__ = [
     "tensordot",
     "unique",
     "unique_consecutive",
+    "vander",
 ]
 
 
@@ -398,3 +399,33 @@ def _named_result(op: str, fields: list[str], values: tuple[Any, ...]) -> Any:
 
 
 _C._set_named_tuple_maker(_named_result)
+
+
+@overridable
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """The Vandermonde matrix: a row of powers for each element, the highest first.
+
+    Args:
+        x: `(n,)`.
+        N: the number of columns, n by default.
+        increasing: the lowest power first.
+
+    Returns:
+        `(n, N)`, of the dtype of `x`, int64 for bools.
+
+    Raises:
+        RuntimeError: `x` is not one-dimensional, or `N` is negative.
+
+    Example:
+        >>> pyrite.vander(pyrite.tensor([2, 3]), N=3)
+        tensor([[4, 2, 1],
+                [9, 3, 1]])
+    """
+    if x.dim() != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    count = x.numel() if N is None else N
+    if count < 0:
+        raise RuntimeError("N must be non-negative.")
+    powers = _C.arange(count, device=x.device)
+    base = x.long() if x.dtype is _C.bool else x
+    return base.unsqueeze(1) ** (powers if increasing else powers.flip(0))

@@ -309,10 +309,22 @@ F.interpolate((torch.rand(1, 2, 7, 9) * 255).to(torch.uint8).contiguous(memory_f
 F.interpolate(torch.ones(1, 2, 4, dtype=torch.uint8), size=3, mode='linear')
 torch.jit.isinstance([1, 2], list[int]), torch.jit.isinstance([1, 'a'], list[int]), torch.jit.isinstance({'a': X}, dict[str, torch.Tensor]), torch.jit.isinstance((1, 2.), tuple[int, float]), torch.jit.isinstance((1,), tuple[int, float]), torch.jit.isinstance(None, int | None), torch.jit.isinstance(1., (int, str)), torch.jit.isinstance([], list[int])
 torch.jit.isinstance([1], list)
+torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled(), torch.get_deterministic_debug_mode(), torch.is_warn_always_enabled()
+torch.set_deterministic_debug_mode('x')
+torch.set_deterministic_debug_mode(7)
+torch.set_deterministic_debug_mode(2.)
+torch.set_num_interop_threads(0)
+torch.get_device_module('cpu').__name__, torch.get_device_module().__name__
 (lambda y: (y.add_(1), y.sum().backward()))(leaf().exp())
 torch.autograd.grad(leaf().sum(), leaf())
 [torch.einsum(equation, torch.arange(18.).view(3, 3, 2)) for equation in ('iij', 'aab', 'iij->ij', 'ijk')], torch.einsum('ii', torch.arange(9.).view(3, 3)), torch.einsum('...ii', torch.ones(2, 3, 3)), torch.einsum('ii,j', torch.eye(2), torch.ones(3)), torch.einsum(torch.eye(2), [0, 0])
 [torch.equal(T([3]), other) for other in (T([3.]), T([3.5]), T([3 + 0j]), T([True]), T([3.], dtype=torch.float64), T([3., 3]))], torch.equal(T([.1]), T([.1], dtype=torch.float64))
+[torch.vander(T([0, 1, 3]).to(dtype), *args) for dtype in (torch.int32, torch.float32, torch.bool, torch.complex64) for args in ((), (2,), (4, True), (0,))]
+torch.vander(X)
+torch.vander(T([1.]), -1)
+(lambda f: (f.add_done_callback(lambda _: f.value()), f.then(lambda f: f.value() + 1).then(lambda f: f.value() * 2), f.set_result(3))[1])(torch.futures.Future()).wait()
+torch.nn.attention.SDPBackend.MATH
+T([1., 2.]).polygamma(1)
 """
 
 

@@ -1,11 +1,12 @@
 """Values that are there later: what a collective or a communication hook promises.
 
-A future here has no thread: whoever waits does the work that is left. Invariant: the work and each
-function given to `then` run once.
+A future here has no thread: whoever waits first does the work that is left, others wait until the
+value is there. Invariant: the work and each function given to `then` run once.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +25,7 @@ class Future(Generic[T]):
 
     def __init__(self, *, devices: Any = None) -> None:
         self._done = False
+        self._arrival = threading.Event()
         self._value: Any = None
         self._error: BaseException | None = None
         self._compute: Callable[[], Any] | None = None
@@ -44,15 +46,15 @@ class Future(Generic[T]):
         """The value; blocks until it is there.
 
         Raises:
-            RuntimeError: nobody has set it, and nobody will while this thread waits.
+            Exception: what `set_exception` was given, or what the work raised.
         """
-        if not self._done:
-            if self._compute is None:
-                raise RuntimeError("Future.wait: the result is not set and nothing computes it")
+        compute, self._compute = self._compute, None
+        if compute is not None and not self._done:
             try:
-                self._finish(self._compute(), None)
+                self._finish(compute(), None)
             except Exception as error:
                 self._finish(None, error)
+        self._arrival.wait()
         if self._error is not None:
             raise self._error
         value: T = self._value
@@ -63,13 +65,19 @@ class Future(Generic[T]):
         return self.wait()
 
     def then(self, callback: Callable[[Future[T]], S]) -> Future[S]:
-        """A future of what `callback` makes of this one, once it is done."""
+        """A future of what `callback` makes of this one, as soon as it is done."""
 
         def compute() -> S:
             self._settle()
             return callback(self)
 
-        return Future.of(compute)
+        def arrived(_: Future[T]) -> None:
+            if later._compute is not None:  # else somebody waits already, and goes on now
+                later._settle()
+
+        later = Future.of(compute)
+        self.add_done_callback(arrived)
+        return later
 
     def add_done_callback(self, callback: Callable[[Future[T]], None]) -> None:
         """Calls `callback` with this future as soon as it is done."""
@@ -101,6 +109,7 @@ class Future(Generic[T]):
 
     def _finish(self, value: Any, error: BaseException | None) -> None:
         self._done, self._value, self._error = True, value, error
+        self._arrival.set()
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback(self)
