@@ -142,3 +142,27 @@ def test_a_default_device_gives_the_same_first_weights() -> None:
     with torch.device("gpu"):
         found = nn.Linear(4, 4).weight
     assert found.device.type == "gpu" and found.cpu().equal(expected)
+
+
+def test_scaled_gradients_are_unscaled_and_clipped() -> None:
+    results = []
+    for device in ("cpu", "gpu"):
+        torch.manual_seed(3)
+        model = nn.Sequential(nn.Linear(8, 16), nn.LayerNorm(16), nn.Linear(16, 4)).to(device)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+        scaler = torch.amp.GradScaler(device, init_scale=2.0**20, growth_interval=3)
+        x, target = torch.randn(12, 8).to(device), (torch.arange(12) % 4).to(device)
+        shown = []
+        for _ in range(10):
+            optimizer.zero_grad()
+            with torch.autocast(device, dtype=torch.float16):
+                loss = F.cross_entropy(model(x), target)
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            scaler.step(optimizer)
+            scaler.update()
+            shown.append((loss.item(), scaler.get_scale()))
+        results.append(torch.tensor(shown))
+    assert (results[0][:, 1] < 2.0**20).any()
+    torch.testing.assert_close(results[1], results[0], rtol=5e-3, atol=5e-3)

@@ -118,7 +118,7 @@ class GradScaler:
     def _unscale_grads(self, optimizer: Optimizer, allow_fp16: bool = False) -> dict[Any, Tensor]:
         """Divide all gradients by the scale; 1.0 for each device where one was not finite."""
         scale, _ = self._scale_and_tracker("unscale_")
-        inverse = scale.double().reciprocal().float()
+        inverse = scale.reciprocal()
         by_kind: defaultdict[tuple[Any, Any], list[Tensor]] = defaultdict(list)
         for group in optimizer.param_groups:
             for param in group["params"]:
