@@ -101,7 +101,9 @@ where
         |(raw, line, scratch), [x, out]| {
             x.read::<Complex<T>>(raw, line);
             plan.process_with_scratch(line, scratch);
-            line.iter_mut().for_each(|v| *v = v.scale(scale));
+            for v in line.iter_mut() {
+                *v = v.scale(scale);
+            }
             // SAFETY: `out` is a view for writing; each line is visited once.
             unsafe { out.write(line, raw) };
         },
@@ -120,7 +122,9 @@ where
             x.read::<T>(raw, line);
             let done = plan.process_with_scratch(line, half, scratch);
             debug_assert!(done.is_ok(), "lengths are the plan's");
-            half.iter_mut().for_each(|v| *v = v.scale(scale));
+            for v in half.iter_mut() {
+                *v = v.scale(scale);
+            }
             // SAFETY: `out` is a view for writing; each line is visited once.
             unsafe { out.write(half, raw) };
         },
@@ -146,7 +150,9 @@ where
             }
             let done = plan.process_with_scratch(half, line, scratch);
             debug_assert!(done.is_ok(), "lengths are the plan's");
-            line.iter_mut().for_each(|v| *v = *v * scale);
+            for v in line.iter_mut() {
+                *v = *v * scale;
+            }
             // SAFETY: `out` is a view for writing; each line is visited once.
             unsafe { out.write(line, raw) };
         },
@@ -156,10 +162,13 @@ where
 
 /// The plans used last, newest first, by length and direction.
 struct Plans<T: Part> {
-    complex: Vec<((usize, FftDirection), Arc<dyn Fft<T>>)>,
-    to_complex: Vec<(usize, Arc<dyn RealToComplex<T>>)>,
-    to_real: Vec<(usize, Arc<dyn ComplexToReal<T>>)>,
+    complex: Kept<(usize, FftDirection), dyn Fft<T>>,
+    to_complex: Kept<usize, dyn RealToComplex<T>>,
+    to_real: Kept<usize, dyn ComplexToReal<T>>,
 }
+
+/// Plans by what they are for.
+type Kept<K, P> = Vec<(K, Arc<P>)>;
 
 impl<T: Part> Plans<T> {
     const NONE: Plans<T> =

@@ -84,7 +84,9 @@ fn bidiagonal<T: Scalar>(a: &Matrix<T>) -> Bidiagonal<T> {
         a.row_mut(k)[k + 1..].copy_from_slice(&u);
         rights.push(right);
         u[0] = T::ONE;
-        u.iter_mut().for_each(|v| *v = v.conj());
+        for v in &mut u {
+            *v = v.conj();
+        }
         for (i, &v) in v.iter().enumerate().skip(1) {
             let row = &mut a.row_mut(k + i)[k + 1..];
             add_scaled(row, -(left.conj() * v), &sums);
