@@ -21,7 +21,9 @@ fn fixed_point(mut values: Vec<f64>) -> (Vec<f64>, f64) {
     let fits = |bits: &i32| (0.5 + largest * 2f64.powi(bits + 1)).floor() < 2f64.powi(15);
     let bits = (0..22).find(|bits| !fits(bits)).unwrap_or(22);
     let unit = 2f64.powi(bits);
-    values.iter_mut().for_each(|w| *w = (*w * unit + 0.5f64.copysign(*w)).trunc());
+    for w in &mut values {
+        *w = (*w * unit + 0.5f64.copysign(*w)).trunc();
+    }
     (values, unit)
 }
 
