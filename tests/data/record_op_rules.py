@@ -312,6 +312,8 @@ torch.fft.irfft(torch.ones(3,4)).stride()
 """
 
 ERRORS = """\
+T(5).index_select(0,torch.ones(0,dtype=torch.int64))
+T(5).index_select(0,T([0,0]))
 torch.ones(2).cumsum(0,dtype=torch.bool)
 torch.ones(2).cumprod(0,dtype=torch.bool)
 torch.maximum(T([1.0]),2)

@@ -87,8 +87,14 @@ pub fn index_select(x: &Tensor, dim: i64, index: &Tensor) -> Result<Tensor> {
     let d = shape::wrap_dim(dim, x.rank())?;
     let positions = index.array().cast(DType::I64)?;
     let mut dims = x.dims();
-    if let Some(n) = dims.get_mut(d) {
-        *n = index.numel();
+    match dims.get_mut(d) {
+        Some(n) => *n = index.numel(),
+        None => ensure!(
+            index.numel() == 1,
+            Runtime,
+            "index_select(): Index to scalar can have only 1 value, got {} value(s)",
+            index.numel()
+        ),
     }
     let out = Array::empty_contiguous(&dims, x.dtype(), x.device())?;
     kernels::index_select(&out, &x.array(), d, &positions)?;
