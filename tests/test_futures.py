@@ -17,6 +17,8 @@ def test_waits_for_another_thread() -> None:
         time.sleep(0.05)
         future.set_result(3)
 
+    with pytest.raises(RuntimeError, match="not there yet"):
+        future.value()
     threading.Thread(target=work).start()
     assert future.wait() == 3 and future.done()
 

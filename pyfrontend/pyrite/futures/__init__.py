@@ -61,7 +61,13 @@ class Future(Generic[T]):
         return value
 
     def value(self) -> T:
-        """The value of a future that is done; as `wait` otherwise."""
+        """The value, without blocking.
+
+        Raises:
+            RuntimeError: it is not there, and there is no work that would make it.
+        """
+        if not self._done and self._compute is None:
+            raise RuntimeError("Future.value: it is not there yet; wait() blocks until it is")
         return self.wait()
 
     def then(self, callback: Callable[[Future[T]], S]) -> Future[S]:
