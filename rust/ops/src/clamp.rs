@@ -176,17 +176,17 @@ fn nan_to_num(
         return crate::create::clone(x, None);
     }
     let (low, high) = range_of(x.dtype());
+    let off = tape::set_grad_enabled(false);
     let value = if x.dtype().is_float() {
-        let _off = tape::set_grad_enabled(false);
         let numbers = [nan.unwrap_or(0.0), above.unwrap_or(high), below.unwrap_or(low), 0.0];
         map(&finite::OP, &[x.into()], numbers, Dest::New)?
     } else {
-        let _off = tape::set_grad_enabled(false);
         let v = Var::from(x);
         let v = Var::from(above.unwrap_or(high)).where_(v.clone().eq(f64::INFINITY), v);
         let v = Var::from(below.unwrap_or(low)).where_(v.clone().eq(f64::NEG_INFINITY), v);
         Var::from(nan.unwrap_or(0.0)).where_(v.clone().isnan(), v).tensor()?
     };
+    drop(off);
     tape::record(value.array(), &[x], |_| {
         Formula::new("NanToNumBackward0", 1, &[Keep::Input(x)], |grads, saved| {
             let x = saved.vars[0].clone();

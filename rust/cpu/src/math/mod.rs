@@ -11,6 +11,7 @@ mod double;
 mod integer;
 mod number;
 mod phase;
+mod quantile;
 mod single;
 pub mod special;
 mod wide;
